@@ -1,0 +1,1 @@
+//! Consistency rules, and intents against the predicted network.

@@ -1,0 +1,1 @@
+//! Intents, topology and allocations to vendor-neutral device configuration, with provenance.

@@ -1,0 +1,53 @@
+//! Intended configuration of one device.
+
+mod bgp;
+mod interface;
+mod routing_policy;
+mod system;
+
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use weft_model::{InterfaceName, NodeName, PackName, Provenance};
+
+pub use bgp::{Bfd, Bgp, Neighbor, NeighborTarget, Network, PeerType, Seconds, Timers};
+pub use interface::{Interface, InterfaceAddress, InterfaceKind};
+pub use routing_policy::{Action, Conditions, PolicyDefinition, PrefixMatch, PrefixSet, RoutingPolicy, Statement};
+pub use system::{Server, SshKey, System, User};
+
+/// Everything a device is meant to be configured with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceConfig {
+    /// The device.
+    pub device: NodeName,
+    /// The pack that renders it.
+    pub pack: PackName,
+    /// Host name, servers, users.
+    pub system: System,
+    /// The interfaces, the loopback `lo` among them; never the management interface.
+    pub interfaces: BTreeMap<InterfaceName, Interface>,
+    /// Prefix sets and policies.
+    pub routing_policy: RoutingPolicy,
+    /// Static routes, by prefix.
+    pub static_routes: BTreeMap<IpNet, StaticRoute>,
+    /// BGP, where the device runs it.
+    pub bgp: Option<Bgp>,
+}
+
+/// A static route that discards its traffic: it keeps an aggregate announced while more specific routes carry packets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StaticRoute {
+    /// What is done with a packet that matches.
+    pub next_hop: StaticNextHop,
+    /// What caused it.
+    pub provenance: Provenance,
+}
+
+/// Where a static route sends its traffic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StaticNextHop {
+    /// Nowhere, without an answer to the sender.
+    Discard,
+}

@@ -1,0 +1,109 @@
+//! The finding itself.
+
+use serde::Serialize;
+
+use crate::{Code, SourceSpan};
+
+/// How grave a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Nothing may go on.
+    Error,
+    /// Most likely a mistake, but work can go on.
+    Warning,
+    /// Worth knowing.
+    Note,
+}
+
+impl Severity {
+    /// Returns `error`, `warning` or `note`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
+
+/// A related place and what it has to do with the finding.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Label {
+    /// Where.
+    pub span: SourceSpan,
+    /// What is there, such as `first used here`.
+    pub message: String,
+}
+
+/// One finding. Findings sort by place, then by code and message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Diagnostic {
+    /// The stable code.
+    pub code: Code,
+    /// How grave it is.
+    pub severity: Severity,
+    /// What is wrong, with the offending value, in one line.
+    pub message: String,
+    /// The place that causes it; `None` only where no text does.
+    pub span: Option<SourceSpan>,
+    /// Related places.
+    pub labels: Vec<Label>,
+    /// What the user can do.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// Returns an error with `code` and `message`, without a place yet.
+    pub fn error(code: Code, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, code, message)
+    }
+
+    /// Returns a warning with `code` and `message`, without a place yet.
+    pub fn warning(code: Code, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, code, message)
+    }
+
+    fn new(severity: Severity, code: Code, message: impl Into<String>) -> Self {
+        Self { code, severity, message: message.into(), span: None, labels: Vec::new(), help: None }
+    }
+
+    /// Sets the place that causes the finding.
+    #[must_use]
+    pub fn at(mut self, span: SourceSpan) -> Self {
+        self.span = Some(span);
+        self
+    }
+
+    /// Adds a related place.
+    #[must_use]
+    pub fn label(mut self, span: SourceSpan, message: impl Into<String>) -> Self {
+        self.labels.push(Label { span, message: message.into() });
+        self
+    }
+
+    /// Sets what the user can do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl PartialOrd for Diagnostic {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Diagnostic {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        let key = |d: &Self| (d.span.clone(), d.code, d.message.clone(), d.severity, d.help.clone());
+        key(self).cmp(&key(other)).then_with(|| self.labels.cmp(&other.labels))
+    }
+}
+
+/// Tells whether any finding is an error.
+pub fn has_errors(diagnostics: &[Diagnostic]) -> bool {
+    diagnostics.iter().any(|d| d.severity == Severity::Error)
+}

@@ -1,0 +1,194 @@
+//! Prints findings: for people with the source line and a caret, for programs as JSON.
+
+use std::{collections::BTreeMap, ops::Range};
+
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet, renderer::DecorStyle};
+
+use crate::{Diagnostic, Severity, SourceMap, SourceSpan};
+
+/// Lines of source shown above and below a place. The printer gets only this window: its cost grows with the text it
+/// is given, not with the number of places.
+const CONTEXT_LINES: u32 = 1;
+
+/// Returns the findings as text for a terminal, each ending in an empty line; with ANSI colours when `colour` is set.
+///
+/// Findings are printed in the order given. A place whose file is not in `sources` is printed as `file:line:column`
+/// without its line.
+pub fn text(diagnostics: &[Diagnostic], sources: &SourceMap, colour: bool) -> String {
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(120);
+    let mut out = String::new();
+    for diagnostic in diagnostics {
+        out.push_str(&renderer.render(&groups(diagnostic, sources)));
+        out.push_str("\n\n");
+    }
+    out
+}
+
+/// Returns the findings as a JSON array of objects with `code`, `severity`, `message`, `span`, `labels` and `help`.
+pub fn json(diagnostics: &[Diagnostic]) -> String {
+    // Strings, numbers and lists only: nothing in a Diagnostic can fail to serialise.
+    serde_json::to_string_pretty(diagnostics).unwrap_or_default()
+}
+
+/// Returns `1 error, 2 warnings`, or `no findings`.
+pub fn summary(diagnostics: &[Diagnostic]) -> String {
+    let count = |severity| diagnostics.iter().filter(|d| d.severity == severity).count();
+    let parts: Vec<String> = [Severity::Error, Severity::Warning, Severity::Note]
+        .into_iter()
+        .map(|severity| (severity, count(severity)))
+        .filter(|(_, n)| *n > 0)
+        .map(|(severity, n)| format!("{n} {}{}", severity.as_str(), if n == 1 { "" } else { "s" }))
+        .collect();
+    if parts.is_empty() { "no findings".to_owned() } else { parts.join(", ") }
+}
+
+fn groups<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Vec<Group<'a>> {
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
+    };
+    let mut group = Group::with_title(level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.id()));
+    if let Some(primary) = &diagnostic.span {
+        // Places of one file share a window when they are near each other; the others get one of their own.
+        let mut windows: BTreeMap<(u8, &str, u32), Vec<(AnnotationKind, &SourceSpan, Option<&str>)>> = BTreeMap::new();
+        windows.entry((0, &primary.file, primary.line)).or_default().push((AnnotationKind::Primary, primary, None));
+        for label in &diagnostic.labels {
+            let near = label.span.file == primary.file && label.span.line.abs_diff(primary.line) <= 10;
+            let key = if near { (0, &*primary.file, primary.line) } else { (1, &*label.span.file, label.span.line) };
+            windows.entry(key).or_default().push((AnnotationKind::Context, &label.span, Some(&label.message)));
+        }
+        for ((_, file, _), places) in windows {
+            match snippet(file, &places, sources) {
+                Some(snippet) => group = group.element(snippet),
+                None => {
+                    for (_, span, _) in &places {
+                        let origin = annotate_snippets::Origin::path(file)
+                            .line(span.line as usize)
+                            .char_column(span.column as usize);
+                        group = group.element(origin);
+                    }
+                }
+            }
+        }
+    }
+    if let Some(help) = &diagnostic.help {
+        group = group.element(Level::HELP.message(help.as_str()));
+    }
+    vec![group]
+}
+
+fn snippet<'a>(
+    file: &'a str,
+    places: &[(AnnotationKind, &'a SourceSpan, Option<&'a str>)],
+    sources: &'a SourceMap,
+) -> Option<Snippet<'a, Annotation<'a>>> {
+    let text = sources.text(file)?;
+    let first = places.iter().map(|(_, span, _)| span.line).min()?.saturating_sub(CONTEXT_LINES).max(1);
+    let last = places.iter().map(|(_, span, _)| span.line).max()?.saturating_add(CONTEXT_LINES);
+    let window = line_range(text, first, last)?;
+    let slice = &text[window];
+    let annotations = places.iter().map(|(kind, span, label)| {
+        let annotation = kind.span(byte_range(slice, first, span));
+        match label {
+            Some(label) => annotation.label(*label),
+            None => annotation,
+        }
+    });
+    Some(Snippet::source(slice).path(file).line_start(first as usize).fold(false).annotations(annotations))
+}
+
+/// Returns the bytes of the lines `first..=last` (from 1), without the final line break; `None` when `first` is not there.
+fn line_range(text: &str, first: u32, last: u32) -> Option<Range<usize>> {
+    let mut start = (first == 1).then_some(0);
+    let mut line = 1;
+    for (at, _) in text.match_indices('\n') {
+        if line == last {
+            return start.map(|start| start..at);
+        }
+        line += 1;
+        if line == first {
+            start = Some(at + 1);
+        }
+    }
+    start.map(|start| start..text.trim_end_matches('\n').len().max(start))
+}
+
+/// Returns the bytes of `span` in `slice`, whose first line is `first_line`; only the first line of the span is marked.
+fn byte_range(slice: &str, first_line: u32, span: &SourceSpan) -> Range<usize> {
+    let mut offset = 0;
+    for (index, line) in (first_line..).zip(slice.split_inclusive('\n')) {
+        if index == span.line {
+            let content = line.trim_end_matches(['\n', '\r']);
+            let byte_at = |column: u32| {
+                content.char_indices().nth(column.saturating_sub(1) as usize).map_or(content.len(), |(at, _)| at)
+            };
+            let start = byte_at(span.column);
+            let end = if span.end_line > span.line { content.len() } else { byte_at(span.end_column) };
+            return offset + start..offset + end.max(start);
+        }
+        offset += line.len();
+    }
+    slice.len()..slice.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Code;
+
+    const CODE: Code = Code::new("WEFT-000", "an example", "Only tests report it.");
+
+    fn sources() -> SourceMap {
+        [("intents/a.yaml", "kind: Fabric\nspec:\n  spines: two\n  leaves: 4\n")].into_iter().collect()
+    }
+
+    #[test]
+    fn a_finding_shows_its_line_with_a_caret_and_its_help() {
+        let finding = Diagnostic::error(CODE, "`two` is not a number")
+            .at(SourceSpan::on_line("intents/a.yaml", 3, 11, 3))
+            .label(SourceSpan::on_line("intents/a.yaml", 1, 7, 6), "in this intent")
+            .help("write a number, such as `2`");
+        let expected = "\
+error[WEFT-000]: `two` is not a number
+ --> intents/a.yaml:3:11
+  |
+1 | kind: Fabric
+  |       ------ in this intent
+2 | spec:
+3 |   spines: two
+  |           ^^^
+4 |   leaves: 4
+  |
+  = help: write a number, such as `2`
+
+";
+        let printed = text(&[finding], &sources(), false);
+        assert_eq!(printed.lines().map(str::trim_end).collect::<Vec<_>>(), expected.lines().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_place_in_an_unknown_file_still_names_file_line_and_column() {
+        let finding = Diagnostic::warning(CODE, "gone").at(SourceSpan::point("lost.yaml", 7, 3));
+        assert!(text(&[finding], &sources(), false).contains("lost.yaml:7:3"));
+    }
+
+    #[test]
+    fn a_place_behind_the_end_of_the_text_does_not_panic() {
+        for line in 0..8 {
+            for column in 0..20 {
+                let finding = Diagnostic::error(CODE, "x").at(SourceSpan::on_line("intents/a.yaml", line, column, 4));
+                text(&[finding], &sources(), false);
+            }
+        }
+    }
+
+    #[test]
+    fn json_has_the_code_and_the_place() {
+        let finding = Diagnostic::error(CODE, "x").at(SourceSpan::point("a", 1, 2));
+        let value: serde_json::Value = serde_json::from_str(&json(&[finding])).unwrap();
+        assert_eq!(value[0]["code"], "WEFT-000");
+        assert_eq!(value[0]["span"]["column"], 2);
+    }
+}

@@ -1,0 +1,38 @@
+//! Selectors: which nodes an intent is about.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use weft_model::{FabricName, Node, NodeName, Role, SiteName};
+
+/// Picks nodes. What is given must all hold; an empty selector picks every node.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Selector {
+    /// Nodes of these fabrics.
+    #[schemars(with = "Vec<String>")]
+    pub fabrics: Vec<FabricName>,
+    /// Nodes of these roles, such as `leaf`.
+    #[schemars(with = "Vec<String>")]
+    pub roles: Vec<Role>,
+    /// Nodes at these sites.
+    #[schemars(with = "Vec<String>")]
+    pub sites: Vec<SiteName>,
+    /// Nodes with all of these labels.
+    pub labels: BTreeMap<String, String>,
+    /// Exactly these nodes.
+    #[schemars(with = "Vec<String>")]
+    pub names: Vec<NodeName>,
+}
+
+impl Selector {
+    /// Tells whether the selector picks `node`.
+    pub fn picks(&self, node: &Node) -> bool {
+        (self.fabrics.is_empty() || node.fabric.as_ref().is_some_and(|fabric| self.fabrics.contains(fabric)))
+            && (self.roles.is_empty() || self.roles.contains(&node.role))
+            && (self.sites.is_empty() || node.site.as_ref().is_some_and(|site| self.sites.contains(site)))
+            && (self.names.is_empty() || self.names.contains(&node.name))
+            && self.labels.iter().all(|(key, value)| node.labels.get(key) == Some(value))
+    }
+}

@@ -1,0 +1,71 @@
+//! `Topology`: explicit nodes and links.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use weft_model::{Endpoint, Mtu, NodeName, PackName, PlatformName, Role, SiteName};
+
+/// Nodes and links written out one by one: long-distance lines, brownfield, odd boxes. Links may end on the nodes of a
+/// fabric.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TopologySpec {
+    /// The nodes.
+    #[serde(default)]
+    pub nodes: Vec<TopologyNode>,
+    /// The links.
+    #[serde(default)]
+    pub links: Vec<TopologyLink>,
+}
+
+/// A node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TopologyNode {
+    /// Its name, unique in the network.
+    #[schemars(with = "String")]
+    pub name: NodeName,
+    /// What it is for, such as `dci`.
+    #[schemars(with = "String")]
+    pub role: Role,
+    /// Where it stands.
+    #[schemars(with = "Option<String>")]
+    #[serde(default)]
+    pub site: Option<SiteName>,
+    /// The pack of its operating system.
+    #[schemars(with = "String")]
+    pub pack: PackName,
+    /// Its hardware platform, as the pack declares it.
+    #[schemars(with = "String")]
+    pub platform: PlatformName,
+    /// Its management address, where no pool is to give one.
+    #[schemars(with = "Option<String>", extend("format" = "ip"))]
+    #[serde(default)]
+    pub management: Option<IpAddr>,
+    /// Labels for selectors.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A point-to-point link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TopologyLink {
+    /// One end, `NODE:INTERFACE`.
+    #[schemars(with = "String", extend("format" = "endpoint"))]
+    pub a: Endpoint,
+    /// The other end, `NODE:INTERFACE`.
+    #[schemars(with = "String", extend("format" = "endpoint"))]
+    pub b: Endpoint,
+    /// The IP MTU, in octets. Default 1500.
+    #[schemars(with = "u16", range(min = 1280, max = 9216))]
+    #[serde(default = "TopologyLink::default_mtu")]
+    pub mtu: Mtu,
+}
+
+impl TopologyLink {
+    fn default_mtu() -> Mtu {
+        Mtu::ETHERNET
+    }
+}

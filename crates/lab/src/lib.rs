@@ -1,0 +1,1 @@
+//! Emulated switches and real labs in network namespaces.

@@ -1,0 +1,28 @@
+//! What the installed packs can do, as far as intents need to know it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{InterfaceName, PackName, PlatformName};
+
+/// The packs by name.
+pub type Catalogue = BTreeMap<PackName, PackDescription>;
+
+/// One pack, as far as intents need to know it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PackDescription {
+    /// What the device OS can do, such as `bgp.unnumbered`.
+    pub features: BTreeSet<String>,
+    /// The platforms that run it.
+    pub platforms: BTreeMap<PlatformName, Platform>,
+}
+
+/// A hardware platform: its ports, in the order of the front panel.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Platform {
+    /// All ports that carry traffic; the management port is not one of them.
+    pub ports: Vec<InterfaceName>,
+    /// Those of them that are meant for links towards the spines.
+    pub uplinks: Vec<InterfaceName>,
+}

@@ -1,0 +1,23 @@
+//! Value types that cannot be wrong, and the topology graph.
+//!
+//! Words are those of RFC 8345 for the topology (node, link, termination point) and of OpenConfig for the rest.
+
+mod address;
+mod asn;
+mod catalogue;
+mod interface_name;
+mod mtu;
+mod name;
+mod network;
+mod provenance;
+mod secret;
+
+pub use address::{Endpoint, InvalidEndpoint};
+pub use asn::{Asn, InvalidAsn};
+pub use catalogue::{Catalogue, PackDescription, Platform};
+pub use interface_name::{InterfaceName, InvalidInterfaceName};
+pub use mtu::{InvalidMtu, Mtu};
+pub use name::{FabricName, InvalidName, Name, NodeName, PackName, PlatformName, Role, SiteName};
+pub use network::{Link, LinkRefused, Network, Node, TerminationPoint};
+pub use provenance::{IntentKind, IntentRef, InvalidIntentRef, Provenance, Source, Sources};
+pub use secret::{InvalidSecretRef, SecretRef};

@@ -1,0 +1,1 @@
+//! A device operating system as data: manifest, templates, parsers.

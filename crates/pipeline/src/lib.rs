@@ -1,0 +1,1 @@
+//! Pipeline definitions, the stage runner, the run store, reports.

@@ -1,0 +1,1 @@
+//! Intended against running: an immutable, hashed plan of diffs and waves.

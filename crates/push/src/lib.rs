@@ -1,0 +1,1 @@
+//! Carries out a plan: device transactions, waves, journal, rollback.

@@ -1,0 +1,1 @@
+//! Device configurations and topology to predicted state.

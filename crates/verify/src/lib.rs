@@ -1,0 +1,1 @@
+//! Observes devices and compares: compliance of each intent, drift.
