@@ -1,0 +1,211 @@
+//! The manifest of a pack: what the OS can do, how it is reached, how a change is made, what can be read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// `manifest.yaml` of a pack.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// What the pack is for, in a line.
+    pub description: String,
+    /// The versions of the OS that it was tried with.
+    pub tested: Vec<String>,
+    /// What the OS can do, such as `bgp.unnumbered`.
+    #[serde(default)]
+    pub features: BTreeSet<String>,
+    /// The platforms by name.
+    pub platforms: BTreeMap<String, PlatformManifest>,
+    /// The files that make up a configuration, in the order in which they are rendered.
+    pub files: Vec<FileManifest>,
+    /// How commands reach the device.
+    pub transport: Transport,
+    /// How a configuration is replaced.
+    pub transaction: Transaction,
+    /// What can be read, by part of the state.
+    pub collectors: BTreeMap<CollectorName, Collector>,
+    /// How the device tries to reach an address.
+    pub probes: Probes,
+}
+
+/// The ports of a platform.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlatformManifest {
+    /// The ports in order; `swp{1..16}` stands for sixteen of them.
+    pub ports: Vec<String>,
+    /// Those meant for links towards the spines, in the same notation.
+    pub uplinks: Vec<String>,
+}
+
+/// A file of the configuration.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FileManifest {
+    /// Its name in plans, diffs and artifacts, such as `frr.conf`.
+    pub name: String,
+    /// The templates that make it up, in order, relative to the pack's `templates` folder.
+    pub templates: Vec<String>,
+    /// How its running form compares with the rendered one.
+    #[serde(default)]
+    pub normalise: Normalise,
+}
+
+/// What makes no difference between two texts of one file. It is applied to both the rendered and the running text.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Normalise {
+    /// Lines that match one of these regular expressions are left out.
+    pub ignore: Vec<String>,
+    /// Whether a line's place within its section makes no difference: the lines of a section are sorted.
+    pub unordered: bool,
+}
+
+/// How commands reach the device.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", tag = "kind")]
+pub enum Transport {
+    /// Each command in a channel of its own; it has ended when its exit status is known.
+    Exec,
+    /// An interactive command line; a command has ended when the prompt is back.
+    Shell(ShellTransport),
+}
+
+/// How to talk to an interactive command line.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ShellTransport {
+    /// A regular expression that matches the prompt at the very end of the output.
+    pub prompt: String,
+    /// Regular expressions of the lines by which the device says that it refuses a command.
+    pub errors: Vec<String>,
+    /// Commands that are sent first, such as the one that turns the pager off.
+    #[serde(default)]
+    pub setup: Vec<String>,
+}
+
+/// How a configuration is replaced. The steps run in the order of the fields.
+///
+/// Commands are minijinja templates with these variables: `transaction`, an id of `[0-9a-z-]`, the same for all steps of one
+/// device in one run; `device`, its name; `seconds`, how long the device waits for `confirm` before it goes back by itself;
+/// and `file`, a file's name, in steps that run once for each file.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Transaction {
+    /// Prepares the device: what later steps need there, such as a script. Changes nothing that a user sees.
+    #[serde(default)]
+    pub prepare: Option<Step>,
+    /// Takes the device for this transaction, and fails when another one has it.
+    pub lock: Step,
+    /// Saves the running configuration on the device.
+    #[serde(default)]
+    pub backup: Option<Step>,
+    /// Brings one file to the device; run for each file, with the file's text as `input`.
+    pub upload: Step,
+    /// The device's own check of the files.
+    #[serde(default)]
+    pub check: Option<Step>,
+    /// From here on the device goes back by itself when `confirm` does not come within `seconds`.
+    pub arm: Arm,
+    /// Replaces the running configuration with the files.
+    pub apply: Step,
+    /// Tells whether the device works after `apply`: its daemons live and it took everything.
+    #[serde(default)]
+    pub health: Option<Step>,
+    /// Makes the change final.
+    pub confirm: Step,
+    /// Goes back to the backup: before `confirm`, and after it as long as the backup of this transaction is there.
+    pub rollback: Step,
+    /// Gives the device free.
+    pub unlock: Step,
+    /// Prints the running text of one file; run for each file.
+    pub running: Step,
+    /// Prints `none`, or the state and id of the transaction that is on the device: `locked ID`, `armed ID`,
+    /// `confirmed ID`, `rolled-back ID`.
+    pub status: Step,
+}
+
+/// What makes the device go back by itself.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", tag = "by")]
+pub enum Arm {
+    /// A step of its own.
+    Step(Step),
+    /// `apply` itself does it, as in commit-confirmed.
+    Apply {
+        /// How the guarantee is kept.
+        because: String,
+    },
+}
+
+/// One step: commands that run one after the other; the first that fails ends it.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// The commands.
+    pub commands: Vec<Command>,
+    /// The longest that one command may take, in seconds. Default 30.
+    #[serde(default = "Step::default_limit")]
+    pub limit_seconds: u16,
+}
+
+impl Step {
+    fn default_limit() -> u16 {
+        30
+    }
+}
+
+/// One command.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Command {
+    /// The command line, a template.
+    pub run: String,
+    /// What follows on standard input (`exec`) or as further lines (`shell`), a template; `text` is the text of the file in
+    /// an `upload` step.
+    #[serde(default)]
+    pub input: Option<String>,
+    /// Regular expressions of output that means failure, whatever the exit status.
+    #[serde(default)]
+    pub errors: Vec<String>,
+}
+
+/// A part of the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CollectorName {
+    /// `DeviceState::interfaces`.
+    Interfaces,
+    /// `DeviceState::neighbors`.
+    Neighbors,
+    /// `DeviceState::rib`.
+    Rib,
+    /// `DeviceState::fib`.
+    Fib,
+    /// `DeviceState::advertised`, for one neighbor: the commands have the variables `neighbor` (address or interface) and
+    /// `interface`.
+    Advertised,
+}
+
+/// How a part of the state is read.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Collector {
+    /// The commands; the outputs of all of them go to the parser.
+    pub step: Step,
+    /// The parser, relative to the pack's `parsers` folder: a template that gets `outputs`, a list of texts, and prints the
+    /// part of the state as JSON.
+    pub parser: String,
+}
+
+/// How the device tries to reach an address.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Probes {
+    /// Sends `count` echo requests from `source` to `destination` and prints the answer; a failure is no error.
+    pub ping: Step,
+    /// A regular expression with the groups `sent` and `received` on the output.
+    pub ping_result: String,
+}
