@@ -1,0 +1,33 @@
+# What a developer and the gate run. `make help` lists it.
+
+WEFT := target/debug/weft
+export CARGO_TERM_PROGRESS_WHEN := never
+
+.PHONY: help build demo test lab-packages lint unit bench clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
+
+build: ## Build the weft command
+	cargo build --locked --bin weft
+
+demo: build ## Run the whole pipeline on the example network in the emulated lab; no root needed
+	tests/demo.sh $(WEFT)
+
+test: lab-packages lint unit ## Everything: lints, unit tests, end-to-end tests, labs with real routers
+
+lab-packages: ## Install FRR, BIRD and sshd, when root on Debian or Ubuntu
+	@tests/lab-packages.sh
+
+lint: ## Formatting and lints
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- --deny warnings
+
+unit: ## All tests; those that need what this machine lacks say what they skip
+	cargo test --locked --workspace
+
+bench: ## The figures of docs/benchmarks.md
+	cargo bench --locked --workspace
+
+clean: ## Remove what was built
+	cargo clean
