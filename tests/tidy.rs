@@ -10,7 +10,7 @@ use std::{
 const MOST_LINES: usize = 650;
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the project").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("crates/cli is two folders down").to_owned()
 }
 
 fn read(path: &Path) -> String {

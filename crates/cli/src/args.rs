@@ -1,0 +1,288 @@
+//! The arguments of the `weft` command.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Intent-based network configuration: from intents in git to switches that do what they say.
+#[derive(Debug, Parser)]
+#[command(name = "weft", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  all is well
+  1  findings: mistakes in the input, changes that are refused, intents that do not hold
+  2  the command line is wrong
+  3  a device could not be changed, and what was changed has been rolled back
+  4  something failed that is neither the user's nor a device's fault";
+
+/// What every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Work in this folder instead of the current one
+    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true, default_value = ".", hide_default_value = true)]
+    pub(crate) directory: PathBuf,
+    /// How results are printed
+    #[arg(long, global = true, default_value = "text", value_name = "FORMAT")]
+    pub(crate) format: Format,
+    /// When to use colours
+    #[arg(long, global = true, default_value = "auto", value_name = "WHEN")]
+    pub(crate) color: Color,
+    /// Say more; twice: also what devices are asked
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Print results only, no progress
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+}
+
+/// A form of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For a terminal
+    Text,
+    /// For programs
+    Json,
+    /// JUnit XML, for CI systems (`report` only)
+    Junit,
+    /// For a comment on a pull request (`report` only)
+    Markdown,
+    /// One page with everything in it (`report` only)
+    Html,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Where intents are read from.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Revision {
+    /// Read intents, templates and allocations from this git revision instead of the working tree
+    #[arg(long, value_name = "REV")]
+    pub(crate) commit: Option<String>,
+}
+
+/// What is done about the lock file of allocations.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Lock {
+    /// Fail if the lock file of allocations would change, instead of writing it
+    #[arg(long)]
+    pub(crate) locked: bool,
+}
+
+/// How devices are reached.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Reach {
+    /// Reach devices as this file says, instead of the lab's inventory or the management addresses
+    #[arg(long, value_name = "FILE")]
+    pub(crate) inventory: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check the intents: every mistake, with its place
+    Validate {
+        #[command(flatten)]
+        revision: Revision,
+    },
+    /// Render the configuration of every device
+    Compile {
+        #[command(flatten)]
+        revision: Revision,
+        #[command(flatten)]
+        lock: Lock,
+        #[command(flatten)]
+        reach: Reach,
+        /// Write the files below this folder, one folder per device
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    /// Say which intents cause a line, or which lines an intent causes
+    Explain {
+        /// `DEVICE`, `DEVICE:LINE`, `DEVICE:FILE:LINE`, an intent such as `segment/web`, or a code such as `WEFT-101`
+        target: String,
+        #[command(flatten)]
+        revision: Revision,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Check the compiled network: both ends of everything agree, and it does what the intents say
+    Check {
+        #[command(flatten)]
+        revision: Revision,
+        #[command(flatten)]
+        lock: Lock,
+    },
+    /// Compare with what the devices run: what would change, in which order
+    Plan {
+        #[command(flatten)]
+        revision: Revision,
+        #[command(flatten)]
+        lock: Lock,
+        #[command(flatten)]
+        reach: Reach,
+        /// The pipeline whose settings for waves are used
+        #[arg(long, value_name = "FILE", default_value = "pipeline/default.yaml")]
+        pipeline: PathBuf,
+        /// Write the plan to this file, for `weft apply`
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Push: change the devices as planned
+    Apply {
+        /// A plan that `weft plan --out` wrote; without one, a new plan is made
+        plan: Option<PathBuf>,
+        #[command(flatten)]
+        revision: Revision,
+        #[command(flatten)]
+        reach: Reach,
+        /// The pipeline whose settings for pushing are used
+        #[arg(long, value_name = "FILE", default_value = "pipeline/default.yaml")]
+        pipeline: PathBuf,
+    },
+    /// Observe the network and compare it with the intents
+    Verify {
+        #[command(flatten)]
+        revision: Revision,
+        #[command(flatten)]
+        reach: Reach,
+        /// The pipeline whose settings for verification are used
+        #[arg(long, value_name = "FILE", default_value = "pipeline/default.yaml")]
+        pipeline: PathBuf,
+        /// Look once, instead of waiting for the network to settle
+        #[arg(long)]
+        now: bool,
+    },
+    /// Run a pipeline: all stages, one run, one report
+    Run {
+        /// The pipeline
+        #[arg(long, value_name = "FILE", default_value = "pipeline/default.yaml")]
+        pipeline: PathBuf,
+        #[command(flatten)]
+        revision: Revision,
+        #[command(flatten)]
+        lock: Lock,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// List the runs, or show one
+    Runs {
+        /// A run: its id, a unique beginning of it, or `latest`
+        run: Option<String>,
+    },
+    /// Print the report of a run
+    Report {
+        /// The run: its id, a unique beginning of it, or `latest`
+        #[arg(default_value = "latest")]
+        run: String,
+        /// Write to this file instead
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Run a lab: the network of the intents on this machine
+    #[command(subcommand)]
+    Lab(Lab),
+}
+
+/// What becomes of a lab.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Lab {
+    /// Start the network of the intents, every device bare but for its management address
+    Up {
+        /// What the devices are
+        #[arg(long, default_value = "emulated")]
+        backend: Backend,
+        /// Stay in the foreground until interrupted (emulated)
+        #[arg(long)]
+        foreground: bool,
+    },
+    /// Stop the lab and remove what it made
+    Down,
+    /// Show the devices of the lab and the faults that are in it
+    Status,
+    /// Run a command on a device or host of the lab
+    Exec {
+        /// The device or host
+        device: String,
+        /// The command: a line for an emulated device's CLI, a program with arguments for a real router
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<String>,
+    },
+    /// Break something, or heal it
+    Fault {
+        /// What to break
+        #[command(subcommand)]
+        fault: Fault,
+    },
+}
+
+/// What devices a lab has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Backend {
+    /// SSH servers in one process; no root needed
+    Emulated,
+    /// Real routers in network namespaces; needs root
+    Netns,
+}
+
+/// A fault of a lab.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Fault {
+    /// Cut the link at `DEVICE:INTERFACE`
+    LinkDown {
+        /// One end of the link
+        link: String,
+    },
+    /// Mend the link at `DEVICE:INTERFACE`
+    LinkUp {
+        /// One end of the link
+        link: String,
+    },
+    /// Switch a device off
+    NodeDown {
+        /// The device
+        device: String,
+    },
+    /// Switch a device on again
+    NodeUp {
+        /// The device
+        device: String,
+    },
+    /// Drop a device's SSH sessions and refuse new ones
+    SshCut {
+        /// The device
+        device: String,
+    },
+    /// Let SSH through again
+    SshHeal {
+        /// The device
+        device: String,
+    },
+    /// Make a device refuse configuration lines that match a regular expression
+    RejectLine {
+        /// The device
+        device: String,
+        /// The regular expression; empty to stop refusing
+        #[arg(default_value = "")]
+        pattern: String,
+    },
+    /// Make a device lose its management connection when it is changed next
+    ManagementLost {
+        /// The device
+        device: String,
+    },
+}

@@ -1,0 +1,3 @@
+//! The whole loop against the emulated lab.
+
+mod weft;

@@ -1,0 +1,3 @@
+//! The whole loop against real routers.
+
+mod weft;

@@ -1,0 +1,160 @@
+//! Runs the `weft` command in a project folder of the test's own.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use tempfile::TempDir;
+
+/// A copy of the example project, and the labs that were started in it. Dropping it stops them.
+pub struct Project {
+    folder: TempDir,
+}
+
+/// What a command printed and how it ended.
+#[derive(Debug)]
+pub struct Ran {
+    /// The exit code; -1 after a signal.
+    pub code: i32,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+impl Ran {
+    /// Panics with all that was printed unless the exit code is `code`.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "exit code\n--- out\n{}\n--- err\n{}", self.out, self.err);
+        self
+    }
+
+    /// Panics unless `text` was printed, to either stream.
+    #[track_caller]
+    pub fn says(self, text: &str) -> Self {
+        assert!(
+            self.out.contains(text) || self.err.contains(text),
+            "`{text}` was not said\n--- out\n{}\n--- err\n{}",
+            self.out,
+            self.err
+        );
+        self
+    }
+
+    /// Panics if `text` was printed.
+    #[track_caller]
+    pub fn does_not_say(self, text: &str) -> Self {
+        assert!(
+            !self.out.contains(text) && !self.err.contains(text),
+            "`{text}` was said\n--- out\n{}\n--- err\n{}",
+            self.out,
+            self.err
+        );
+        self
+    }
+}
+
+impl Project {
+    /// Returns a copy of the example: its intents, packs and pipelines.
+    pub fn example() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("crates/cli is two folders down");
+        let folder = tempfile::Builder::new().prefix("weft-").tempdir().expect("a temporary folder");
+        for part in ["intents", "device-templates", "pipeline"] {
+            copy(&root.join(part), &folder.path().join(part));
+        }
+        Self { folder }
+    }
+
+    /// Returns the project's folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Runs `weft` with the words of `line`.
+    pub fn weft(&self, line: &str) -> Ran {
+        self.weft_with(line.split_whitespace())
+    }
+
+    /// Runs `weft` with these arguments.
+    pub fn weft_with<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Ran {
+        self.command(arguments).output().expect("weft starts").into()
+    }
+
+    /// Returns the command `weft` with these arguments, not yet started.
+    pub fn command<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_weft"));
+        command.args(arguments).current_dir(self.path()).env("NO_COLOR", "1").env_remove("SSH_AUTH_SOCK");
+        command
+    }
+
+    /// Replaces `from`, which must be there, with `to` in a file.
+    #[track_caller]
+    pub fn edit(&self, file: &str, from: &str, to: &str) {
+        let path = self.path().join(file);
+        let text = fs::read_to_string(&path).expect("the file to edit");
+        assert!(text.contains(from), "{file} has no `{from}`");
+        fs::write(&path, text.replacen(from, to, 1)).expect("write the file");
+    }
+
+    /// Runs git in the project's folder.
+    #[track_caller]
+    pub fn git(&self, line: &str) -> String {
+        let output = Command::new("git")
+            .args(["-c", "user.name=Test", "-c", "user.email=test@example.net"])
+            .args(line.split_whitespace())
+            .current_dir(self.path())
+            .output()
+            .expect("git starts");
+        assert!(output.status.success(), "git {line}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// Makes the project a git repository with one commit of everything.
+    pub fn commit_all(&self, message: &str) -> String {
+        if !self.path().join(".git").exists() {
+            self.git("init -q");
+            fs::write(self.path().join(".gitignore"), ".weft/\n").expect("write .gitignore");
+        }
+        self.git("add -A");
+        self.git(&format!("commit -q -m {message}"));
+        self.git("rev-parse HEAD")
+    }
+}
+
+impl Drop for Project {
+    fn drop(&mut self) {
+        if self.path().join(".weft/lab").exists() {
+            let down = self.weft("-q lab down");
+            if down.code != 0 && !std::thread::panicking() {
+                panic!("weft lab down: {down:?}");
+            }
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("make a folder");
+    let mut entries: Vec<PathBuf> = fs::read_dir(from).expect("read a folder").flatten().map(|e| e.path()).collect();
+    entries.sort();
+    for entry in entries {
+        let target = to.join(entry.file_name().expect("an entry has a name"));
+        if entry.is_dir() {
+            copy(&entry, &target);
+        } else {
+            fs::copy(&entry, &target).expect("copy a file");
+        }
+    }
+}
