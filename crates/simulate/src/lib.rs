@@ -1,27 +1,24 @@
-//! Device configurations and cabling to predicted state.
+//! Device configurations and cabling to predicted state, and where a packet goes in it.
+//!
+//! [`simulate`] answers what every device will do: interfaces, BGP sessions, routes with their ECMP sets, what is
+//! announced to external neighbors. The answer has the types that an observation fills
+//! ([`weft_device::state::DeviceState`]), so that the two are compared value by value. [`trace`] and [`Forwarding`] follow
+//! packets through predicted or observed states alike.
+//!
+//! What is modelled: connected and static discard routes; external BGP (RFC 4271) over numbered and unnumbered (RFC 8950)
+//! sessions on cables, IPv4 unicast, the shortest AS path, loop detection, multipath over paths of equal length, import and
+//! export policies, maximum prefixes. Sessions between routers of one AS are not: they are predicted not to come up.
+//!
+//! Prefixes with the same origins and the same answer from every policy form one class, which is computed once. Classes
+//! are independent, so they are spread over threads, and the result is the same for any number of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod bgp;
+mod cabling;
+mod forwarding;
+mod policy;
+mod prediction;
+mod session;
 
-use weft_device::state::DeviceState;
-use weft_model::{NodeName, TerminationPoint};
-
-/// A cable between two interfaces.
-pub type Cable = [TerminationPoint; 2];
-
-/// What is broken.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Failed {
-    /// Cables that are cut, named by either of their ends.
-    pub links: BTreeSet<TerminationPoint>,
-    /// Devices that are off.
-    pub nodes: BTreeSet<NodeName>,
-}
-
-/// The predicted network.
-#[derive(Debug, Clone, Default)]
-pub struct Prediction {
-    /// The state of every device that is not off.
-    pub states: BTreeMap<NodeName, DeviceState>,
-    /// Prefixes whose routes did not settle within the bound, if any.
-    pub unstable: BTreeSet<ipnet::IpNet>,
-}
+pub use cabling::Cable;
+pub use forwarding::{Forwarding, Hop, Outcome, Trace, trace};
+pub use prediction::{Failed, Prediction, simulate};

@@ -1,0 +1,259 @@
+//! The predicted network: sessions, routes and interfaces put together for each device.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::IpNet;
+use rayon::prelude::*;
+use weft_device::{
+    config::{DeviceConfig, NeighborTarget, PeerType},
+    state::{
+        DeviceState, InterfaceState, NeighborState, NextHop, OperStatus, Route, RouteProtocol, RouteTable, SessionState,
+    },
+};
+use weft_model::{InterfaceName, NodeName, TerminationPoint};
+
+use crate::{
+    Cable,
+    bgp::{self, Choice, Class, ClassRoutes},
+    cabling::Cabling,
+    policy::Policies,
+    session::{self, Closed, Speaker},
+};
+
+/// What is broken.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Failed {
+    /// Cables that are cut, named by either of their ends.
+    pub links: BTreeSet<TerminationPoint>,
+    /// Devices that are off.
+    pub nodes: BTreeSet<NodeName>,
+}
+
+/// The predicted network.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Prediction {
+    /// The state of every device that is not off.
+    pub states: BTreeMap<NodeName, DeviceState>,
+    /// Prefixes whose routes did not settle within the bound, if any. Their routes in `states` are those of the moment when
+    /// the bound was reached.
+    pub unstable: BTreeSet<IpNet>,
+}
+
+/// Predicts what every device does, with all parts of its [`DeviceState`] filled.
+///
+/// External routers are devices like any other: without their configuration the sessions with them stay down. An
+/// interface is up when its cable is there and whole and the device at the other end is on; a host port also without a
+/// cable. A session is established when both ends agree on the addresses, both AS numbers and the key. `fib` is `rib`.
+/// Sessions that do not come up are `Idle` where the interface is down or too many prefixes were received, else `Active`.
+pub fn simulate(configs: &BTreeMap<NodeName, DeviceConfig>, cables: &[Cable], failed: &Failed) -> Prediction {
+    let cabling = Cabling::new(cables);
+    let configs: BTreeMap<&NodeName, &DeviceConfig> =
+        configs.iter().filter(|(name, _)| !failed.nodes.contains(*name)).collect();
+    let interfaces: Vec<BTreeMap<InterfaceName, InterfaceState>> =
+        configs.iter().map(|(name, config)| interfaces(name, config, &cabling, failed)).collect();
+    let local: Vec<RouteTable> =
+        configs.values().zip(&interfaces).map(|(config, interfaces)| local_routes(config, interfaces)).collect();
+
+    let mut closed = Closed::new();
+    let (speakers, classes, routes, received) = loop {
+        let mut policies = Policies::default();
+        let speakers = session::speakers(&configs, &cabling, failed, &closed, &mut policies);
+        let classes = classes(&configs, &local, &policies);
+        let routes = bgp::routes(&speakers, &classes);
+        let received = received(&speakers, &classes, &routes);
+        let overfull = overfull(&configs, &speakers, &received);
+        // Ends: every round closes at least one of finitely many sessions for good.
+        if overfull.is_empty() {
+            break (speakers, classes, routes, received);
+        }
+        closed.extend(overfull);
+    };
+
+    let unstable = classes
+        .iter()
+        .zip(&routes)
+        .filter(|(_, routes)| !routes.stable)
+        .flat_map(|(class, _)| class.prefixes.iter().copied())
+        .collect();
+    let configs: Vec<(&NodeName, &DeviceConfig)> = configs.into_iter().collect();
+    let states = configs
+        .par_iter()
+        .zip(interfaces)
+        .zip(local)
+        .enumerate()
+        .map(|(device, (((name, config), interfaces), local))| {
+            let speaker = &speakers[device];
+            let rib = rib(local, device, speaker, &classes, &routes);
+            let state = DeviceState {
+                interfaces: Some(interfaces),
+                neighbors: Some(neighbors(config, speaker, &received[device])),
+                fib: Some(rib.clone()),
+                rib: Some(rib),
+                advertised: Some(advertised(config, device, speaker, &classes, &routes)),
+            };
+            ((*name).clone(), state)
+        })
+        .collect::<Vec<_>>();
+    Prediction { states: states.into_iter().collect(), unstable }
+}
+
+/// Returns the state of the interfaces of a device.
+fn interfaces(
+    name: &NodeName,
+    config: &DeviceConfig,
+    cabling: &Cabling<'_>,
+    failed: &Failed,
+) -> BTreeMap<InterfaceName, InterfaceState> {
+    config
+        .interfaces
+        .iter()
+        .map(|(interface_name, interface)| {
+            let up = cabling.is_up(name, interface_name, interface, failed);
+            let state = InterfaceState {
+                oper_status: if up { OperStatus::Up } else { OperStatus::Down },
+                mtu: interface.mtu.map(|mtu| u32::from(mtu.octets())),
+                addresses: interface.addresses.iter().map(|address| address.prefix).collect(),
+            };
+            (interface_name.clone(), state)
+        })
+        .collect()
+}
+
+/// Returns the connected and static routes of a device; connected ones come first.
+fn local_routes(config: &DeviceConfig, interfaces: &BTreeMap<InterfaceName, InterfaceState>) -> RouteTable {
+    let mut table = RouteTable::new();
+    for (name, state) in interfaces.iter().filter(|(_, state)| state.oper_status == OperStatus::Up) {
+        for prefix in state.addresses.iter().filter(|prefix| prefix.addr().is_ipv4()) {
+            table
+                .entry(prefix.trunc())
+                .or_insert_with(|| Route { protocol: RouteProtocol::Connected, next_hops: BTreeSet::new() })
+                .next_hops
+                .insert(NextHop::Interface { interface: name.clone(), via: None });
+        }
+    }
+    for prefix in config.static_routes.keys().filter(|prefix| prefix.addr().is_ipv4()) {
+        table
+            .entry(prefix.trunc())
+            .or_insert_with(|| Route { protocol: RouteProtocol::Static, next_hops: [NextHop::Discard].into() });
+    }
+    table
+}
+
+/// Groups the prefixes that are originated anywhere.
+fn classes(configs: &BTreeMap<&NodeName, &DeviceConfig>, local: &[RouteTable], policies: &Policies) -> Vec<Class> {
+    let mut origins: BTreeMap<IpNet, Vec<usize>> = BTreeMap::new();
+    for (device, (config, local)) in configs.values().zip(local).enumerate() {
+        let networks = config.bgp.iter().flat_map(|bgp| bgp.networks.keys());
+        for prefix in networks.filter(|prefix| local.contains_key(*prefix)) {
+            origins.entry(*prefix).or_default().push(device);
+        }
+    }
+    let mut classes: BTreeMap<_, Vec<IpNet>> = BTreeMap::new();
+    for (prefix, origins) in origins {
+        classes.entry((origins, policies.verdicts(&prefix))).or_default().push(prefix);
+    }
+    classes.into_iter().map(|((origins, verdicts), prefixes)| Class { prefixes, origins, verdicts }).collect()
+}
+
+/// Counts for each session of each device the prefixes that are received and accepted.
+fn received(speakers: &[Speaker<'_>], classes: &[Class], routes: &[ClassRoutes]) -> Vec<Vec<u32>> {
+    let mut counts: Vec<Vec<u32>> = speakers.iter().map(|speaker| vec![0; speaker.sessions.len()]).collect();
+    for (class, routes) in classes.iter().zip(routes) {
+        for (counts, sessions) in counts.iter_mut().zip(&routes.received) {
+            for &session in sessions {
+                counts[usize::from(session)] += class.prefixes.len() as u32;
+            }
+        }
+    }
+    counts
+}
+
+/// Returns the sessions over which more prefixes are received than is allowed.
+fn overfull(configs: &BTreeMap<&NodeName, &DeviceConfig>, speakers: &[Speaker<'_>], received: &[Vec<u32>]) -> Closed {
+    let mut overfull = Closed::new();
+    for ((name, speaker), counts) in configs.keys().zip(speakers).zip(received) {
+        for (session, &count) in speaker.sessions.iter().zip(counts) {
+            if session.neighbor.maximum_prefixes.is_some_and(|most| count > most) {
+                overfull.insert(((*name).clone(), session.target.clone()));
+            }
+        }
+    }
+    overfull
+}
+
+/// Adds the BGP routes of a device to its own; connected and static ones come first.
+fn rib(
+    local: RouteTable,
+    device: usize,
+    speaker: &Speaker<'_>,
+    classes: &[Class],
+    routes: &[ClassRoutes],
+) -> RouteTable {
+    let mut table = local;
+    for (class, routes) in classes.iter().zip(routes) {
+        let Choice::Received(sessions) = &routes.choices[device] else { continue };
+        let next_hops: BTreeSet<NextHop> =
+            sessions.iter().map(|&session| speaker.sessions[usize::from(session)].next_hop.clone()).collect();
+        for prefix in &class.prefixes {
+            table
+                .entry(*prefix)
+                .or_insert_with(|| Route { protocol: RouteProtocol::Bgp, next_hops: next_hops.clone() });
+        }
+    }
+    table
+}
+
+/// Returns the state of the neighbors of a device.
+fn neighbors(
+    config: &DeviceConfig,
+    speaker: &Speaker<'_>,
+    received: &[u32],
+) -> BTreeMap<NeighborTarget, NeighborState> {
+    let established: BTreeMap<_, (u32, bool)> =
+        speaker.sessions.iter().zip(received).map(|(session, count)| (session.target, (*count, session.bfd))).collect();
+    config
+        .bgp
+        .iter()
+        .flat_map(|bgp| &bgp.neighbors)
+        .map(|(target, neighbor)| {
+            let session_state = speaker.states.get(target).copied().unwrap_or(SessionState::Idle);
+            let (received, bfd) = established.get(target).copied().unwrap_or((0, false));
+            let state = NeighborState {
+                peer_as: Some(neighbor.peer_as),
+                session_state,
+                prefixes_received: Some(received),
+                bfd_up: neighbor.bfd.map(|_| bfd),
+            };
+            (target.clone(), state)
+        })
+        .collect()
+}
+
+/// Returns what a device announces to its external neighbors. A route does not go back to where it came from.
+fn advertised(
+    config: &DeviceConfig,
+    device: usize,
+    speaker: &Speaker<'_>,
+    classes: &[Class],
+    routes: &[ClassRoutes],
+) -> BTreeMap<NeighborTarget, BTreeSet<IpNet>> {
+    let external = |target: &&NeighborTarget| {
+        config.bgp.as_ref().is_some_and(|bgp| bgp.neighbors[*target].peer_type == PeerType::External)
+    };
+    let mut advertised: BTreeMap<_, BTreeSet<IpNet>> =
+        speaker.states.keys().copied().filter(external).map(|target| (target.clone(), BTreeSet::new())).collect();
+    for (index, session) in speaker.sessions.iter().enumerate() {
+        let Some(prefixes) = advertised.get_mut(session.target) else { continue };
+        for (class, routes) in classes.iter().zip(routes) {
+            let has_route = match &routes.choices[device] {
+                Choice::None => false,
+                Choice::Local => true,
+                Choice::Received(sessions) => usize::from(sessions[0]) != index,
+            };
+            if has_route && class.verdicts.accepts(session.export) {
+                prefixes.extend(&class.prefixes);
+            }
+        }
+    }
+    advertised
+}

@@ -1,0 +1,211 @@
+//! BGP sessions: which come up, and what is needed to exchange routes over them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv4Addr},
+};
+
+use weft_device::{
+    config::{Bgp, DeviceConfig, Interface, Neighbor, NeighborTarget},
+    state::{NextHop, SessionState},
+};
+use weft_model::NodeName;
+
+use crate::{
+    Failed,
+    cabling::Cabling,
+    policy::{Policies, PolicyId},
+};
+
+/// An established session, seen from one of its ends.
+#[derive(Debug)]
+pub(crate) struct Session<'a> {
+    /// How the near end names the far one.
+    pub(crate) target: &'a NeighborTarget,
+    /// The near end's configuration of it.
+    pub(crate) neighbor: &'a Neighbor,
+    /// The node at the far end.
+    pub(crate) peer: usize,
+    /// What the near end does with routes it receives.
+    pub(crate) import: PolicyId,
+    /// What the near end does with routes it announces.
+    pub(crate) export: PolicyId,
+    /// What the far end does with routes it announces.
+    pub(crate) peer_export: PolicyId,
+    /// Whether BFD runs at both ends.
+    pub(crate) bfd: bool,
+    /// How packets reach the far end.
+    pub(crate) next_hop: NextHop,
+}
+
+/// A device, with what routing needs.
+#[derive(Debug)]
+pub(crate) struct Speaker<'a> {
+    /// Its AS, 0 where it has no BGP.
+    pub(crate) asn: u32,
+    /// The most equal-cost paths that it uses, at least 1.
+    pub(crate) maximum_paths: usize,
+    /// Its established sessions, the one preferred among equal paths first: lowest router id of the peer, then lowest
+    /// neighbor (RFC 4271 9.1.2.2 f and g).
+    pub(crate) sessions: Vec<Session<'a>>,
+    /// The state of every session.
+    pub(crate) states: BTreeMap<&'a NeighborTarget, SessionState>,
+}
+
+/// Sessions that an end has closed for having received too many prefixes.
+pub(crate) type Closed = BTreeSet<(NodeName, NeighborTarget)>;
+
+/// Returns the devices with their sessions, in the order of `configs`, which holds no failed one.
+pub(crate) fn speakers<'a>(
+    configs: &BTreeMap<&'a NodeName, &'a DeviceConfig>,
+    cabling: &Cabling<'a>,
+    failed: &Failed,
+    closed: &Closed,
+    policies: &mut Policies,
+) -> Vec<Speaker<'a>> {
+    let indices: BTreeMap<&NodeName, usize> = configs.keys().enumerate().map(|(index, name)| (*name, index)).collect();
+    let fabric = Fabric { configs, cabling, failed };
+    configs
+        .iter()
+        .map(|(&name, &config)| {
+            let Some(bgp) = &config.bgp else {
+                return Speaker { asn: 0, maximum_paths: 1, sessions: Vec::new(), states: BTreeMap::new() };
+            };
+            let mut sessions = Vec::new();
+            let mut states = BTreeMap::new();
+            for (target, neighbor) in &bgp.neighbors {
+                let far = fabric.far_end(name, config, bgp, target, neighbor);
+                let state = match &far {
+                    Err(state) => *state,
+                    Ok(_) if closed.contains(&(name.clone(), target.clone())) => SessionState::Idle,
+                    Ok(far) if closed.contains(&(far.config.device.clone(), far.target.clone())) => {
+                        SessionState::Active
+                    }
+                    Ok(_) => SessionState::Established,
+                };
+                states.insert(target, state);
+                let (Ok(far), SessionState::Established) = (far, state) else { continue };
+                let via = match target {
+                    NeighborTarget::Address(address) => Some(*address),
+                    NeighborTarget::Interface(_) => None,
+                };
+                let session = Session {
+                    target,
+                    neighbor,
+                    peer: indices[far.node],
+                    import: policies.intern(neighbor.import_policy.as_ref(), &config.routing_policy),
+                    export: policies.intern(neighbor.export_policy.as_ref(), &config.routing_policy),
+                    peer_export: policies.intern(far.neighbor.export_policy.as_ref(), &far.config.routing_policy),
+                    bfd: neighbor.bfd.is_some() && far.neighbor.bfd.is_some(),
+                    next_hop: NextHop::Interface { interface: outgoing(target, neighbor).clone(), via },
+                };
+                sessions.push((far.router_id, session));
+            }
+            sessions.sort_by(|(a_id, a), (b_id, b)| (a_id, a.target).cmp(&(b_id, b.target)));
+            Speaker {
+                asn: bgp.asn.get(),
+                maximum_paths: usize::from(bgp.maximum_paths.max(1)),
+                sessions: sessions.into_iter().map(|(_, session)| session).collect(),
+                states,
+            }
+        })
+        .collect()
+}
+
+/// Returns the interface that leads to a neighbor.
+pub(crate) fn outgoing<'a>(target: &'a NeighborTarget, neighbor: &'a Neighbor) -> &'a weft_model::InterfaceName {
+    match target {
+        NeighborTarget::Address(_) => &neighbor.interface,
+        NeighborTarget::Interface(interface) => interface,
+    }
+}
+
+struct Fabric<'f, 'a> {
+    configs: &'f BTreeMap<&'a NodeName, &'a DeviceConfig>,
+    cabling: &'f Cabling<'a>,
+    failed: &'f Failed,
+}
+
+/// The far end of a session on which both ends agree.
+struct FarEnd<'a> {
+    node: &'a NodeName,
+    config: &'a DeviceConfig,
+    target: &'a NeighborTarget,
+    neighbor: &'a Neighbor,
+    router_id: Ipv4Addr,
+}
+
+impl<'a> Fabric<'_, 'a> {
+    /// Returns the far end of a session that comes up, else the state in which it stays.
+    fn far_end(
+        &self,
+        name: &'a NodeName,
+        config: &'a DeviceConfig,
+        bgp: &'a Bgp,
+        target: &'a NeighborTarget,
+        neighbor: &'a Neighbor,
+    ) -> Result<FarEnd<'a>, SessionState> {
+        let near_name = outgoing(target, neighbor);
+        let near = config.interfaces.get(near_name).ok_or(SessionState::Idle)?;
+        if !self.cabling.is_up(name, near_name, near, self.failed) {
+            return Err(SessionState::Idle);
+        }
+        self.answering(name, near, bgp, target, neighbor).ok_or(SessionState::Active)
+    }
+
+    /// Returns the far end, if there is one that agrees: on the addresses, the AS of both, and the key.
+    fn answering(
+        &self,
+        name: &'a NodeName,
+        near: &'a Interface,
+        bgp: &'a Bgp,
+        target: &'a NeighborTarget,
+        neighbor: &'a Neighbor,
+    ) -> Option<FarEnd<'a>> {
+        let end = self.cabling.far_end(name, outgoing(target, neighbor))?;
+        let (&node, &config) = self.configs.get_key_value(&end.node)?;
+        let far = config.interfaces.get(&end.interface)?;
+        if !self.cabling.is_up(node, &end.interface, far, self.failed) {
+            return None;
+        }
+        let far_bgp = config.bgp.as_ref()?;
+        let far_target = match target {
+            NeighborTarget::Address(theirs) => {
+                let ours = on_subnet_of(near, *theirs)?;
+                if on_subnet_of(far, ours)? != *theirs {
+                    return None;
+                }
+                NeighborTarget::Address(ours)
+            }
+            NeighborTarget::Interface(_) => {
+                if !near.unnumbered || !far.unnumbered {
+                    return None;
+                }
+                NeighborTarget::Interface(end.interface.clone())
+            }
+        };
+        let (far_target, far_neighbor) = far_bgp.neighbors.get_key_value(&far_target)?;
+        let agreed = *outgoing(far_target, far_neighbor) == end.interface
+            && far_bgp.asn == neighbor.peer_as
+            && far_neighbor.peer_as == bgp.asn
+            && far_neighbor.authentication == neighbor.authentication
+            && far_bgp.asn != bgp.asn;
+        agreed.then_some(FarEnd {
+            node,
+            config,
+            target: far_target,
+            neighbor: far_neighbor,
+            router_id: far_bgp.router_id,
+        })
+    }
+}
+
+/// Returns the address of an interface on whose subnet another address is.
+fn on_subnet_of(interface: &Interface, other: IpAddr) -> Option<IpAddr> {
+    interface
+        .addresses
+        .iter()
+        .map(|address| address.prefix)
+        .find(|prefix| prefix.contains(&other) && prefix.addr() != other)
+        .map(|prefix| prefix.addr())
+}

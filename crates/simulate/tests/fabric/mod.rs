@@ -1,0 +1,208 @@
+//! Networks for tests and benchmarks: leaf-spine, fat-tree, and any graph.
+#![allow(dead_code, reason = "each test uses some of it")]
+
+use std::{collections::BTreeMap, net::Ipv4Addr};
+
+use ipnet::IpNet;
+use weft_device::config::{
+    Bgp, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor, NeighborTarget, Network, PeerType,
+    RoutingPolicy, StaticNextHop, StaticRoute, System,
+};
+use weft_model::{InterfaceName, NodeName, Provenance, TerminationPoint};
+use weft_simulate::{Cable, Failed, Prediction, simulate};
+
+/// A network under construction.
+#[derive(Default)]
+pub(crate) struct Fabric {
+    pub(crate) configs: BTreeMap<NodeName, DeviceConfig>,
+    pub(crate) cables: Vec<Cable>,
+}
+
+pub(crate) fn node(name: &str) -> NodeName {
+    name.parse().unwrap()
+}
+
+pub(crate) fn end(text: &str) -> TerminationPoint {
+    let (node, interface) = text.split_once(':').unwrap();
+    TerminationPoint { node: node.parse().unwrap(), interface: interface.parse().unwrap() }
+}
+
+pub(crate) fn prefix(text: &str) -> IpNet {
+    text.parse().unwrap()
+}
+
+fn interface(kind: InterfaceKind, addresses: &[IpNet], unnumbered: bool) -> Interface {
+    Interface {
+        kind,
+        description: String::new(),
+        mtu: None,
+        addresses: addresses
+            .iter()
+            .map(|&prefix| InterfaceAddress { prefix, provenance: Provenance::default() })
+            .collect(),
+        unnumbered,
+        provenance: Provenance::default(),
+    }
+}
+
+impl Fabric {
+    /// Adds a device that originates its loopback, `10.0.0.0 + its number`.
+    pub(crate) fn device(&mut self, name: &str, asn: u32, maximum_paths: u16) {
+        let number = u32::try_from(self.configs.len()).unwrap() + 1;
+        let router_id = Ipv4Addr::from(0x0a00_0000 + number);
+        let loopback: IpNet = format!("{router_id}/32").parse().unwrap();
+        let config = DeviceConfig {
+            device: node(name),
+            pack: "loom".parse().unwrap(),
+            system: System {
+                hostname: node(name),
+                ntp_servers: Vec::new(),
+                dns_servers: Vec::new(),
+                users: BTreeMap::new(),
+                provenance: Provenance::default(),
+            },
+            interfaces: [(InterfaceName::loopback(), interface(InterfaceKind::Loopback, &[loopback], false))].into(),
+            routing_policy: RoutingPolicy::default(),
+            static_routes: BTreeMap::new(),
+            bgp: Some(Bgp {
+                asn: asn.try_into().unwrap(),
+                router_id,
+                maximum_paths,
+                networks: [(loopback, Network { provenance: Provenance::default() })].into(),
+                neighbors: BTreeMap::new(),
+                provenance: Provenance::default(),
+            }),
+        };
+        self.configs.insert(node(name), config);
+    }
+
+    pub(crate) fn config(&mut self, name: &str) -> &mut DeviceConfig {
+        self.configs.get_mut(name).unwrap()
+    }
+
+    pub(crate) fn bgp(&mut self, name: &str) -> &mut Bgp {
+        self.config(name).bgp.as_mut().unwrap()
+    }
+
+    pub(crate) fn loopback(&self, name: &str) -> IpNet {
+        self.configs[name].interfaces["lo".parse::<InterfaceName>().as_ref().unwrap()].addresses[0].prefix
+    }
+
+    pub(crate) fn port(&mut self, name: &str) -> InterfaceName {
+        format!("swp{}", self.configs[name].interfaces.len()).parse().unwrap()
+    }
+
+    /// Adds a cable with a session over it, with addresses from 10.128/9 or unnumbered; returns its number.
+    pub(crate) fn link(&mut self, a: &str, b: &str, numbered: bool) -> usize {
+        let index = self.cables.len();
+        let base = 0x0a80_0000 + 2 * u32::try_from(index).unwrap();
+        let addresses = [Ipv4Addr::from(base), Ipv4Addr::from(base + 1)];
+        let ends = [a, b].map(|name| TerminationPoint { node: node(name), interface: self.port(name) });
+        for (near, far) in [(0, 1), (1, 0)] {
+            let peer_as = self.bgp(ends[far].node.clone().as_str()).asn;
+            let near_address: IpNet = format!("{}/31", addresses[near]).parse().unwrap();
+            let target = if numbered {
+                NeighborTarget::Address(addresses[far].into())
+            } else {
+                NeighborTarget::Interface(ends[near].interface.clone())
+            };
+            let config = self.configs.get_mut(&ends[near].node).unwrap();
+            let on_it: &[IpNet] = if numbered { &[near_address] } else { &[] };
+            config.interfaces.insert(
+                ends[near].interface.clone(),
+                interface(InterfaceKind::Link { peer: ends[far].clone() }, on_it, !numbered),
+            );
+            config.bgp.as_mut().unwrap().neighbors.insert(
+                target,
+                Neighbor {
+                    description: String::new(),
+                    interface: ends[near].interface.clone(),
+                    peer_as,
+                    peer_type: PeerType::Internal,
+                    timers: None,
+                    bfd: None,
+                    authentication: None,
+                    import_policy: None,
+                    export_policy: None,
+                    maximum_prefixes: None,
+                    provenance: Provenance::default(),
+                },
+            );
+        }
+        self.cables.push(ends);
+        index
+    }
+
+    /// Adds a port for hosts, and originates its subnet.
+    pub(crate) fn segment(&mut self, name: &str, gateway: &str) -> InterfaceName {
+        let port = self.port(name);
+        let gateway = prefix(gateway);
+        self.config(name).interfaces.insert(port.clone(), interface(InterfaceKind::Host, &[gateway], false));
+        self.originate(name, &gateway.trunc().to_string());
+        port
+    }
+
+    pub(crate) fn originate(&mut self, name: &str, network: &str) {
+        self.bgp(name).networks.insert(prefix(network), Network { provenance: Provenance::default() });
+    }
+
+    pub(crate) fn discard(&mut self, name: &str, network: &str) {
+        let route = StaticRoute { next_hop: StaticNextHop::Discard, provenance: Provenance::default() };
+        self.config(name).static_routes.insert(prefix(network), route);
+    }
+
+    /// Returns the neighbor of `name` over the cable number `index`.
+    pub(crate) fn neighbor(&mut self, name: &str, index: usize) -> &mut Neighbor {
+        let port = self.cables[index].iter().find(|end| end.node.as_str() == name).unwrap().interface.clone();
+        self.bgp(name).neighbors.values_mut().find(|neighbor| neighbor.interface == port).unwrap()
+    }
+
+    pub(crate) fn simulate(&self) -> Prediction {
+        simulate(&self.configs, &self.cables, &Failed::default())
+    }
+}
+
+/// Leaves `l1..` in an AS each, spines `s1..` that share one; every leaf has one link to every spine.
+pub(crate) fn leaf_spine(leaves: u32, spines: u32, numbered: bool) -> Fabric {
+    let mut fabric = Fabric::default();
+    for spine in 1..=spines {
+        fabric.device(&format!("s{spine}"), 64_600, 64);
+    }
+    for leaf in 1..=leaves {
+        fabric.device(&format!("l{leaf}"), 4_200_000_000 + leaf, 64);
+        for spine in 1..=spines {
+            fabric.link(&format!("l{leaf}"), &format!("s{spine}"), numbered);
+        }
+    }
+    fabric
+}
+
+/// A k-ary fat-tree: k pods of k/2 edges `e-POD-N` and k/2 aggregations `a-POD-N`, and (k/2)^2 cores `c-GROUP-N`. The cores
+/// share an AS, so do the aggregations of a pod; every edge has its own and a subnet with hosts.
+pub(crate) fn fat_tree(k: u32) -> Fabric {
+    let half = k / 2;
+    let mut fabric = Fabric::default();
+    for group in 0..half {
+        for core in 0..half {
+            fabric.device(&format!("c-{group}-{core}"), 4_200_000_000, 64);
+        }
+    }
+    for pod in 0..k {
+        for aggregation in 0..half {
+            let name = format!("a-{pod}-{aggregation}");
+            fabric.device(&name, 4_200_001_000 + pod, 64);
+            for core in 0..half {
+                fabric.link(&name, &format!("c-{aggregation}-{core}"), false);
+            }
+        }
+        for edge in 0..half {
+            let name = format!("e-{pod}-{edge}");
+            fabric.device(&name, 4_200_010_000 + pod * half + edge, 64);
+            for aggregation in 0..half {
+                fabric.link(&name, &format!("a-{pod}-{aggregation}"), false);
+            }
+            fabric.segment(&name, &format!("172.{}.{edge}.1/24", 16 + pod));
+        }
+    }
+    fabric
+}
