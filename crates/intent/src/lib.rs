@@ -1,6 +1,23 @@
 //! Text to typed intents with spans: schema check and semantic validation against the topology graph.
+//!
+//! [`load`] reads YAML files into an [`IntentSet`]; [`validate`] checks what the intents say together and builds the
+//! topology graph. Both report every mistake of a file set in one go, each once, at the place that causes it.
+//! [`document`] is the loader beneath, for other kinds of file: one text to documents with places, one document to a
+//! type with a JSON Schema.
 
+pub mod codes;
+pub mod document;
+mod formats;
+mod load;
+pub mod schema;
 mod set;
+mod source;
 pub mod spec;
+mod suggest;
+mod validate;
 
-pub use set::{Document, Intent, IntentSet, Metadata};
+pub use document::Document;
+pub use load::load;
+pub use set::{Intent, IntentSet, Metadata, Rejected};
+pub use source::SourceFile;
+pub use validate::validate;

@@ -1,14 +1,20 @@
 //! The typed intents of a file set, each with the document it was read from.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use weft_diagnostics::SourceSpan;
-use weft_model::{IntentRef, Name, Source};
+use weft_model::{IntentKind, IntentRef, Name, Source};
 
-use crate::spec::{
-    BaselineSpec, FabricSpec, PeeringSpec, PoolsSpec, ReachabilitySpec, SegmentSpec, TopologySpec, UnderlaySpec,
+use crate::{
+    Document,
+    spec::{
+        BaselineSpec, FabricSpec, PeeringSpec, PoolsSpec, ReachabilitySpec, SegmentSpec, TopologySpec, UnderlaySpec,
+        text::NameText,
+    },
 };
 
 /// What every intent says of itself.
@@ -16,7 +22,7 @@ use crate::spec::{
 #[serde(deny_unknown_fields)]
 pub struct Metadata {
     /// The name, unique among the intents of its kind.
-    #[schemars(with = "String")]
+    #[schemars(with = "NameText")]
     pub name: Name,
     /// Labels, for people and for selectors.
     #[serde(default)]
@@ -27,35 +33,6 @@ pub struct Metadata {
     /// Who answers for it.
     #[serde(default)]
     pub owner: Option<String>,
-}
-
-/// Where each value of a YAML document stands.
-#[derive(Debug, Clone)]
-pub struct Document {
-    /// The file.
-    pub file: Arc<str>,
-    /// The place of the document's first key.
-    pub start: SourceSpan,
-    /// The place of each value by its JSON pointer (RFC 6901): `/spec/leaf/count`. The root is the empty pointer.
-    pub values: BTreeMap<String, SourceSpan>,
-    /// The place of each mapping key by the JSON pointer of its value.
-    pub keys: BTreeMap<String, SourceSpan>,
-}
-
-impl Document {
-    /// Returns the place of the value at `pointer`, or of the nearest value around it that is written out.
-    pub fn span(&self, pointer: &str) -> SourceSpan {
-        let mut pointer = pointer;
-        loop {
-            if let Some(span) = self.values.get(pointer) {
-                return span.clone();
-            }
-            match pointer.rfind('/') {
-                Some(at) => pointer = &pointer[..at],
-                None => return self.start.clone(),
-            }
-        }
-    }
 }
 
 /// An intent whose spec has type `S`.
@@ -102,4 +79,24 @@ pub struct IntentSet {
     pub reachabilities: BTreeMap<Name, Intent<ReachabilitySpec>>,
     /// Baselines.
     pub baselines: BTreeMap<Name, Intent<BaselineSpec>>,
+    /// What the files hold besides, but with mistakes.
+    pub rejected: Rejected,
+}
+
+impl IntentSet {
+    /// Tells whether some intent of this kind is missing from the set because of a mistake in its text.
+    ///
+    /// What such an intent would have brought is unknown: its absence is no finding of its own.
+    pub fn lacks(&self, kind: IntentKind) -> bool {
+        self.rejected.unreadable || self.rejected.kinds.contains(&kind)
+    }
+}
+
+/// What was in the files but is not in the set, because of mistakes that were reported.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rejected {
+    /// The kinds of the intents with mistakes.
+    pub kinds: BTreeSet<IntentKind>,
+    /// Whether a document could not be read so far as to know its kind.
+    pub unreadable: bool,
 }

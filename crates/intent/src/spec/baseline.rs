@@ -50,7 +50,7 @@ pub struct Dns {
 #[serde(deny_unknown_fields)]
 pub struct UserSpec {
     /// The name.
-    #[schemars(with = "String")]
+    #[schemars(with = "super::text::NameText")]
     pub name: Name,
     /// Public keys that may log in, each as a line of an `authorized_keys` file without options.
     #[schemars(with = "Vec<super::text::SshPublicKeyText>", length(min = 1))]

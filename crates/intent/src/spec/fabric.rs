@@ -13,7 +13,7 @@ use weft_model::{Mtu, NodeName, PackName, PlatformName, SiteName};
 #[serde(deny_unknown_fields)]
 pub struct FabricSpec {
     /// The site of all its nodes.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<super::text::NameText>")]
     #[serde(default)]
     pub site: Option<SiteName>,
     /// The IP MTU of its links, in octets. Default 9100.
@@ -47,10 +47,10 @@ pub struct Tier {
     #[schemars(range(min = 1, max = 512))]
     pub count: u16,
     /// The pack of their operating system, such as `frr`.
-    #[schemars(with = "String")]
+    #[schemars(with = "super::text::NameText")]
     pub pack: PackName,
     /// Their hardware platform, as the pack declares it.
-    #[schemars(with = "String")]
+    #[schemars(with = "super::text::NameText")]
     pub platform: PlatformName,
 }
 
@@ -59,14 +59,14 @@ pub struct Tier {
 #[serde(deny_unknown_fields)]
 pub struct NodeOverride {
     /// The node.
-    #[schemars(with = "String")]
+    #[schemars(with = "super::text::NameText")]
     pub node: NodeName,
     /// Its pack.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<super::text::NameText>")]
     #[serde(default)]
     pub pack: Option<PackName>,
     /// Its platform.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<super::text::NameText>")]
     #[serde(default)]
     pub platform: Option<PlatformName>,
 }

@@ -7,7 +7,7 @@ mod pools;
 mod reachability;
 mod segment;
 mod selector;
-mod text;
+pub(crate) mod text;
 mod topology;
 mod underlay;
 

@@ -68,6 +68,6 @@ pub struct PortSelection {
     /// The nodes.
     pub select: Selector,
     /// The ports on each of them.
-    #[schemars(with = "Vec<String>", length(min = 1))]
+    #[schemars(with = "Vec<super::text::InterfaceNameText>", length(min = 1))]
     pub interfaces: Vec<InterfaceName>,
 }

@@ -11,18 +11,18 @@ use weft_model::{FabricName, Node, NodeName, Role, SiteName};
 #[serde(deny_unknown_fields, default)]
 pub struct Selector {
     /// Nodes of these fabrics.
-    #[schemars(with = "Vec<String>")]
+    #[schemars(with = "Vec<super::text::NameText>")]
     pub fabrics: Vec<FabricName>,
     /// Nodes of these roles, such as `leaf`.
-    #[schemars(with = "Vec<String>")]
+    #[schemars(with = "Vec<super::text::NameText>")]
     pub roles: Vec<Role>,
     /// Nodes at these sites.
-    #[schemars(with = "Vec<String>")]
+    #[schemars(with = "Vec<super::text::NameText>")]
     pub sites: Vec<SiteName>,
     /// Nodes with all of these labels.
     pub labels: BTreeMap<String, String>,
     /// Exactly these nodes.
-    #[schemars(with = "Vec<String>")]
+    #[schemars(with = "Vec<super::text::NameText>")]
     pub names: Vec<NodeName>,
 }
 

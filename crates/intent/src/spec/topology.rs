@@ -24,20 +24,20 @@ pub struct TopologySpec {
 #[serde(deny_unknown_fields)]
 pub struct TopologyNode {
     /// Its name, unique in the network.
-    #[schemars(with = "String")]
+    #[schemars(with = "super::text::NameText")]
     pub name: NodeName,
     /// What it is for, such as `dci`.
-    #[schemars(with = "String")]
+    #[schemars(with = "super::text::NameText")]
     pub role: Role,
     /// Where it stands.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<super::text::NameText>")]
     #[serde(default)]
     pub site: Option<SiteName>,
     /// The pack of its operating system.
-    #[schemars(with = "String")]
+    #[schemars(with = "super::text::NameText")]
     pub pack: PackName,
     /// Its hardware platform, as the pack declares it.
-    #[schemars(with = "String")]
+    #[schemars(with = "super::text::NameText")]
     pub platform: PlatformName,
     /// Its management address, where no pool is to give one.
     #[schemars(with = "Option<String>", extend("format" = "ip"))]

@@ -1,0 +1,421 @@
+//! The codes of what is wrong with intents: 101-149 in their text, 150-299 in what they say together.
+
+use weft_diagnostics::Code;
+
+/// Unknown key.
+pub const UNKNOWN_KEY: Code = Code::new(
+    "WEFT-101",
+    "unknown key",
+    "A mapping has a key that its kind does not know, most often a slip of the fingers. Nothing is ignored silently: correct the key or remove it.",
+);
+/// Missing key.
+pub const MISSING_KEY: Code = Code::new(
+    "WEFT-102",
+    "missing key",
+    "A key that has no default is not there. Add it.",
+);
+/// Value of the wrong type.
+pub const WRONG_TYPE: Code = Code::new(
+    "WEFT-103",
+    "value of the wrong type",
+    "A value is text where a number is wanted, a single value where a list is wanted, and so on. Text that looks like a number or like `true` needs quotes.",
+);
+/// Word that is not one of the choices.
+pub const UNKNOWN_WORD: Code = Code::new(
+    "WEFT-104",
+    "word that is not one of the choices",
+    "The key takes one of a few words, and this is none of them.",
+);
+/// Number out of range.
+pub const OUT_OF_RANGE: Code = Code::new(
+    "WEFT-105",
+    "number out of range",
+    "The number is less than the least or more than the most that the key takes.",
+);
+/// Malformed name.
+pub const INVALID_NAME: Code = Code::new(
+    "WEFT-106",
+    "malformed name",
+    "Names are 1 to 63 of a-z, 0-9, `-`, `_` and `.`, with a letter or digit at both ends; interfaces are named as their device spells them. Names become host names and words of device configurations, so nothing else is let through.",
+);
+/// Malformed address.
+pub const INVALID_ADDRESS: Code = Code::new(
+    "WEFT-107",
+    "malformed address",
+    "The text is not an IPv4 or IPv6 address, or not an address with the length of its subnet where an interface needs one.",
+);
+/// Malformed prefix.
+pub const INVALID_PREFIX: Code = Code::new(
+    "WEFT-108",
+    "malformed prefix",
+    "The text is not an IPv4 or IPv6 prefix with its length.",
+);
+/// Host bits set in a prefix.
+pub const HOST_BITS: Code = Code::new(
+    "WEFT-109",
+    "host bits set in a prefix",
+    "The text is an address and a length where a range is wanted. The help says which range holds it.",
+);
+/// Malformed port.
+pub const INVALID_ENDPOINT: Code = Code::new(
+    "WEFT-110",
+    "malformed port",
+    "A port is written `NODE:INTERFACE`.",
+);
+/// Malformed range of AS numbers.
+pub const INVALID_ASN: Code = Code::new(
+    "WEFT-111",
+    "malformed range of AS numbers",
+    "A range is written `FIRST-LAST`, the smaller number first. 0, 23456, 65535 and 4294967295 are reserved (RFC 7607, 6793, 7300).",
+);
+/// Secret in place of a reference.
+pub const INVALID_SECRET: Code = Code::new(
+    "WEFT-112",
+    "secret in place of a reference",
+    "Secrets are never written into intents: name the environment variable that holds the value, `env/NAME`.",
+);
+/// Malformed end of a flow.
+pub const INVALID_FLOW_END: Code = Code::new(
+    "WEFT-113",
+    "malformed end of a flow",
+    "A flow starts and ends at `segment/NAME`, `node/NAME`, `peering/NAME` or an address.",
+);
+/// Malformed SSH public key.
+pub const INVALID_SSH_KEY: Code = Code::new(
+    "WEFT-114",
+    "malformed SSH public key",
+    "The text is not a whole public key. A damaged key would lock its owner out.",
+);
+/// List with too few items.
+pub const TOO_FEW: Code = Code::new(
+    "WEFT-115",
+    "list with too few items",
+    "The list must not be empty.",
+);
+/// Malformed value.
+pub const INVALID_VALUE: Code = Code::new(
+    "WEFT-116",
+    "malformed value",
+    "The value is of the right type but does not stand for anything that the key takes.",
+);
+/// Malformed YAML.
+pub const YAML_SYNTAX: Code = Code::new(
+    "WEFT-120",
+    "malformed YAML",
+    "The text cannot be read. The place is where the reader gave up; the cause may stand above it.",
+);
+/// Key given twice.
+pub const DUPLICATE_KEY: Code = Code::new(
+    "WEFT-121",
+    "key given twice",
+    "A mapping has the same key twice. Which one was meant is not guessed.",
+);
+/// Tab in the indentation.
+pub const TAB: Code = Code::new(
+    "WEFT-122",
+    "tab in the indentation",
+    "YAML is indented by spaces only.",
+);
+/// Text that is not UTF-8.
+pub const NOT_UTF8: Code = Code::new(
+    "WEFT-123",
+    "text that is not UTF-8",
+    "The file holds an octet that is not UTF-8 text.",
+);
+/// Control character.
+pub const CONTROL_CHARACTER: Code = Code::new(
+    "WEFT-124",
+    "control character",
+    "A text holds a line break, a tab, or another character that no one sees. It could become a line of a device configuration, or hide one.",
+);
+/// Nested too deep.
+pub const TOO_DEEP: Code = Code::new(
+    "WEFT-125",
+    "nested too deep",
+    "Lists and mappings are nested deeper than any document needs.",
+);
+/// Too large.
+pub const TOO_LARGE: Code = Code::new(
+    "WEFT-126",
+    "too large",
+    "The file, or what its aliases stand for, is larger than a file of intents may be.",
+);
+/// Alias without an anchor.
+pub const BAD_ALIAS: Code = Code::new(
+    "WEFT-127",
+    "alias without an anchor",
+    "A `*name` has no `&name` before it, or stands inside it. Text that begins with `*` needs quotes.",
+);
+/// YAML tag.
+pub const YAML_TAG: Code = Code::new(
+    "WEFT-128",
+    "YAML tag",
+    "Tags (`!name`) are not used: a value's type follows from its key.",
+);
+/// Key that is not text.
+pub const KEY_NOT_TEXT: Code = Code::new(
+    "WEFT-129",
+    "key that is not text",
+    "The key of a mapping is a list, a mapping, an alias or has a tag.",
+);
+/// Unknown kind.
+pub const UNKNOWN_KIND: Code = Code::new(
+    "WEFT-130",
+    "unknown kind",
+    "The document is of a kind that does not exist.",
+);
+/// Unknown version.
+pub const UNKNOWN_VERSION: Code = Code::new(
+    "WEFT-131",
+    "unknown version",
+    "The document is written in a version of the intent language that this program does not know.",
+);
+/// Two intents of one name.
+pub const DUPLICATE_INTENT: Code = Code::new(
+    "WEFT-132",
+    "two intents of one name",
+    "Two intents of one kind have the same name. References could mean either.",
+);
+/// Unknown pack.
+pub const UNKNOWN_PACK: Code = Code::new(
+    "WEFT-150",
+    "unknown pack",
+    "A node runs an operating system for which there is no pack. Packs are the folders of `device-templates`.",
+);
+/// Unknown platform.
+pub const UNKNOWN_PLATFORM: Code = Code::new(
+    "WEFT-151",
+    "unknown platform",
+    "The pack does not declare this hardware platform.",
+);
+/// Unknown port.
+pub const UNKNOWN_PORT: Code = Code::new(
+    "WEFT-152",
+    "unknown port",
+    "The node's platform has no port of this name.",
+);
+/// Too few ports.
+pub const TOO_FEW_PORTS: Code = Code::new(
+    "WEFT-153",
+    "too few ports",
+    "The platform has fewer ports than the fabric needs on it: every leaf and border has a link to every spine.",
+);
+/// Port used twice.
+pub const PORT_USED_TWICE: Code = Code::new(
+    "WEFT-154",
+    "port used twice",
+    "A port carries one thing: a link, a host, or an external neighbor.",
+);
+/// Link from a node to itself.
+pub const SELF_LINK: Code = Code::new(
+    "WEFT-155",
+    "link from a node to itself",
+    "Both ends of the link are on the same node.",
+);
+/// Two nodes of one name.
+pub const DUPLICATE_NODE: Code = Code::new(
+    "WEFT-156",
+    "two nodes of one name",
+    "Two intents ask for a node of the same name.",
+);
+/// Management address used twice.
+pub const DUPLICATE_MANAGEMENT: Code = Code::new(
+    "WEFT-157",
+    "management address used twice",
+    "Two nodes have the same management address: a push would reach the wrong one.",
+);
+/// Unknown node.
+pub const UNKNOWN_NODE: Code = Code::new(
+    "WEFT-158",
+    "unknown node",
+    "There is no node of this name.",
+);
+/// Network in pieces.
+pub const DISCONNECTED: Code = Code::new(
+    "WEFT-159",
+    "network in pieces",
+    "Some nodes have no path to the others over the links of the intents.",
+);
+/// Node name too long.
+pub const LONG_NODE_NAME: Code = Code::new(
+    "WEFT-160",
+    "node name too long",
+    "The names of a fabric's nodes begin with its name, and a node's name has at most 63 characters.",
+);
+/// Two overrides for one node.
+pub const OVERRIDE_TWICE: Code = Code::new(
+    "WEFT-161",
+    "two overrides for one node",
+    "A node's difference from its tier is told twice.",
+);
+/// Selector names something unknown.
+pub const SELECTOR_UNKNOWN: Code = Code::new(
+    "WEFT-165",
+    "selector names something unknown",
+    "A selector names a fabric, role, site or label that no node has.",
+);
+/// Selector that matches nothing.
+pub const SELECTS_NOTHING: Code = Code::new(
+    "WEFT-166",
+    "selector that matches nothing",
+    "Each part of the selector matches some node, but no node matches all parts.",
+);
+/// Pools that overlap.
+pub const POOLS_OVERLAP: Code = Code::new(
+    "WEFT-170",
+    "pools that overlap",
+    "Two pools hold the same address, or two AS pools for the same nodes hold the same number: it could be given twice.",
+);
+/// Pool too small.
+pub const POOL_EXHAUSTED: Code = Code::new(
+    "WEFT-171",
+    "pool too small",
+    "The network needs more addresses, subnets or numbers than the pools have.",
+);
+/// No pool fits.
+pub const NO_POOL: Code = Code::new(
+    "WEFT-172",
+    "no pool fits",
+    "A node needs an address or a number, or a link a subnet, that no pool gives.",
+);
+/// Link in two underlays.
+pub const TWO_UNDERLAYS: Code = Code::new(
+    "WEFT-180",
+    "link in two underlays",
+    "Both ends of a link are selected by two underlays: which one decides about its session is not guessed.",
+);
+/// Hold time not above the keepalive interval.
+pub const TIMERS: Code = Code::new(
+    "WEFT-181",
+    "hold time not above the keepalive interval",
+    "A session would be lost before the first keepalive is due (RFC 4271 4.4 suggests a third of the hold time).",
+);
+/// Feature that the pack does not have.
+pub const MISSING_FEATURE: Code = Code::new(
+    "WEFT-182",
+    "feature that the pack does not have",
+    "The intent needs something that the operating system of a selected node cannot do.",
+);
+/// Prefix of a segment that overlaps.
+pub const SEGMENT_OVERLAP: Code = Code::new(
+    "WEFT-190",
+    "prefix of a segment that overlaps",
+    "The prefix of a segment overlaps that of another segment, or a pool: an address would be used twice.",
+);
+/// Subnets not smaller than their prefix.
+pub const SUBNET_LENGTH: Code = Code::new(
+    "WEFT-191",
+    "subnets not smaller than their prefix",
+    "The subnets of the ports are cut from the prefix of the segment, so they must be longer than it.",
+);
+/// Address that cannot be on the link.
+pub const NEIGHBOR_ADDRESS: Code = Code::new(
+    "WEFT-200",
+    "address that cannot be on the link",
+    "The neighbor of a peering is not in the subnet of our address, or is our own address, or either is the subnet's network or broadcast address.",
+);
+/// Subnet of a peering that overlaps.
+pub const SUBNET_USED_TWICE: Code = Code::new(
+    "WEFT-201",
+    "subnet of a peering that overlaps",
+    "The subnet of an external session overlaps another one, a segment, or a pool.",
+);
+/// Announced prefix without a segment.
+pub const NOTHING_ANNOUNCED: Code = Code::new(
+    "WEFT-202",
+    "announced prefix without a segment",
+    "No segment has an address of a prefix that is announced to a neighbor: its traffic would come and be thrown away.",
+);
+/// Neighbor with an AS number of ours.
+pub const OWN_ASN: Code = Code::new(
+    "WEFT-203",
+    "neighbor with an AS number of ours",
+    "The AS number of an external neighbor lies in one of our pools.",
+);
+/// Reference to what does not exist.
+pub const UNKNOWN_REFERENCE: Code = Code::new(
+    "WEFT-210",
+    "reference to what does not exist",
+    "There is no intent of this kind and name.",
+);
+/// Reference to the wrong kind.
+pub const WRONG_END: Code = Code::new(
+    "WEFT-211",
+    "reference to the wrong kind",
+    "A flow cannot start or end at this kind of thing.",
+);
+/// Intents that contradict each other.
+pub const CONTRADICTION: Code = Code::new(
+    "WEFT-212",
+    "intents that contradict each other",
+    "One intent wants the flow to arrive and another wants it not to.",
+);
+/// Account given twice.
+pub const DUPLICATE_USER: Code = Code::new(
+    "WEFT-220",
+    "account given twice",
+    "A node would get two accounts of one name.",
+);
+
+/// Every code of this crate, in order.
+pub const ALL: &[Code] = &[
+    UNKNOWN_KEY,
+    MISSING_KEY,
+    WRONG_TYPE,
+    UNKNOWN_WORD,
+    OUT_OF_RANGE,
+    INVALID_NAME,
+    INVALID_ADDRESS,
+    INVALID_PREFIX,
+    HOST_BITS,
+    INVALID_ENDPOINT,
+    INVALID_ASN,
+    INVALID_SECRET,
+    INVALID_FLOW_END,
+    INVALID_SSH_KEY,
+    TOO_FEW,
+    INVALID_VALUE,
+    YAML_SYNTAX,
+    DUPLICATE_KEY,
+    TAB,
+    NOT_UTF8,
+    CONTROL_CHARACTER,
+    TOO_DEEP,
+    TOO_LARGE,
+    BAD_ALIAS,
+    YAML_TAG,
+    KEY_NOT_TEXT,
+    UNKNOWN_KIND,
+    UNKNOWN_VERSION,
+    DUPLICATE_INTENT,
+    UNKNOWN_PACK,
+    UNKNOWN_PLATFORM,
+    UNKNOWN_PORT,
+    TOO_FEW_PORTS,
+    PORT_USED_TWICE,
+    SELF_LINK,
+    DUPLICATE_NODE,
+    DUPLICATE_MANAGEMENT,
+    UNKNOWN_NODE,
+    DISCONNECTED,
+    LONG_NODE_NAME,
+    OVERRIDE_TWICE,
+    SELECTOR_UNKNOWN,
+    SELECTS_NOTHING,
+    POOLS_OVERLAP,
+    POOL_EXHAUSTED,
+    NO_POOL,
+    TWO_UNDERLAYS,
+    TIMERS,
+    MISSING_FEATURE,
+    SEGMENT_OVERLAP,
+    SUBNET_LENGTH,
+    NEIGHBOR_ADDRESS,
+    SUBNET_USED_TWICE,
+    NOTHING_ANNOUNCED,
+    OWN_ASN,
+    UNKNOWN_REFERENCE,
+    WRONG_END,
+    CONTRADICTION,
+    DUPLICATE_USER,
+];

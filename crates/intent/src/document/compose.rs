@@ -1,0 +1,336 @@
+//! Composes YAML events into values with places, within limits.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+use serde_saphyr::granit_parser::{self, Event, Parser, ScanError, ScalarStyle, StructureStyle};
+use weft_diagnostics::{Diagnostic, SourceSpan};
+
+use super::{
+    Document, Place,
+    place::{Extent, Inner},
+    scalar,
+};
+use crate::{SourceFile, codes, source::clamp};
+
+/// Nested lists and mappings; an intent needs eight.
+const MOST_DEPTH: usize = 64;
+/// Values in a file: 20 MB of intents have about two million.
+const MOST_VALUES: usize = 4_000_000;
+/// Values that aliases may repeat in a file.
+const MOST_REPEATED: usize = 50_000;
+/// Octets of a file.
+const MOST_OCTETS: usize = 64 << 20;
+
+/// Returns the documents of a file that are well formed, and what is wrong with the others.
+pub(super) fn documents(file: &SourceFile) -> (Vec<(Document, Value)>, Vec<Diagnostic>) {
+    if file.text.len() > MOST_OCTETS {
+        let message = format!("the file has {} octets; {MOST_OCTETS} are the most", file.text.len());
+        let finding = Diagnostic::error(codes::TOO_LARGE, message).at(SourceSpan::point(file.path.clone(), 1, 1));
+        return (Vec::new(), vec![finding.help("split it into several files")]);
+    }
+    let options = granit_parser::options! {
+        emit_comments: false,
+        emit_unresolved_aliases: true,
+        disallow_directives: true,
+        strict_indentation: true,
+        // One more than ours, so that ours is reported.
+        flow_nesting_limit: MOST_DEPTH + 2,
+        block_nesting_limit: MOST_DEPTH + 2,
+    };
+    let mut composer = Composer {
+        parser: Parser::new_from_str_with_options(&file.text, options),
+        file,
+        anchors: BTreeMap::new(),
+        values: 0,
+        repeated: 0,
+        findings: Vec::new(),
+    };
+    let documents = composer.stream();
+    (documents, composer.findings)
+}
+
+/// The rest of the document cannot be read; the reason was reported.
+struct Abandoned;
+
+type Composed = Result<(Value, Place), Abandoned>;
+
+struct Composer<'a> {
+    parser: Parser<'a, granit_parser::StrInput<'a>>,
+    file: &'a SourceFile,
+    /// What aliases stand for, by the parser's number of the anchor, with the count of values in it.
+    anchors: BTreeMap<usize, (Value, usize)>,
+    values: usize,
+    repeated: usize,
+    findings: Vec<Diagnostic>,
+}
+
+impl<'a> Composer<'a> {
+    fn stream(&mut self) -> Vec<(Document, Value)> {
+        let mut documents = Vec::new();
+        loop {
+            let composed = match self.next() {
+                Ok(None | Some((Event::StreamEnd, _))) => break,
+                Ok(Some((Event::DocumentStart(..), _))) => {
+                    self.anchors.clear();
+                    let before = self.findings.len();
+                    self.root().map(|root| (root, before))
+                }
+                Ok(Some(_)) => continue,
+                Err(Abandoned) => Err(Abandoned),
+            };
+            match composed {
+                Ok((Some((value, root)), before)) => {
+                    // A document with a duplicate key or an odd character is not whole: what it says is not known.
+                    if self.findings.len() == before {
+                        let start = root.first().span(&self.file.path);
+                        documents.push((Document { file: self.file.path.clone(), start, root }, value));
+                    }
+                }
+                Ok((None, _)) => {}
+                Err(Abandoned) => match self.parser.proceed_next_document() {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error) => {
+                        self.syntax(&error);
+                        break;
+                    }
+                },
+            }
+        }
+        documents
+    }
+
+    /// Returns the next event, and `None` at the end.
+    fn next(&mut self) -> Result<Option<(Event<'a>, granit_parser::Span)>, Abandoned> {
+        match self.parser.next_event() {
+            None => Ok(None),
+            Some(Ok(event)) => Ok(Some(event)),
+            Some(Err(error)) => {
+                self.syntax(&error);
+                Err(Abandoned)
+            }
+        }
+    }
+
+    /// Returns the root of a document, and `None` when the document is empty.
+    fn root(&mut self) -> Result<Option<(Value, Place)>, Abandoned> {
+        let Some((event, span)) = self.next()? else { return Err(Abandoned) };
+        if matches!(&event, Event::Scalar(text, ScalarStyle::Plain, _, None) if text.is_empty()) {
+            return Ok(None);
+        }
+        self.node(event, span, 0).map(Some)
+    }
+
+    fn node(&mut self, event: Event<'a>, span: granit_parser::Span, depth: usize) -> Composed {
+        let extent = extent(&span);
+        self.values += 1;
+        if self.values > MOST_VALUES {
+            let message = format!("the file has more than {MOST_VALUES} values");
+            return self.abandon(codes::TOO_LARGE, message, extent, "split it into several files");
+        }
+        if depth > MOST_DEPTH {
+            let message = format!("lists and mappings are nested more than {MOST_DEPTH} deep");
+            return self.abandon(codes::TOO_DEEP, message, extent, "no kind of document is that deep");
+        }
+        if let Some(tag) = event.tag() {
+            let message = format!("the tag `{}` is not used here", tag.original().escape_debug());
+            let at = span.tag_start.map_or(extent, |start| mark(&start));
+            self.report(Diagnostic::error(codes::YAML_TAG, message).help("remove it"), at);
+        }
+        let anchor = event.anchor_id();
+        let before = self.values;
+        let (value, place) = match event {
+            Event::Scalar(text, style, _, _) => {
+                self.characters(&text, extent, "value");
+                let value = match style {
+                    ScalarStyle::Plain => scalar::plain(&text),
+                    ScalarStyle::SingleQuoted
+                    | ScalarStyle::DoubleQuoted
+                    | ScalarStyle::Literal
+                    | ScalarStyle::Folded => Value::String(text.into_owned()),
+                };
+                (value, Place { extent, ..Place::default() })
+            }
+            Event::SequenceStart(style, _, _) => self.sequence(style, extent, depth)?,
+            Event::MappingStart(style, _, _) => self.mapping(style, extent, depth)?,
+            Event::Alias(id) => self.alias(id, extent)?,
+            Event::UnresolvedAlias(name) => {
+                let message = format!("there is no anchor `&{}` before this alias", name.escape_debug());
+                self.report(Diagnostic::error(codes::BAD_ALIAS, message).help("quote text that begins with `*`"), extent);
+                (Value::Null, Place { extent, ..Place::default() })
+            }
+            Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(..)
+            | Event::DocumentEnd
+            | Event::Anchor(..)
+            | Event::SequenceEnd
+            | Event::MappingEnd => return Err(Abandoned),
+            #[allow(unreachable_patterns, reason = "comments are an event only when a feature of the parser is on")]
+            _ => return Err(Abandoned),
+        };
+        if let Some(anchor) = anchor {
+            self.anchors.insert(anchor, (value.clone(), 1 + self.values - before));
+        }
+        Ok((value, place))
+    }
+
+    fn sequence(&mut self, style: StructureStyle, mut extent: Extent, depth: usize) -> Composed {
+        let (mut values, mut places) = (Vec::new(), Vec::new());
+        loop {
+            match self.next()? {
+                None => return Err(Abandoned),
+                Some((Event::SequenceEnd, span)) => {
+                    close(&mut extent, style, &span);
+                    return Ok((Value::Array(values), Place { extent, key: None, inner: Inner::Items(places) }));
+                }
+                Some((event, span)) => {
+                    let (value, place) = self.node(event, span, depth + 1)?;
+                    values.push(value);
+                    places.push(place);
+                }
+            }
+        }
+    }
+
+    fn mapping(&mut self, style: StructureStyle, mut extent: Extent, depth: usize) -> Composed {
+        let mut values = Map::new();
+        let mut places: Vec<(Box<str>, Place)> = Vec::new();
+        loop {
+            let (event, span) = match self.next()? {
+                None => return Err(Abandoned),
+                Some((Event::MappingEnd, span)) => {
+                    match (style, places.iter().filter_map(|(_, place)| place.key).min_by_key(|key| (key.line, key.column))) {
+                        (StructureStyle::Block, Some(first)) => extent = first,
+                        _ => close(&mut extent, style, &span),
+                    }
+                    places.sort_by(|(a, _), (b, _)| a.cmp(b));
+                    return Ok((Value::Object(values), Place { extent, key: None, inner: Inner::Values(places) }));
+                }
+                Some(event) => event,
+            };
+            let key_extent = self::extent(&span);
+            let key = match event {
+                Event::Scalar(text, _, _, None) => {
+                    self.characters(&text, key_extent, "key");
+                    Some(text)
+                }
+                event => {
+                    let finding = Diagnostic::error(codes::KEY_NOT_TEXT, "a key must be plain text");
+                    self.report(finding.help("quote the key, or write `key: value`"), key_extent);
+                    self.node(event, span, depth + 1)?;
+                    None
+                }
+            };
+            let Some((event, span)) = self.next()? else { return Err(Abandoned) };
+            let (value, mut place) = self.node(event, span, depth + 1)?;
+            let Some(key) = key else { continue };
+            place.key = Some(key_extent);
+            if place.extent == Extent::default() || (value.is_null() && place.extent.line != key_extent.line) {
+                place.extent = key_extent;
+            }
+            if values.contains_key(&*key) {
+                let first = places.iter().find(|(name, _)| **name == *key).and_then(|(_, place)| place.key);
+                let mut finding = Diagnostic::error(codes::DUPLICATE_KEY, format!("the key `{}` is given twice", key.escape_debug()))
+                    .help("keep one of them");
+                if let Some(first) = first {
+                    finding = finding.label(first.span(&self.file.path), "first given here");
+                }
+                self.report(finding, key_extent);
+                continue;
+            }
+            values.insert(key.clone().into_owned(), value);
+            places.push((key.into(), place));
+        }
+    }
+
+    fn alias(&mut self, id: usize, extent: Extent) -> Composed {
+        let Some((value, count)) = self.anchors.get(&id) else {
+            let message = "this alias stands inside the value it stands for";
+            return self.abandon(codes::BAD_ALIAS, message, extent, "write the value out");
+        };
+        self.repeated += count;
+        if self.repeated > MOST_REPEATED {
+            let message = format!("aliases repeat more than {MOST_REPEATED} values");
+            return self.abandon(codes::TOO_LARGE, message, extent, "write the values out, or use fewer aliases");
+        }
+        self.values += count;
+        Ok((value.clone(), Place { extent, ..Place::default() }))
+    }
+
+    /// Reports the first character of a scalar that no text has, or that hides what the text says.
+    fn characters(&mut self, text: &str, extent: Extent, what: &str) {
+        let odd = |c: char| {
+            (c.is_control() && !matches!(c, '\n' | '\t'))
+                || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        };
+        if text.is_ascii() && !text.bytes().any(|c| c.is_ascii_control()) {
+            return;
+        }
+        if let Some(found) = text.chars().find(|&c| odd(c)) {
+            let message = format!("the {what} holds the control character U+{:04X}", u32::from(found));
+            self.report(Diagnostic::error(codes::CONTROL_CHARACTER, message).help("remove the character"), extent);
+        }
+    }
+
+    fn report(&mut self, finding: Diagnostic, extent: Extent) {
+        self.findings.push(finding.at(extent.span(&self.file.path)));
+    }
+
+    fn abandon(&mut self, code: weft_diagnostics::Code, message: impl Into<String>, extent: Extent, help: &str) -> Composed {
+        self.report(Diagnostic::error(code, message).help(help), extent);
+        Err(Abandoned)
+    }
+
+    fn syntax(&mut self, error: &ScanError) {
+        let at = mark(error.marker());
+        let text = &*self.file.text;
+        let (before, after) = error.marker().byte_offset().and_then(|at| text.split_at_checked(at)).unwrap_or_default();
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        let line = &text[start..before.len() + after.find('\n').unwrap_or(after.len())];
+        let indentation = line.len() - line.trim_start_matches([' ', '\t']).len();
+        if let Some(tab) = line[..indentation].find('\t') {
+            let span = SourceSpan::on_line(self.file.path.clone(), at.line, clamp(tab) + 1, 1);
+            let finding = Diagnostic::error(codes::TAB, "a tab indents this line").at(span);
+            self.findings.push(finding.help("YAML is indented by spaces only"));
+            return;
+        }
+        let finding = if matches!(error.kind(), granit_parser::ErrorKind::DirectiveDisallowed) {
+            Diagnostic::error(codes::YAML_SYNTAX, "YAML directives are not used here").help("remove the line that begins with `%`")
+        } else {
+            Diagnostic::error(codes::YAML_SYNTAX, format!("this is not YAML: {}", error.info()))
+                .help("look at the indentation, the quotes and the brackets here and above")
+        };
+        self.report(finding, at);
+    }
+}
+
+impl Place {
+    /// Returns the place of the first key, or of the value itself when it is no mapping.
+    fn first(&self) -> Extent {
+        let keys = match &self.inner {
+            Inner::Values(values) => values.as_slice(),
+            Inner::Nothing | Inner::Items(_) => &[],
+        };
+        keys.iter().filter_map(|(_, place)| place.key).min_by_key(|key| (key.line, key.column)).unwrap_or(self.extent)
+    }
+}
+
+fn mark(marker: &granit_parser::Marker) -> Extent {
+    let (line, column) = (clamp(marker.line()).max(1), clamp(marker.col()) + 1);
+    Extent { line, column, end_line: line, end_column: column }
+}
+
+fn extent(span: &granit_parser::Span) -> Extent {
+    let (start, end) = (mark(&span.start), mark(&span.end));
+    Extent { end_line: end.line, end_column: end.column, ..start }
+}
+
+/// Ends a list or mapping in brackets at its closing bracket; the others are only known by their start.
+fn close(extent: &mut Extent, style: StructureStyle, end: &granit_parser::Span) {
+    if style == StructureStyle::Flow {
+        let end = mark(&end.end);
+        (extent.end_line, extent.end_column) = (end.line, end.column);
+    }
+}

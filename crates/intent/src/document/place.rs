@@ -1,0 +1,83 @@
+//! Where the values of a document stand: a tree beside the tree of values.
+
+use std::sync::Arc;
+
+use weft_diagnostics::SourceSpan;
+
+/// From `line:column` up to, not including, `end_line:end_column`; all from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Extent {
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+    pub(crate) end_line: u32,
+    pub(crate) end_column: u32,
+}
+
+impl Extent {
+    /// Returns the extent as a place in `file`.
+    pub(crate) fn span(self, file: &Arc<str>) -> SourceSpan {
+        SourceSpan {
+            file: file.clone(),
+            line: self.line,
+            column: self.column,
+            end_line: self.end_line,
+            end_column: self.end_column,
+        }
+    }
+}
+
+/// Where a value stands, and its key, and what it holds.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Place {
+    /// The value. Of a block mapping, its first key; of a block list, its first dash.
+    pub(crate) extent: Extent,
+    /// The key, where the value is in a mapping.
+    pub(crate) key: Option<Extent>,
+    /// What it holds.
+    pub(crate) inner: Inner,
+}
+
+/// What a value holds.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Inner {
+    /// Nothing with a place of its own: a scalar, or an alias.
+    #[default]
+    Nothing,
+    /// The items of a list.
+    Items(Vec<Place>),
+    /// The values of a mapping, sorted by key.
+    Values(Vec<(Box<str>, Place)>),
+}
+
+impl Place {
+    /// Returns the place at a JSON pointer and `true`, or the nearest around it and `false`.
+    pub(crate) fn find(&self, pointer: &str) -> (&Self, bool) {
+        let mut place = self;
+        for token in pointer.split('/').skip(1) {
+            let next = match &place.inner {
+                Inner::Nothing => None,
+                Inner::Items(items) => token.parse().ok().and_then(|index: usize| items.get(index)),
+                Inner::Values(values) => {
+                    let unescaped;
+                    let key = if token.contains('~') {
+                        unescaped = token.replace("~1", "/").replace("~0", "~");
+                        unescaped.as_str()
+                    } else {
+                        token
+                    };
+                    values.binary_search_by(|(name, _)| (**name).cmp(key)).ok().map(|at| &values[at].1)
+                }
+            };
+            match next {
+                Some(next) => place = next,
+                None => return (place, false),
+            }
+        }
+        (place, true)
+    }
+}
+
+/// Returns `key` as one token of a JSON pointer.
+pub(crate) fn escape(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
