@@ -1,0 +1,237 @@
+//! An authenticated SSH connection, and commands in channels of their own.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use russh::{
+    Channel, ChannelMsg, Disconnect, Preferred,
+    client::{self, Handle, Msg},
+    keys::{Algorithm, PublicKeyOrCertificate},
+};
+use weft_model::NodeName;
+
+use crate::{HostKeyProblem, KnownHosts, Limits, SshError, Target, authentication::authenticate, tcp};
+
+/// What a command printed and how it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecOutput {
+    /// The exit status; a command that ended without one is an error instead.
+    pub status: u32,
+    /// Its standard output; bytes that are not UTF-8 become U+FFFD.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+/// Checks the host key, and keeps what the library would otherwise swallow.
+struct Handler {
+    known_hosts: Arc<KnownHosts>,
+    address: std::net::SocketAddr,
+    problem: Arc<Mutex<Option<HostKeyProblem>>>,
+}
+
+impl client::Handler for Handler {
+    type Error = russh::Error;
+
+    async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, russh::Error> {
+        match self.known_hosts.check(self.address, &shown.public_key()) {
+            Ok(()) => Ok(true),
+            Err(problem) => {
+                *self.problem.lock().unwrap_or_else(PoisonError::into_inner) = Some(problem);
+                Ok(false)
+            }
+        }
+    }
+}
+
+/// An authenticated SSH connection to a device.
+pub struct Connection {
+    device: NodeName,
+    handle: Handle<Handler>,
+    limits: Limits,
+}
+
+impl Connection {
+    /// Connects, checks the host key and logs in.
+    ///
+    /// # Errors
+    /// Says which of these failed and why; see [`SshError`].
+    pub async fn open(
+        device: &NodeName,
+        target: &Target,
+        known_hosts: &KnownHosts,
+        limits: &Limits,
+    ) -> Result<Self, SshError> {
+        if let Some(line) = known_hosts.unreadable_line(target.address) {
+            let path = known_hosts.path().to_owned();
+            let reason = format!("line {line} is about this device and holds no key that can be read");
+            return Err(SshError::KnownHosts { device: device.clone(), path, reason });
+        }
+        let stream = tcp::connect(device, target, limits).await?;
+        let problem = Arc::new(Mutex::new(None));
+        let handler =
+            Handler { known_hosts: Arc::new(known_hosts.clone()), address: target.address, problem: problem.clone() };
+        let config = client::Config {
+            preferred: Preferred { key: host_key_algorithms(known_hosts, target).into(), ..Preferred::DEFAULT },
+            keepalive_interval: Some(limits.keepalive),
+            keepalive_max: 3,
+            nodelay: true,
+            ..client::Config::default()
+        };
+        let limit = limits.authenticate;
+        let mut waited_for = "the SSH key exchange";
+        let log_in = async {
+            let mut handle = client::connect_stream(Arc::new(config), stream, handler).await.map_err(|source| {
+                let problem = problem.lock().unwrap_or_else(PoisonError::into_inner).take();
+                match (problem, source) {
+                    (Some(problem), _) => SshError::HostKey { device: device.clone(), problem },
+                    (None, source) => during(device, "while the keys were exchanged", source),
+                }
+            })?;
+            waited_for = "the SSH log-in";
+            authenticate(device, target, &mut handle).await?;
+            Ok(handle)
+        };
+        match tokio::time::timeout(limit, log_in).await {
+            Ok(handle) => Ok(Self { device: device.clone(), handle: handle?, limits: limits.clone() }),
+            Err(_) => Err(SshError::TimedOut { device: device.clone(), waited_for: waited_for.into(), limit }),
+        }
+    }
+
+    /// Returns the limits that were given to [`Connection::open`].
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Says whether the connection has ended.
+    pub fn is_closed(&self) -> bool {
+        self.handle.is_closed()
+    }
+
+    /// Opens a channel.
+    pub(crate) async fn channel(&self, limit: Duration) -> Result<Channel<Msg>, SshError> {
+        let opened = tokio::time::timeout(limit, self.handle.channel_open_session()).await;
+        let opened = opened.map_err(|_| SshError::TimedOut {
+            device: self.device.clone(),
+            waited_for: "an SSH channel".into(),
+            limit,
+        })?;
+        opened.map_err(|source| during(&self.device, "while a channel was opened", source))
+    }
+
+    /// Runs a command in a channel of its own, sends `input` to it and waits for its end.
+    ///
+    /// # Errors
+    /// A command that takes longer than `limit`, a connection that is lost, and an end without exit status are errors; an
+    /// exit status other than 0 is not.
+    pub async fn exec(&self, command: &str, input: Option<&str>, limit: Duration) -> Result<ExecOutput, SshError> {
+        let run = self.run(command, input, limit);
+        match tokio::time::timeout(limit, run).await {
+            Ok(output) => output,
+            Err(_) => Err(SshError::TimedOut {
+                device: self.device.clone(),
+                waited_for: format!("`{}` to end", brief(command)),
+                limit,
+            }),
+        }
+    }
+
+    async fn run(&self, command: &str, input: Option<&str>, limit: Duration) -> Result<ExecOutput, SshError> {
+        let while_running = || format!("while `{}` ran", brief(command));
+        let fail = |source| during(&self.device, &while_running(), source);
+        let channel = self.channel(limit).await?;
+        let (mut reader, writer) = channel.split();
+        writer.exec(true, command).await.map_err(fail)?;
+        let send = async {
+            // A command may end before it has read everything: what it says counts, not that writing failed.
+            if let Some(input) = input {
+                let _ = writer.data(input.as_bytes()).await;
+            }
+            let _ = writer.eof().await;
+        };
+        tokio::pin!(send);
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let (mut status, mut signal) = (None, None);
+        let (mut sent, mut refused, mut ended) = (false, false, false);
+        while !refused {
+            // Both at once: a device that answers while it reads must not wait for us, nor we for it.
+            tokio::select! {
+                () = &mut send, if !sent => sent = true,
+                message = reader.wait() => match message {
+                    Some(ChannelMsg::Data { data }) => stdout.extend_from_slice(&data),
+                    Some(ChannelMsg::ExtendedData { data, .. }) => stderr.extend_from_slice(&data),
+                    Some(ChannelMsg::ExitStatus { exit_status }) => status = Some(exit_status),
+                    Some(ChannelMsg::ExitSignal { signal_name, .. }) => signal = Some(format!("{signal_name:?}")),
+                    Some(ChannelMsg::Failure) => refused = true,
+                    Some(ChannelMsg::Eof | ChannelMsg::Close) => ended = true,
+                    Some(_) => {}
+                    None => break,
+                },
+            }
+        }
+        if refused {
+            return Err(fail(russh::Error::RequestDenied));
+        }
+        match status {
+            Some(status) => Ok(ExecOutput { status, stdout: text(stdout), stderr: text(stderr) }),
+            None if signal.is_none() && (!ended || self.handle.is_closed()) => Err(fail(russh::Error::Disconnect)),
+            None => Err(SshError::NoExitStatus {
+                device: self.device.clone(),
+                command: brief(command),
+                signal,
+            }),
+        }
+    }
+
+    /// Says good-bye. It does not wait for an answer.
+    pub async fn close(self) {
+        let farewell = self.handle.disconnect(Disconnect::ByApplication, "", "en");
+        let _ = tokio::time::timeout(Duration::from_millis(200), farewell).await;
+    }
+}
+
+/// The library's order of algorithms, with those first for which a key is known: a device with several keys then shows the
+/// one that can be checked.
+fn host_key_algorithms(known_hosts: &KnownHosts, target: &Target) -> Vec<Algorithm> {
+    let known = known_hosts.algorithms(target.address);
+    let is_known = |algorithm: &&Algorithm| {
+        known.iter().any(|known| match (known, algorithm) {
+            (Algorithm::Rsa { .. }, Algorithm::Rsa { .. }) => true,
+            (known, algorithm) => known == *algorithm,
+        })
+    };
+    let all = Preferred::DEFAULT.key;
+    all.iter().filter(is_known).chain(all.iter().filter(|algorithm| !is_known(algorithm))).cloned().collect()
+}
+
+/// Tells a lost connection from a misunderstanding.
+pub(crate) fn during(device: &NodeName, during: &str, source: russh::Error) -> SshError {
+    let lost = |reason: String| SshError::Lost { device: device.clone(), during: during.to_owned(), reason };
+    match source {
+        russh::Error::Disconnect | russh::Error::HUP | russh::Error::SendError | russh::Error::RecvError => {
+            lost("the device closed it".into())
+        }
+        russh::Error::KeepaliveTimeout | russh::Error::InactivityTimeout | russh::Error::ConnectionTimeout => {
+            lost("the device is silent".into())
+        }
+        russh::Error::IO(error) => lost(error.to_string()),
+        source => SshError::Protocol { device: device.clone(), during: during.to_owned(), source },
+    }
+}
+
+/// The first line of a command, shortened: a command may be a whole script.
+pub(crate) fn brief(command: &str) -> String {
+    const MOST: usize = 120;
+    let line = command.trim().lines().next().unwrap_or_default();
+    if line.chars().count() <= MOST && line.len() == command.trim().len() {
+        line.to_owned()
+    } else {
+        format!("{} ...", line.chars().take(MOST).collect::<String>())
+    }
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}

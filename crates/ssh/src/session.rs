@@ -1,0 +1,262 @@
+//! A connection together with the pack of the device's OS.
+
+use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use regex::Regex;
+use weft_model::NodeName;
+use weft_pack::{
+    Pack, Variables,
+    manifest::{CollectorName, Command, Step, Transport},
+};
+
+use crate::{
+    Connection, KnownHosts, Limits, Secrets, SessionError, Shell, ShellRules, SshError, Target,
+    connection::brief,
+    secret::{Redaction, reveal},
+};
+
+/// How many echo requests were sent, and how many were answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PingResult {
+    /// Sent.
+    pub sent: u32,
+    /// Answered.
+    pub received: u32,
+}
+
+/// A session with a device.
+pub struct Session<'s> {
+    device: NodeName,
+    connection: Connection,
+    pack: Arc<Pack>,
+    limits: Limits,
+    secrets: &'s dyn Secrets,
+    redaction: Redaction,
+    rules: Option<ShellRules>,
+    shell: Option<Shell>,
+}
+
+/// What a command printed, and its exit status where the transport has one.
+struct Output {
+    text: String,
+    status: Option<u32>,
+    words: String,
+    refused: bool,
+}
+
+impl<'s> Session<'s> {
+    /// Connects and logs in, with the host keys of the target's file or else of `~/.ssh/known_hosts`. An interactive
+    /// command line is opened when the first command needs it.
+    ///
+    /// # Errors
+    /// See [`SshError`].
+    pub async fn open(
+        device: &NodeName,
+        target: &Target,
+        pack: Arc<Pack>,
+        limits: &Limits,
+        secrets: &'s dyn Secrets,
+    ) -> Result<Session<'s>, SessionError> {
+        let path = match &target.known_hosts {
+            Some(path) => path.clone(),
+            None => own_known_hosts(),
+        };
+        let known_hosts = KnownHosts::read(&path).map_err(|error| SshError::KnownHosts {
+            device: device.clone(),
+            path,
+            reason: error.to_string(),
+        })?;
+        let rules = match &pack.manifest().transport {
+            Transport::Exec => None,
+            Transport::Shell(shell) => Some(ShellRules::new(shell).map_err(|error| SessionError::Pack {
+                device: device.clone(),
+                pack: pack.name().clone(),
+                reason: error.to_string(),
+            })?),
+        };
+        let connection = Connection::open(device, target, &known_hosts, limits).await?;
+        Ok(Self {
+            device: device.clone(),
+            connection,
+            pack,
+            limits: limits.clone(),
+            secrets,
+            redaction: Redaction::new(secrets),
+            rules,
+            shell: None,
+        })
+    }
+
+    /// Returns the pack of the device's OS.
+    pub fn pack(&self) -> &Arc<Pack> {
+        &self.pack
+    }
+
+    /// Runs the commands of a step one after the other, and returns what each printed, secrets left out. The placeholders of
+    /// secrets in the commands' input are replaced by their values.
+    ///
+    /// # Errors
+    /// The first command that the device refuses ends the step.
+    pub async fn step(&mut self, step: &Step, vars: &BTreeMap<&str, String>) -> Result<Vec<String>, SessionError> {
+        let mut outputs = Vec::with_capacity(step.commands.len());
+        for command in &step.commands {
+            let (shown, output) = self.command(command, step.limit_seconds, vars).await?;
+            if output.refused {
+                return Err(SessionError::Rejected {
+                    device: self.device.clone(),
+                    command: shown,
+                    status: output.status,
+                    words: if output.words.is_empty() { "it says nothing".into() } else { output.words },
+                });
+            }
+            outputs.push(output.text);
+        }
+        Ok(outputs)
+    }
+
+    /// Reads the running text of every file, secrets replaced by their placeholders.
+    ///
+    /// # Errors
+    /// See [`Session::step`].
+    pub async fn running(&mut self) -> Result<BTreeMap<String, String>, SessionError> {
+        let pack = self.pack.clone();
+        let mut texts = BTreeMap::new();
+        for file in &pack.manifest().files {
+            let vars = BTreeMap::from([("file", file.name.clone()), ("device", self.device.to_string())]);
+            let outputs = self.step(&pack.manifest().transaction.running, &vars).await?;
+            texts.insert(file.name.clone(), outputs.concat());
+        }
+        Ok(texts)
+    }
+
+    /// Reads a part of the state and returns what each command of the collector printed. `vars` has what the collector needs
+    /// besides `device`: `neighbor` and `interface` for [`CollectorName::Advertised`].
+    ///
+    /// # Errors
+    /// See [`Session::step`]; a pack without this collector is an error too.
+    pub async fn collect(
+        &mut self,
+        collector: CollectorName,
+        vars: &BTreeMap<&str, String>,
+    ) -> Result<Vec<String>, SessionError> {
+        let pack = self.pack.clone();
+        let Some(found) = pack.manifest().collectors.get(&collector) else {
+            return Err(self.pack_error(format!("it has no collector {collector:?}")));
+        };
+        let mut vars = vars.clone();
+        vars.entry("device").or_insert_with(|| self.device.to_string());
+        self.step(&found.step, &vars).await
+    }
+
+    /// Lets the device send echo requests. No answer is a result, not an error.
+    ///
+    /// # Errors
+    /// An output in which the pack cannot find the counts is an error.
+    pub async fn ping(
+        &mut self,
+        source: IpAddr,
+        destination: IpAddr,
+        count: u8,
+    ) -> Result<PingResult, SessionError> {
+        let pack = self.pack.clone();
+        let probes = &pack.manifest().probes;
+        let vars = BTreeMap::from([
+            ("device", self.device.to_string()),
+            ("source", source.to_string()),
+            ("destination", destination.to_string()),
+            ("count", count.to_string()),
+        ]);
+        let mut printed = String::new();
+        for command in &probes.ping.commands {
+            let (_, output) = self.command(command, probes.ping.limit_seconds, &vars).await?;
+            printed.push_str(&output.text);
+            printed.push_str(&output.words);
+        }
+        let pattern = Regex::new(&format!("(?m){}", probes.ping_result)).map_err(|e| self.pack_error(e.to_string()))?;
+        let number = |name| pattern.captures(&printed)?.name(name)?.as_str().parse().ok();
+        match (number("sent"), number("received")) {
+            (Some(sent), Some(received)) => Ok(PingResult { sent, received }),
+            _ => Err(SessionError::Rejected {
+                device: self.device.clone(),
+                command: format!("ping {destination} from {source}"),
+                status: None,
+                words: first_lines(&printed),
+            }),
+        }
+    }
+
+    /// Ends the session. It does not wait for an answer.
+    pub async fn close(self) {
+        drop(self.shell);
+        self.connection.close().await;
+    }
+
+    fn pack_error(&self, reason: String) -> SessionError {
+        SessionError::Pack { device: self.device.clone(), pack: self.pack.name().clone(), reason }
+    }
+
+    /// Runs one command; returns how it is shown to people, and what came of it.
+    async fn command(
+        &mut self,
+        command: &Command,
+        limit_seconds: u16,
+        vars: &BTreeMap<&str, String>,
+    ) -> Result<(String, Output), SessionError> {
+        let vars: Variables = vars.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let rendered = self.pack.command(command, &vars).map_err(|error| self.pack_error(error.to_string()))?;
+        let input = match &rendered.input {
+            Some(input) => Some(
+                reveal(input, self.secrets)
+                    .map_err(|source| SessionError::Secret { device: self.device.clone(), source })?,
+            ),
+            None => None,
+        };
+        let input = input.as_ref().map(|input| input.as_str());
+        let limit = Duration::from_secs(limit_seconds.into());
+        let mut output = match &self.rules {
+            None => {
+                let done = self.connection.exec(&rendered.run, input, limit).await?;
+                let words = first_lines(&format!("{}{}", done.stderr, if done.status == 0 { "" } else { &done.stdout }));
+                Output { refused: done.status != 0, text: done.stdout, status: Some(done.status), words }
+            }
+            Some(rules) => {
+                let mut shell = match self.shell.take().filter(Shell::is_usable) {
+                    Some(shell) => shell,
+                    None => Shell::open(&self.device, &self.connection, rules, self.limits.command).await?,
+                };
+                let answer = shell.run(&rendered.run, input, limit).await?;
+                self.shell = Some(shell);
+                let words = first_lines(&answer.errors.join("\n"));
+                Output { refused: !answer.errors.is_empty(), text: answer.text, status: None, words }
+            }
+        };
+        for pattern in &command.errors {
+            let pattern = Regex::new(&format!("(?m){pattern}")).map_err(|error| self.pack_error(error.to_string()))?;
+            let whole = format!("{}\n{}", output.text, output.words);
+            if !output.refused && pattern.is_match(&whole) {
+                output.refused = true;
+                let lines: Vec<&str> = whole.lines().filter(|line| pattern.is_match(line)).collect();
+                output.words = first_lines(&lines.join("\n"));
+            }
+        }
+        output.text = self.redaction.hide(output.text);
+        output.words = self.redaction.hide(output.words);
+        Ok((self.redaction.hide(brief(&rendered.run)), output))
+    }
+}
+
+/// The file in which ssh(1) keeps the host keys of this user.
+fn own_known_hosts() -> PathBuf {
+    std::env::home_dir().unwrap_or_default().join(".ssh/known_hosts")
+}
+
+/// The beginning of what a device says: enough for a person, not a screen full.
+fn first_lines(text: &str) -> String {
+    const MOST: usize = 12;
+    let lines: Vec<&str> = text.trim().lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    let mut words = lines.iter().take(MOST).copied().collect::<Vec<_>>().join("\n");
+    if lines.len() > MOST {
+        words.push_str(&format!("\n({} more lines)", lines.len() - MOST));
+    }
+    words
+}
