@@ -1,5 +1,56 @@
 //! Observes devices and compares: compliance of each intent, drift.
+//!
+//! | function | does |
+//! |---|---|
+//! | [`observe`] | reads devices over SSH: running configuration, interfaces, neighbors, routes, what they announce |
+//! | [`probes`], [`run_probes`] | which echo requests the intents ask for, and what comes of them |
+//! | [`assess`] | compares all of that with what is intended and predicted; pure |
+//! | [`converge`] | does all three until the network is as intended or the time is over |
+//! | [`sessions_settled`] | the gate between two waves of a rollout |
+//!
+//! # How an intent is judged
+//! Every observation that an intent depends on is good, or [`Evidence`] of a [`Compliance`]; the worst evidence decides.
+//!
+//! | kind | violated | degraded |
+//! |---|---|---|
+//! | all | a line of the configuration that it causes is missing, or one stands in its section that nobody intends | |
+//! | Fabric, Topology | a link has the wrong MTU, or is down with no other path between its ends | a link is down |
+//! | Pools | an address is not on its interface | |
+//! | Underlay | a loopback is missing where it was predicted; a neighbor has the wrong AS | a session or its BFD is down; fewer or other next hops than predicted |
+//! | Segment | a host port is down, or without its gateway address; a subnet is missing, or is where it must not be | fewer or other next hops than predicted |
+//! | Peering | no session is up; something is announced or accepted beyond the lists, or not announced | one of several sessions is down |
+//! | Reachability | a path over the observed FIBs does not arrive (or does, where isolation is promised); a probe says so | fewer paths than asked for; some probes lost; redundancy that `survive` counts on is lost |
+//! | Baseline | see all | |
+//!
+//! What could not be read makes the intents that depend on it unknown, unless something else already violates them.
 
+mod assess;
 mod compliance;
+mod converge;
+mod drift;
+mod faults;
+mod flows;
+mod intended;
+mod ledger;
+mod links;
+mod observe;
+mod observed;
+mod owners;
+mod peering;
+mod pools;
+mod probes;
+mod reachability;
+mod routes;
+mod segments;
+mod sessions;
+mod view;
 
+pub use assess::{Assessment, assess};
 pub use compliance::{Compliance, Evidence, IntentResult};
+pub use converge::{ConvergePolicy, Converged, Round, Unsettled, converge, sessions_settled};
+pub use drift::{DeviceDrift, DriftKind, DriftLine};
+pub use intended::{Intended, Normaliser};
+pub use observe::{ObserveTarget, Reading, WhatToCollect, observe};
+pub use observed::{Observed, Part, Parts};
+pub use probes::{Coverage, Probe, ProbeOutcome, ProbePlan, ProbeResult, ProbeResults, probes, run_probes};
+pub use routes::{MismatchKind, RouteComparison, RouteMismatch, Table};

@@ -1,0 +1,164 @@
+//! The flows that Reachability intents speak of: from which addresses of which nodes to which addresses.
+
+use std::{collections::BTreeSet, net::IpAddr};
+
+use ipnet::IpNet;
+use weft_intent::spec::FlowEnd;
+use weft_model::{IntentKind, NodeName};
+
+use crate::{Intended, owners::Owners};
+
+/// Where packets of a flow start.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct FlowSource {
+    /// The node: a device, or the external router of a peering.
+    pub(crate) node: NodeName,
+    /// The source address.
+    pub(crate) address: IpAddr,
+}
+
+/// Where packets of a flow go.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct FlowDestination {
+    /// The device that has the address, where it is one of the network.
+    pub(crate) node: Option<NodeName>,
+    /// The destination address.
+    pub(crate) address: IpAddr,
+    /// The subnet that the address stands for.
+    pub(crate) subnet: IpNet,
+}
+
+/// Returns where packets start that come from `end`: each host port of a segment with its own address, a loopback, or an
+/// external router.
+pub(crate) fn sources(intended: &Intended<'_>, owners: &Owners, end: &FlowEnd) -> Vec<FlowSource> {
+    match end {
+        FlowEnd::Intent(intent) if intent.kind == IntentKind::Peering => {
+            let Ok(node) = intent.name.as_str().parse::<NodeName>() else { return Vec::new() };
+            let session = intended.intents.peerings.get(&intent.name).and_then(|peering| peering.spec.sessions.first());
+            session.map(|session| FlowSource { node, address: session.neighbor }).into_iter().collect()
+        }
+        FlowEnd::Intent(_) | FlowEnd::Node(_) | FlowEnd::Address(_) => destinations(intended, owners, end)
+            .into_iter()
+            .filter_map(|to| Some(FlowSource { node: to.node?, address: to.address }))
+            .collect(),
+    }
+}
+
+/// Returns where packets go that are sent to `end`: the gateway of each host port of a segment, a loopback, or an address.
+pub(crate) fn destinations(intended: &Intended<'_>, owners: &Owners, end: &FlowEnd) -> Vec<FlowDestination> {
+    match end {
+        FlowEnd::Intent(intent) => owners
+            .segment_ports
+            .get(intent)
+            .into_iter()
+            .flatten()
+            .filter_map(|(port, subnet)| {
+                let address = Owners::gateway(intended, port)?;
+                let subnet = subnet.unwrap_or_else(|| address.into());
+                Some(FlowDestination { node: Some(port.node.clone()), address, subnet })
+            })
+            .collect(),
+        FlowEnd::Node(node) => intended
+            .allocations
+            .loopbacks
+            .get(node)
+            .map(|&address| FlowDestination { node: Some(node.clone()), address, subnet: address.into() })
+            .into_iter()
+            .collect(),
+        FlowEnd::Address(address) => {
+            vec![FlowDestination { node: None, address: *address, subnet: (*address).into() }]
+        }
+    }
+}
+
+/// Some of all pairs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pairs<'a> {
+    /// The pairs that were chosen.
+    pub(crate) chosen: Vec<(&'a FlowSource, &'a FlowDestination)>,
+    /// How many there are.
+    pub(crate) of: usize,
+}
+
+/// Chooses pairs of a source and a destination on different nodes: all of them when they are no more than `limit`, else so
+/// many, and more where that is needed for each source and each destination to be in one.
+pub(crate) fn cover<'a>(sources: &'a [FlowSource], destinations: &'a [FlowDestination], limit: usize) -> Pairs<'a> {
+    let fits = |from: &FlowSource, to: &FlowDestination| to.node.as_ref() != Some(&from.node);
+    let on_same_node: usize = {
+        let mut nodes: Vec<&NodeName> = destinations.iter().filter_map(|to| to.node.as_ref()).collect();
+        nodes.sort_unstable();
+        let count = |node| nodes.partition_point(|n| *n <= node) - nodes.partition_point(|n| *n < node);
+        sources.iter().map(|from| count(&from.node)).sum()
+    };
+    let of = sources.len() * destinations.len() - on_same_node;
+    let mut chosen = BTreeSet::new();
+    let (mut from_left, mut to_left) =
+        ((0..sources.len()).collect::<BTreeSet<_>>(), (0..destinations.len()).collect::<BTreeSet<_>>());
+    let longer = sources.len().max(destinations.len());
+    // Each round goes along both lists at once, shifted by one more; as many rounds as the longer list make all pairs.
+    'rounds: for shift in 0..longer {
+        for step in 0..longer {
+            let enough = chosen.len() >= limit;
+            if chosen.len() == of || (enough && (shift > 1 || (from_left.is_empty() && to_left.is_empty()))) {
+                break 'rounds;
+            }
+            let (from, to) = (step % sources.len(), (step + shift) % destinations.len());
+            let needed = !enough || from_left.contains(&from) || to_left.contains(&to);
+            if needed && fits(&sources[from], &destinations[to]) {
+                chosen.insert((from, to));
+                from_left.remove(&from);
+                to_left.remove(&to);
+            }
+        }
+    }
+    // What the walk missed when the lengths of the lists have a common divisor.
+    if chosen.len() < of && chosen.len() < limit {
+        let all = (0..sources.len()).flat_map(|from| (0..destinations.len()).map(move |to| (from, to)));
+        for (from, to) in all.filter(|&(from, to)| fits(&sources[from], &destinations[to])) {
+            if chosen.len() >= limit {
+                break;
+            }
+            chosen.insert((from, to));
+        }
+    }
+    Pairs { chosen: chosen.into_iter().map(|(from, to)| (&sources[from], &destinations[to])).collect(), of }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(node: usize) -> FlowSource {
+        FlowSource { node: format!("n{node}").parse().unwrap(), address: IpAddr::from([10, 0, 0, 1]) }
+    }
+
+    fn destination(node: usize) -> FlowDestination {
+        let address = IpAddr::from([10, 0, 0, 2]);
+        FlowDestination { node: Some(format!("n{node}").parse().unwrap()), address, subnet: address.into() }
+    }
+
+    #[test]
+    fn few_pairs_are_all_chosen_and_many_are_covered() {
+        for (sources, destinations, limit, least, of) in [
+            (0..4, 4..8, 16, 16, 16),
+            (0..4, 0..4, 100, 12, 12),
+            (0..6, 10..14, 24, 24, 24),
+            (0..1, 0..1, 10, 0, 0),
+            (0..0, 0..3, 10, 0, 0),
+            (0..100, 100..200, 10, 100, 10_000),
+            (0..100, 0..100, 10, 100, 9_900),
+            (0..100, 200..207, 150, 150, 700),
+        ] {
+            let sources: Vec<FlowSource> = sources.map(source).collect();
+            let destinations: Vec<FlowDestination> = destinations.map(destination).collect();
+            let pairs = cover(&sources, &destinations, limit);
+            assert_eq!(pairs.of, of);
+            assert!(pairs.chosen.len() >= least && pairs.chosen.len() <= least.max(limit) + 100, "{}", pairs.chosen.len());
+            if of > 0 {
+                let from: BTreeSet<_> = pairs.chosen.iter().map(|(from, _)| from).collect();
+                let to: BTreeSet<_> = pairs.chosen.iter().map(|(_, to)| to).collect();
+                assert_eq!((from.len(), to.len()), (sources.len(), destinations.len()));
+            }
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Reads devices over SSH.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use tokio::{sync::Semaphore, task::JoinSet};
+use weft_device::config::{DeviceConfig, NeighborTarget, PeerType};
+use weft_model::{InterfaceName, NodeName};
+use weft_pack::{Pack, StatePart, manifest::CollectorName};
+use weft_ssh::{Limits, Secrets, Session, SessionError, Target};
+
+use crate::{Observed, Part, Parts};
+
+/// How one device is read.
+#[derive(Clone)]
+pub struct ObserveTarget {
+    /// Where it is.
+    pub target: Target,
+    /// The pack of the OS that runs there.
+    pub pack: Arc<Pack>,
+}
+
+/// What is read of one device.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WhatToCollect {
+    /// The parts.
+    pub parts: Parts,
+    /// The external neighbors, with the interface towards each: they are asked for in [`Part::Advertised`].
+    pub external: BTreeMap<NeighborTarget, InterfaceName>,
+}
+
+impl WhatToCollect {
+    /// Returns what is read of a device of this configuration to have the given parts.
+    pub fn of(config: &DeviceConfig, parts: &Parts) -> Self {
+        let external = config
+            .bgp
+            .iter()
+            .flat_map(|bgp| &bgp.neighbors)
+            .filter(|(_, neighbor)| neighbor.peer_type == PeerType::External)
+            .map(|(target, neighbor)| (target.clone(), neighbor.interface.clone()))
+            .collect();
+        Self { parts: parts.clone(), external }
+    }
+}
+
+/// How devices are reached and read.
+#[derive(Clone)]
+pub struct Reading {
+    /// Where the values of secrets come from: running configurations are freed of them.
+    pub secrets: Arc<dyn Secrets>,
+    /// How long a device may take.
+    pub limits: Limits,
+    /// How many devices are read at the same time.
+    pub concurrency: usize,
+}
+
+/// Reads the devices that `what` names, each over one session of its own, and returns what was read of each. A device of
+/// which no target is known counts as unreachable.
+pub async fn observe(
+    devices: &BTreeMap<NodeName, ObserveTarget>,
+    what: &BTreeMap<NodeName, WhatToCollect>,
+    reading: &Reading,
+) -> BTreeMap<NodeName, Observed> {
+    let places = Arc::new(Semaphore::new(reading.concurrency.max(1)));
+    let mut tasks = JoinSet::new();
+    let mut observed: BTreeMap<NodeName, Observed> = BTreeMap::new();
+    for (device, what) in what {
+        // What stands here stays when the task does not end by itself.
+        observed.insert(device.clone(), Observed::unreachable("the reading was cut short"));
+        let Some(target) = devices.get(device).cloned() else {
+            observed.insert(device.clone(), Observed::unreachable("no way to log in is known"));
+            continue;
+        };
+        let (device, what, reading, places) = (device.clone(), what.clone(), reading.clone(), places.clone());
+        tasks.spawn(async move {
+            let _place = places.acquire_owned().await;
+            let seen = read(&device, &target, &what, &*reading.secrets, &reading.limits).await;
+            (device, seen)
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        if let Ok((device, seen)) = done {
+            observed.insert(device, seen);
+        }
+    }
+    observed
+}
+
+/// Reads one device. A part that fails leaves the others; a connection that breaks leaves what was read before.
+async fn read(
+    device: &NodeName,
+    target: &ObserveTarget,
+    what: &WhatToCollect,
+    secrets: &dyn Secrets,
+    limits: &Limits,
+) -> Observed {
+    let mut seen = Observed::default();
+    let mut session = match Session::open(device, &target.target, target.pack.clone(), limits, secrets).await {
+        Ok(session) => session,
+        Err(error) => return Observed::unreachable(reason(device, &error)),
+    };
+    for &part in &what.parts {
+        if let Err(problem) = read_part(&mut session, device, part, what, &mut seen).await {
+            seen.problems.insert(part, problem);
+        }
+    }
+    session.close().await;
+    seen
+}
+
+async fn read_part(
+    session: &mut Session<'_>,
+    device: &NodeName,
+    part: Part,
+    what: &WhatToCollect,
+    seen: &mut Observed,
+) -> Result<(), String> {
+    let collector = match part {
+        Part::Running => {
+            seen.running = Some(session.running().await.map_err(|error| reason(device, &error))?);
+            return Ok(());
+        }
+        Part::Advertised => {
+            let mut advertised: BTreeMap<NeighborTarget, BTreeSet<ipnet::IpNet>> = BTreeMap::new();
+            for (neighbor, interface) in &what.external {
+                let vars = BTreeMap::from([("neighbor", neighbor.to_string()), ("interface", interface.to_string())]);
+                match collect(session, device, CollectorName::Advertised, &vars).await? {
+                    StatePart::Advertised(prefixes) => advertised.insert(neighbor.clone(), prefixes),
+                    other => return Err(unfit(&other)),
+                };
+            }
+            seen.state.advertised = Some(advertised);
+            return Ok(());
+        }
+        Part::Interfaces => CollectorName::Interfaces,
+        Part::Neighbors => CollectorName::Neighbors,
+        Part::Rib => CollectorName::Rib,
+        Part::Fib => CollectorName::Fib,
+    };
+    match (part, collect(session, device, collector, &BTreeMap::new()).await?) {
+        (Part::Interfaces, StatePart::Interfaces(interfaces)) => seen.state.interfaces = Some(interfaces),
+        (Part::Neighbors, StatePart::Neighbors(neighbors)) => seen.state.neighbors = Some(neighbors),
+        (Part::Rib, StatePart::Rib(rib)) => seen.state.rib = Some(rib),
+        (Part::Fib, StatePart::Fib(fib)) => seen.state.fib = Some(fib),
+        (_, other) => return Err(unfit(&other)),
+    }
+    Ok(())
+}
+
+async fn collect(
+    session: &mut Session<'_>,
+    device: &NodeName,
+    collector: CollectorName,
+    vars: &BTreeMap<&str, String>,
+) -> Result<StatePart, String> {
+    let outputs = session.collect(collector, vars).await.map_err(|error| reason(device, &error))?;
+    session.pack().parse(collector, &outputs).map_err(|error| error.to_string())
+}
+
+fn unfit(part: &StatePart) -> String {
+    let name = match part {
+        StatePart::Interfaces(_) => "interfaces",
+        StatePart::Neighbors(_) => "neighbors",
+        StatePart::Rib(_) => "a RIB",
+        StatePart::Fib(_) => "a FIB",
+        StatePart::Advertised(_) => "announced prefixes",
+    };
+    format!("the pack's parser returned {name}")
+}
+
+/// Returns the words of an error without the name of the device, which stands beside them, and in one line.
+pub(crate) fn reason(device: &NodeName, error: &SessionError) -> String {
+    let words = error.to_string();
+    let words = words.strip_prefix(&format!("{device}: ")).unwrap_or(&words);
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
+}

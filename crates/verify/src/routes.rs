@@ -1,0 +1,373 @@
+//! Compares the predicted with the observed routes, entry by entry, and charges the differences to the intents behind the
+//! prefixes.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fmt,
+    net::IpAddr,
+};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use weft_device::state::{NextHop, Route, RouteProtocol, RouteTable};
+use weft_model::{IntentRef, InterfaceName, NodeName};
+
+use crate::{
+    Compliance, Evidence, Intended, Observed, Part,
+    faults::Faults,
+    ledger::{Ledger, Topic},
+    owners::{Claims, Owners},
+};
+
+/// So many differing entries are listed; all are counted.
+const MOST_MISMATCHES: usize = 1000;
+/// So many prefixes are named in one piece of evidence.
+const PREFIXES_NAMED: usize = 3;
+
+/// How far the observed routes are the predicted ones.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteComparison {
+    /// Entries of RIBs and FIBs that were compared.
+    pub compared: usize,
+    /// Entries that differ.
+    pub mismatched: usize,
+    /// The entries that differ, by device, table and prefix; the first thousand.
+    pub mismatches: Vec<RouteMismatch>,
+}
+
+/// An entry that differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteMismatch {
+    /// The device.
+    pub device: NodeName,
+    /// The table.
+    pub table: Table,
+    /// The prefix.
+    pub prefix: IpNet,
+    /// How it differs.
+    pub is: MismatchKind,
+    /// The predicted next hops; none where no route was predicted.
+    pub expected: BTreeSet<NextHop>,
+    /// The observed next hops; none where there is no route.
+    pub found: BTreeSet<NextHop>,
+    /// What most likely causes it, in a line.
+    pub cause: String,
+}
+
+/// A table of routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Table {
+    /// What the routing daemon selected.
+    Rib,
+    /// What forwards packets.
+    Fib,
+}
+
+/// How an entry differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MismatchKind {
+    /// There is no route.
+    Missing,
+    /// Nobody predicted a route.
+    Unexpected,
+    /// Some of the predicted next hops are not there.
+    Thinner,
+    /// There are next hops that were not predicted.
+    Different,
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Rib => "RIB",
+            Self::Fib => "FIB",
+        })
+    }
+}
+
+/// Evidence of one device for one intent, gathered over prefixes: the tables each prefix differs in, and one mismatch.
+type Gathered<'m> = BTreeMap<(IntentRef, Compliance, MismatchKind), BTreeMap<IpNet, (BTreeSet<Table>, &'m RouteMismatch)>>;
+
+/// Compares every device.
+pub(crate) fn assess(
+    intended: &Intended<'_>,
+    observed: &BTreeMap<NodeName, Observed>,
+    owners: &Owners,
+    faults: &Faults,
+    ledger: &mut Ledger,
+) -> RouteComparison {
+    let mut comparison = RouteComparison::default();
+    for device in intended.configs.keys() {
+        let Some(predicted) = intended.predicted.states.get(device) else { continue };
+        let seen = observed.get(device);
+        let mut good: HashMap<&IntentRef, usize> = HashMap::new();
+        let mut mismatches = Vec::new();
+        for (table, part) in [(Table::Rib, Part::Rib), (Table::Fib, Part::Fib)] {
+            let (expected, found) = match table {
+                Table::Rib => (&predicted.rib, seen.and_then(|seen| seen.state.rib.as_ref())),
+                Table::Fib => (&predicted.fib, seen.and_then(|seen| seen.state.fib.as_ref())),
+            };
+            let Some(expected) = expected else { continue };
+            match found {
+                Some(found) => {
+                    comparison.compared += compare(device, table, expected, found, &mut mismatches, |prefix| {
+                        let claims = owners.prefix(prefix);
+                        for intent in claims.iter().flat_map(|claims| answering(claims, owners, device)) {
+                            *good.entry(intent).or_default() += 1;
+                        }
+                    });
+                }
+                None => {
+                    let answering: BTreeSet<&IntentRef> = expected
+                        .keys()
+                        .filter_map(|prefix| owners.prefix(prefix))
+                        .flat_map(|claims| answering(claims, owners, device))
+                        .collect();
+                    for intent in answering {
+                        ledger.unread(intent, device, seen, part);
+                    }
+                }
+            }
+        }
+        for (intent, number) in good {
+            ledger.holds(intent, Topic::Route, number);
+        }
+        for mismatch in &mut mismatches {
+            mismatch.cause = cause(mismatch, owners.prefix(&mismatch.prefix), seen, faults);
+        }
+        for (key, prefixes) in gather(&mismatches, owners) {
+            let (intent, compliance, kind) = key;
+            ledger.fails(&intent, Topic::Route, evidence(device, compliance, kind, &prefixes));
+        }
+        for mismatch in &mismatches {
+            let part = match mismatch.table {
+                Table::Rib => Part::Rib,
+                Table::Fib => Part::Fib,
+            };
+            ledger.unsettled(Some(device), part);
+        }
+        comparison.mismatched += mismatches.len();
+        let room = MOST_MISMATCHES.saturating_sub(comparison.mismatches.len());
+        comparison.mismatches.extend(mismatches.into_iter().take(room));
+    }
+    comparison
+}
+
+/// Returns the intents that want this prefix on this device just as it was predicted.
+fn answering<'a>(claims: &'a Claims, owners: &'a Owners, device: &NodeName) -> Vec<&'a IntentRef> {
+    let loopback = claims.loopback.iter().flat_map(|origin| owners.underlays(origin, device));
+    let host_port = claims.host_port.iter().map(|(segment, _)| segment);
+    let peerings = claims.accepted.iter().chain(&claims.announced);
+    loopback.chain(host_port).chain(peerings.filter(|peering| owners.peers_at(peering, device))).collect()
+}
+
+/// Walks both tables at once, adds the entries that differ, calls `same` for those that do not, and returns how many
+/// entries there were.
+fn compare(
+    device: &NodeName,
+    table: Table,
+    expected: &RouteTable,
+    found: &RouteTable,
+    mismatches: &mut Vec<RouteMismatch>,
+    mut same: impl FnMut(&IpNet),
+) -> usize {
+    let mut compared = 0;
+    let mut differs = |prefix: IpNet, is, expected: Option<&Route>, found: Option<&Route>| {
+        let hops = |route: Option<&Route>| route.map(|route| route.next_hops.clone()).unwrap_or_default();
+        let (expected, found, device) = (hops(expected), hops(found), device.clone());
+        mismatches.push(RouteMismatch { device, table, prefix, is, expected, found, cause: String::new() });
+    };
+    let (mut left, mut right) = (expected.iter().peekable(), found.iter().peekable());
+    loop {
+        let order = match (left.peek(), right.peek()) {
+            (None, None) => return compared,
+            (Some(_), None) => std::cmp::Ordering::Less,
+            (None, Some(_)) => std::cmp::Ordering::Greater,
+            (Some((a, _)), Some((b, _))) => a.cmp(b),
+        };
+        let expected = if order.is_le() { left.next() } else { None };
+        let found = if order.is_ge() { right.next() } else { None };
+        match (expected, found) {
+            (Some((prefix, expected)), Some((_, found))) => {
+                compared += 1;
+                match difference(&expected.next_hops, &found.next_hops) {
+                    None => same(prefix),
+                    Some(kind) => differs(*prefix, kind, Some(expected), Some(found)),
+                }
+            }
+            // A forwarding table need not hold the addresses of the device itself: Linux has a table of its own for them.
+            (Some((prefix, expected)), None) if table == Table::Fib && is_own_address(prefix, expected) => {}
+            (Some((prefix, expected)), None) => {
+                compared += 1;
+                differs(*prefix, MismatchKind::Missing, Some(expected), None);
+            }
+            (None, Some((prefix, found))) if is_own_address(prefix, found) || !matters(prefix) => {}
+            (None, Some((prefix, found))) => {
+                compared += 1;
+                differs(*prefix, MismatchKind::Unexpected, None, Some(found));
+            }
+            (None, None) => return compared,
+        }
+    }
+}
+
+fn is_own_address(prefix: &IpNet, route: &Route) -> bool {
+    prefix.prefix_len() == prefix.max_prefix_len() && route.protocol == RouteProtocol::Connected
+}
+
+/// Tells whether routes to the prefix are the network's business: link-local and multicast ones are each device's own.
+fn matters(prefix: &IpNet) -> bool {
+    match prefix.addr() {
+        IpAddr::V4(address) => !address.is_link_local() && !address.is_multicast() && !address.is_loopback(),
+        // RFC 4291 2.5.6.
+        IpAddr::V6(address) => address.segments()[0] & 0xffc0 != 0xfe80 && !address.is_multicast(),
+    }
+}
+
+/// Compares next hops: outgoing interfaces, and addresses where both sides have one that is not link-local.
+fn difference(expected: &BTreeSet<NextHop>, found: &BTreeSet<NextHop>) -> Option<MismatchKind> {
+    if expected == found {
+        return None;
+    }
+    let known = |hop: &NextHop, among: &BTreeSet<NextHop>| among.iter().any(|other| same_hop(hop, other));
+    let extra = found.iter().any(|hop| !known(hop, expected));
+    let missing = expected.iter().any(|hop| !known(hop, found));
+    match (missing, extra) {
+        (_, true) => Some(MismatchKind::Different),
+        (true, false) => Some(MismatchKind::Thinner),
+        (false, false) => None,
+    }
+}
+
+fn same_hop(a: &NextHop, b: &NextHop) -> bool {
+    match (a, b) {
+        (NextHop::Discard, NextHop::Discard) => true,
+        (NextHop::Interface { interface: i, via: v }, NextHop::Interface { interface: j, via: w }) => {
+            i == j && (v.is_none() || w.is_none() || v == w)
+        }
+        (NextHop::Discard, NextHop::Interface { .. }) | (NextHop::Interface { .. }, NextHop::Discard) => false,
+    }
+}
+
+/// Puts the differences together that speak in the same way against the same intent.
+fn gather<'m>(mismatches: &'m [RouteMismatch], owners: &Owners) -> Gathered<'m> {
+    let mut gathered = Gathered::new();
+    for mismatch in mismatches {
+        let Some(claims) = owners.prefix(&mismatch.prefix) else { continue };
+        for (intent, compliance) in charged(mismatch, claims, owners) {
+            let prefixes = gathered.entry((intent.clone(), compliance, mismatch.is)).or_default();
+            prefixes.entry(mismatch.prefix).or_insert_with(|| (BTreeSet::new(), mismatch)).0.insert(mismatch.table);
+        }
+    }
+    gathered
+}
+
+/// Returns the intents that a difference speaks against, and how much.
+fn charged<'a>(
+    mismatch: &RouteMismatch,
+    claims: &'a Claims,
+    owners: &'a Owners,
+) -> Vec<(&'a IntentRef, Compliance)> {
+    let device = &mismatch.device;
+    match mismatch.is {
+        // A default route that is missing is a matter of the peerings that give one, wherever it is missing.
+        MismatchKind::Missing => {
+            let everywhere =
+                claims.accepted.iter().filter(|_| !claims.accepted.iter().any(|p| owners.peers_at(p, device)));
+            let all = answering(claims, owners, device).into_iter().chain(everywhere);
+            all.map(|intent| (intent, Compliance::Violated)).collect()
+        }
+        MismatchKind::Thinner | MismatchKind::Different => {
+            answering(claims, owners, device).into_iter().map(|intent| (intent, Compliance::Degraded)).collect()
+        }
+        // It is where it must not be.
+        MismatchKind::Unexpected => {
+            claims.host_port.iter().map(|(segment, _)| (segment, Compliance::Violated)).collect()
+        }
+    }
+}
+
+/// Says what differs for a number of prefixes.
+fn evidence(
+    device: &NodeName,
+    compliance: Compliance,
+    kind: MismatchKind,
+    prefixes: &BTreeMap<IpNet, (BTreeSet<Table>, &RouteMismatch)>,
+) -> Evidence {
+    let tables: BTreeSet<Table> = prefixes.values().flat_map(|(tables, _)| tables).copied().collect();
+    let tables: Vec<String> = tables.iter().map(Table::to_string).collect();
+    let named: Vec<String> = prefixes.keys().take(PREFIXES_NAMED).map(ToString::to_string).collect();
+    let which = match prefixes.len() {
+        1 => format!("route {}", named.join(", ")),
+        many if many <= PREFIXES_NAMED => format!("routes {}", named.join(", ")),
+        many => format!("{many} routes, such as {}", named.join(", ")),
+    };
+    let example = prefixes.values().next().map(|(_, mismatch)| *mismatch);
+    let hops = |of: fn(&RouteMismatch) -> &BTreeSet<NextHop>| example.map(of).map(words).unwrap_or_default();
+    let (expected, found) = (hops(|mismatch| &mismatch.expected), hops(|mismatch| &mismatch.found));
+    let why = example.map(|mismatch| format!(" ({})", mismatch.cause)).unwrap_or_default();
+    let (expected, observed) = match kind {
+        MismatchKind::Missing => (format!("next hop {expected}"), format!("no route{why}")),
+        MismatchKind::Unexpected => ("no route".to_owned(), format!("next hop {found}{why}")),
+        MismatchKind::Thinner | MismatchKind::Different => {
+            (format!("next hop {expected}"), format!("next hop {found}{why}"))
+        }
+    };
+    let subject = format!("{which} in the {}", tables.join(" and "));
+    Evidence { compliance, device: Some(device.clone()), subject, expected, observed }
+}
+
+/// Lists next hops, such as `10.1.0.0 (swp15), 10.1.0.2 (swp16)`.
+pub(crate) fn words(hops: &BTreeSet<NextHop>) -> String {
+    let hops: Vec<String> = hops.iter().map(ToString::to_string).collect();
+    if hops.is_empty() { "none".to_owned() } else { hops.join(", ") }
+}
+
+/// Says what most likely causes a difference: a fault at the interface that should be used, the device itself, the place
+/// the prefix comes from, or the first fault anywhere.
+fn cause(mismatch: &RouteMismatch, claims: Option<&Claims>, seen: Option<&Observed>, faults: &Faults) -> String {
+    let device = &mismatch.device;
+    if mismatch.table == Table::Fib {
+        let rib = seen.and_then(|seen| seen.state.rib.as_ref()).and_then(|rib| rib.get(&mismatch.prefix));
+        let as_predicted = match rib {
+            Some(route) => difference(&mismatch.expected, &route.next_hops).is_none(),
+            None => mismatch.is == MismatchKind::Unexpected,
+        };
+        if as_predicted {
+            return "the forwarding table does not follow the routing daemon".to_owned();
+        }
+    }
+    let lost: BTreeSet<&InterfaceName> = mismatch
+        .expected
+        .iter()
+        .filter(|hop| !mismatch.found.iter().any(|other| same_hop(hop, other)))
+        .filter_map(NextHop::interface)
+        .collect();
+    if let Some(fault) = lost.into_iter().find_map(|interface| faults.at(device, interface)) {
+        return fault;
+    }
+    if let Some(fault) = faults.of(device) {
+        return fault;
+    }
+    let origin = claims.and_then(|claims| match (&claims.host_port, &claims.loopback) {
+        (Some((_, port)), _) => Some((&port.node, Some(&port.interface))),
+        (None, Some(node)) => Some((node, None)),
+        (None, None) => None,
+    });
+    if let Some((node, interface)) = origin {
+        let fault = interface.and_then(|interface| faults.at(node, interface)).or_else(|| faults.of(node));
+        if let Some(fault) = fault {
+            return if mismatch.is == MismatchKind::Missing { format!("missing origin: {fault}") } else { fault };
+        }
+    }
+    faults.elsewhere().unwrap_or_else(|| match mismatch.is {
+        MismatchKind::Missing => "not announced, and nothing else is seen to be broken".to_owned(),
+        MismatchKind::Unexpected | MismatchKind::Thinner | MismatchKind::Different => {
+            "nothing else is seen to be broken".to_owned()
+        }
+    })
+}
