@@ -1,0 +1,194 @@
+//! The configured network, indexed once for all rules.
+
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
+use weft_device::config::{
+    Bgp, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor, NeighborTarget, PeerType,
+};
+use weft_diagnostics::{Code, Diagnostic, SourceSpan};
+use weft_intent::{Intent, IntentSet, spec::UnderlaySpec};
+use weft_model::{InterfaceName, Link, Network, NodeName, Source, Sources, TerminationPoint};
+
+/// The intents, the topology and the configurations, with the links and sessions put together from both of their ends.
+///
+/// Building it costs `O((n * u + l + s) log n)` with `n` nodes, `u` underlays, `l` links and `s` sessions; a rule passes over
+/// it once.
+pub struct Fleet<'a> {
+    /// The configurations.
+    pub(crate) configs: &'a BTreeMap<NodeName, DeviceConfig>,
+    /// The links, in order.
+    pub(crate) links: Vec<ConfiguredLink<'a>>,
+    /// Internal sessions over an interface that is no end of a link.
+    pub(crate) stray_sessions: Vec<SessionEnd<'a>>,
+}
+
+/// A link and what is configured at its ends.
+pub(crate) struct ConfiguredLink<'a> {
+    pub(crate) link: &'a Link,
+    /// The underlay that is to run over it.
+    pub(crate) underlay: Option<&'a Intent<UnderlaySpec>>,
+    pub(crate) ends: [LinkEnd<'a>; 2],
+}
+
+/// What is configured at one end of a link.
+pub(crate) struct LinkEnd<'a> {
+    pub(crate) point: &'a TerminationPoint,
+    pub(crate) interface: Option<&'a Interface>,
+    /// The first session over it.
+    pub(crate) session: Option<SessionEnd<'a>>,
+}
+
+/// One end of a session.
+#[derive(Clone, Copy)]
+pub(crate) struct SessionEnd<'a> {
+    pub(crate) device: &'a NodeName,
+    pub(crate) bgp: &'a Bgp,
+    pub(crate) target: &'a NeighborTarget,
+    pub(crate) neighbor: &'a Neighbor,
+}
+
+/// An address of an interface.
+#[derive(Clone, Copy)]
+pub(crate) struct ConfiguredAddress<'a> {
+    pub(crate) device: &'a NodeName,
+    pub(crate) name: &'a InterfaceName,
+    pub(crate) interface: &'a Interface,
+    pub(crate) address: &'a InterfaceAddress,
+}
+
+impl<'a> Fleet<'a> {
+    /// Returns the index of a configured network.
+    pub fn new(intents: &'a IntentSet, network: &'a Network, configs: &'a BTreeMap<NodeName, DeviceConfig>) -> Self {
+        let mut underlays: BTreeMap<&NodeName, Vec<&'a Intent<UnderlaySpec>>> = BTreeMap::new();
+        for node in network.nodes() {
+            let picking = intents.underlays.values().filter(|underlay| underlay.spec.select.picks(node));
+            underlays.insert(&node.name, picking.collect());
+        }
+        let mut sessions: BTreeMap<(&NodeName, &InterfaceName), SessionEnd<'a>> = BTreeMap::new();
+        let mut stray_sessions = Vec::new();
+        for end in internal_sessions(configs) {
+            let point = TerminationPoint { node: end.device.clone(), interface: end.neighbor.interface.clone() };
+            if network.link_at(&point).is_some() {
+                sessions.entry((end.device, &end.neighbor.interface)).or_insert(end);
+            } else {
+                stray_sessions.push(end);
+            }
+        }
+        let end = |point: &'a TerminationPoint| LinkEnd {
+            point,
+            interface: configs.get(&point.node).and_then(|config| config.interfaces.get(&point.interface)),
+            session: sessions.get(&(&point.node, &point.interface)).copied(),
+        };
+        let links = network
+            .links()
+            .map(|link| {
+                let [a, b] = &link.ends;
+                let far: &[&'a Intent<UnderlaySpec>] = underlays.get(&b.node).map_or(&[], Vec::as_slice);
+                let shared = |near: &&&'a Intent<UnderlaySpec>| far.iter().any(|far| far.reference == near.reference);
+                let underlay = underlays.get(&a.node).and_then(|near| near.iter().find(shared)).copied();
+                ConfiguredLink { link, underlay, ends: [end(a), end(b)] }
+            })
+            .collect();
+        Self { configs, links, stray_sessions }
+    }
+
+    /// Returns the links that have their interface at both ends, with both.
+    pub(crate) fn interface_pairs(&self) -> impl Iterator<Item = (&Link, [(&TerminationPoint, &'a Interface); 2])> {
+        self.links.iter().filter_map(|link| {
+            let [a, b] = &link.ends;
+            Some((link.link, [(a.point, a.interface?), (b.point, b.interface?)]))
+        })
+    }
+
+    /// Returns the sessions that are configured at both ends of their link, with both.
+    pub(crate) fn session_pairs(&self) -> impl Iterator<Item = (&ConfiguredLink<'a>, [SessionEnd<'a>; 2])> {
+        self.links.iter().filter_map(|link| Some((link, [link.ends[0].session?, link.ends[1].session?])))
+    }
+
+    /// Returns the neighbors that are somebody else's.
+    pub(crate) fn external_neighbors(&self) -> impl Iterator<Item = SessionEnd<'a>> {
+        neighbors(self.configs).filter(|end| end.neighbor.peer_type == PeerType::External)
+    }
+
+    /// Returns all addresses in the order of device and interface.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = ConfiguredAddress<'a>> {
+        self.configs.iter().flat_map(|(device, config)| {
+            config.interfaces.iter().flat_map(move |(name, interface)| {
+                let address = move |address| ConfiguredAddress { device, name, interface, address };
+                interface.addresses.iter().map(address)
+            })
+        })
+    }
+}
+
+impl<'a> SessionEnd<'a> {
+    /// Returns the addresses of the interface that leads to the neighbor.
+    pub(crate) fn interface(&self, fleet: &Fleet<'a>) -> Option<&'a Interface> {
+        fleet.configs.get(self.device).and_then(|config| config.interfaces.get(&self.neighbor.interface))
+    }
+}
+
+impl ConfiguredAddress<'_> {
+    pub(crate) fn subnet(&self) -> IpNet {
+        self.address.prefix.trunc()
+    }
+
+    /// Returns what the subnet belongs to: the link by its smaller end, or else the interface itself.
+    pub(crate) fn medium(&self) -> (&NodeName, &InterfaceName) {
+        let own = (self.device, self.name);
+        match &self.interface.kind {
+            InterfaceKind::Link { peer } => own.min((&peer.node, &peer.interface)),
+            InterfaceKind::Loopback | InterfaceKind::Host | InterfaceKind::External => own,
+        }
+    }
+}
+
+fn neighbors(configs: &BTreeMap<NodeName, DeviceConfig>) -> impl Iterator<Item = SessionEnd<'_>> {
+    configs.iter().flat_map(|(device, config)| {
+        config.bgp.iter().flat_map(move |bgp| {
+            bgp.neighbors.iter().map(move |(target, neighbor)| SessionEnd { device, bgp, target, neighbor })
+        })
+    })
+}
+
+fn internal_sessions(configs: &BTreeMap<NodeName, DeviceConfig>) -> impl Iterator<Item = SessionEnd<'_>> {
+    neighbors(configs).filter(|end| end.neighbor.peer_type == PeerType::Internal)
+}
+
+/// Returns an error at the intent that caused a thing.
+pub(crate) fn error(code: Code, message: String, sources: &Sources) -> Diagnostic {
+    placed(Diagnostic::error(code, message), sources)
+}
+
+/// Returns a warning at the intent that caused a thing.
+pub(crate) fn warning(code: Code, message: String, sources: &Sources) -> Diagnostic {
+    placed(Diagnostic::warning(code, message), sources)
+}
+
+/// Returns an error about two ends that disagree, at the intent that caused the first, with the intent of the other
+/// as a related place where it is another one.
+pub(crate) fn disagreement(code: Code, message: String, [one, other]: [&Sources; 2]) -> Diagnostic {
+    let finding = error(code, message, one);
+    match span(other) {
+        Some(span) if Some(&span) != finding.span.as_ref() => finding.label(span, "the other end"),
+        Some(_) | None => finding,
+    }
+}
+
+fn placed(finding: Diagnostic, sources: &Sources) -> Diagnostic {
+    match span(sources) {
+        Some(span) => finding.at(span),
+        None => finding,
+    }
+}
+
+/// Returns the line of the most specific of several sources: kinds sort from the graph to what runs over it.
+fn span(sources: &Sources) -> Option<SourceSpan> {
+    sources.last().map(line)
+}
+
+/// Returns the line of a source.
+pub(crate) fn line(source: &Source) -> SourceSpan {
+    SourceSpan::point(source.file.clone(), source.line, 1)
+}

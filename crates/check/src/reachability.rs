@@ -1,0 +1,387 @@
+//! Checks Reachability intents on the predicted data plane, in the steady state and after failures.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+use rayon::prelude::*;
+use weft_compile::{Allocations, ExternalRouters, Host, hosts};
+use weft_device::{config::DeviceConfig, state::DeviceState};
+use weft_diagnostics::{Code, Diagnostic, SourceSpan};
+use weft_intent::{
+    Intent, IntentSet,
+    spec::{Expectation, FlowEnd, ReachabilitySpec},
+};
+use weft_model::{IntentKind, IntentRef, InterfaceName, Name, Network, NodeName};
+use weft_simulate::{Cable, Failed, Forwarding, Hop, Outcome, Prediction, Trace, simulate};
+
+use crate::{codes, fleet::error, paths::Cables};
+
+/// One flow of a Reachability intent that breaks its promise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The intent.
+    pub intent: IntentRef,
+    /// What is broken: a code of [`codes`].
+    pub code: Code,
+    /// The device where the packets of the flow start.
+    pub from: NodeName,
+    /// The source address of the flow.
+    pub source: IpAddr,
+    /// The destination address of the flow.
+    pub destination: IpAddr,
+    /// The cable that is cut; `None` in the steady state.
+    pub failure: Option<Cable>,
+    /// Whether the path is that of the answer, from the destination back to the source.
+    pub answer: bool,
+    /// How the packet ends; `None` where packets arrive over too few paths.
+    pub outcome: Option<Outcome>,
+    /// The devices that the packet passes, in order.
+    pub path: Vec<Hop>,
+    /// The equal-cost ways out of the first device.
+    pub first_hops: usize,
+}
+
+/// Returns what the Reachability intents promise and the predicted network does not keep, one finding for each intent and
+/// kind of breach with the first flow as its example, and every single breach for programs.
+///
+/// Every source place is traced to every destination place, and back where packets are to arrive: a segment is the
+/// gateway addresses of its ports, a node its loopback, a peering its external router. With `survive: {links: 1}` the same
+/// is asked after each single cut of a cable, those to external routers included. Cutting a cable that no packet of a flow
+/// passes leaves the flow alone, because no policy prefers a route over a shorter one; so a promise of arrival is asked
+/// again only for the cables that it uses, while a promise of isolation is asked for all.
+///
+/// With `f` flows and `c` cables in use, `c + 1` simulations, and a trace for each flow and each cable it uses.
+pub fn check_predicted(
+    intents: &IntentSet,
+    network: &Network,
+    allocations: &Allocations,
+    configs: &BTreeMap<NodeName, DeviceConfig>,
+    external: &ExternalRouters,
+) -> (Vec<Diagnostic>, Vec<Violation>) {
+    let mut all = external.configs.clone();
+    all.extend(configs.clone());
+    let mut cables: Vec<Cable> = network.links().map(|link| link.ends.clone()).chain(external.cables.clone()).collect();
+    cables.sort();
+    let steady = simulate(&all, &cables, &Failed::default());
+    let mut diagnostics = unstable(&steady, configs);
+
+    let places = Places::new(hosts(intents, network, allocations), allocations, external);
+    let mut flows = Vec::new();
+    for intent in intents.reachabilities.values() {
+        let before = flows.len();
+        flows.extend(places.flows(intent));
+        if flows.len() == before {
+            let message = format!("nothing goes from {} to {}", intent.spec.from, intent.spec.to);
+            diagnostics.push(Diagnostic::warning(codes::NO_FLOW, message).at(intent.document.span("/spec")));
+        }
+    }
+
+    let forwarding = Forwarding::new(&steady.states, &cables);
+    let mut violations: Vec<Violation> =
+        flows.par_iter().flat_map_iter(|flow| flow.breaches(&forwarding, None)).collect();
+    let broken: BTreeSet<(&IntentRef, &NodeName, IpAddr, IpAddr)> =
+        violations.iter().map(|v| (&v.intent, &v.from, v.source, v.destination)).collect();
+    let sound: Vec<&Flow<'_>> = flows
+        .iter()
+        .filter(|flow| flow.intent.spec.survive.links > 0)
+        .filter(|flow| !broken.contains(&(&flow.intent.reference, &flow.from.node, flow.from.address, flow.to.address)))
+        .collect();
+    let after_failures = survive(&sound, &steady, &all, &cables);
+    violations.extend(after_failures);
+    diagnostics.extend(findings(intents, &violations));
+    diagnostics.sort();
+    (diagnostics, violations)
+}
+
+/// Returns the breaches after each single cut.
+fn survive(
+    flows: &[&Flow<'_>],
+    steady: &Prediction,
+    configs: &BTreeMap<NodeName, DeviceConfig>,
+    cables: &[Cable],
+) -> Vec<Violation> {
+    let numbered = Cables::new(cables);
+    let forwarding = Forwarding::new(&steady.states, cables);
+    let used: Vec<BTreeSet<usize>> =
+        flows.par_iter().map(|flow| flow.cables(&forwarding, &numbered, &steady.states, cables.len())).collect();
+    let mut concerned: BTreeMap<usize, Vec<&Flow<'_>>> = BTreeMap::new();
+    for (flow, used) in flows.iter().zip(used) {
+        for cable in used {
+            concerned.entry(cable).or_default().push(flow);
+        }
+    }
+    // One prediction at a time: the simulation itself is parallel, and a prediction of a large network is large.
+    let mut violations = Vec::new();
+    for (cable, flows) in concerned {
+        let failed = Failed { links: [cables[cable][0].clone()].into(), nodes: BTreeSet::new() };
+        let prediction = simulate(configs, cables, &failed);
+        let forwarding = Forwarding::new(&prediction.states, cables);
+        let breaches = flows.par_iter().flat_map_iter(|flow| flow.breaches(&forwarding, Some(&cables[cable])));
+        violations.par_extend(breaches);
+    }
+    violations
+}
+
+/// One place of `from` and one of `to`.
+struct Flow<'a> {
+    intent: &'a Intent<ReachabilitySpec>,
+    from: Place,
+    to: Place,
+}
+
+/// Where packets start or go.
+#[derive(Clone, PartialEq, Eq)]
+struct Place {
+    /// The device that has the address; none for an address of the internet, which several external routers may have.
+    node: NodeName,
+    address: IpAddr,
+    /// Whether the device is known beforehand.
+    known: bool,
+    /// Whether packets to the address can be expected to find it.
+    answers: bool,
+}
+
+impl Flow<'_> {
+    /// Returns how the flow breaks its promise, if it does.
+    fn breaches(&self, forwarding: &Forwarding<'_>, failure: Option<&Cable>) -> Vec<Violation> {
+        let there = forwarding.trace(&self.from.node, self.from.address, self.to.address);
+        match self.intent.spec.expect {
+            Expectation::Isolated => {
+                let arrived = there.outcomes.iter().find(|(outcome, _)| !is_stopped(outcome));
+                let breach = |(outcome, path): (&Outcome, &Vec<Hop>)| {
+                    let code = if failure.is_some() { codes::DOES_NOT_SURVIVE } else { codes::NOT_ISOLATED };
+                    self.violation(code, failure, false, Some(outcome.clone()), path.clone(), there.first_hops)
+                };
+                arrived.map(breach).into_iter().collect()
+            }
+            Expectation::Reachable => {
+                let code = if failure.is_some() { codes::DOES_NOT_SURVIVE } else { codes::NOT_REACHABLE };
+                if let Some((outcome, path)) = lost(&there) {
+                    return vec![self.violation(code, failure, false, Some(outcome), path, there.first_hops)];
+                }
+                for back in self.answers(forwarding, &there) {
+                    if let Some((outcome, path)) = lost(&back) {
+                        return vec![self.violation(code, failure, true, Some(outcome), path, back.first_hops)];
+                    }
+                }
+                // A destination on the device itself needs no path; after a failure fewer are left, as is to be expected.
+                let fewer = there.first_hops < usize::from(self.intent.spec.min_paths);
+                if failure.is_none() && fewer && there.first_hops > 0 {
+                    let path = there.outcomes.values().next().cloned().unwrap_or_default();
+                    return vec![self.violation(codes::TOO_FEW_PATHS, None, false, None, path, there.first_hops)];
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    /// Returns the traces of the answers, from every device where packets arrive.
+    fn answers(&self, forwarding: &Forwarding<'_>, there: &Trace) -> Vec<Trace> {
+        if !self.from.answers {
+            return Vec::new();
+        }
+        let answer = |node: &NodeName| forwarding.trace(node, self.to.address, self.from.address);
+        if self.to.known { vec![answer(&self.to.node)] } else { there.delivered_at().into_iter().map(answer).collect() }
+    }
+
+    /// Returns the numbers of the cables whose cut may break the promise.
+    fn cables(
+        &self,
+        forwarding: &Forwarding<'_>,
+        numbered: &Cables<'_>,
+        states: &BTreeMap<NodeName, DeviceState>,
+        count: usize,
+    ) -> BTreeSet<usize> {
+        match self.intent.spec.expect {
+            Expectation::Isolated => (0..count).collect(),
+            Expectation::Reachable => {
+                let there = forwarding.trace(&self.from.node, self.from.address, self.to.address);
+                let mut used = numbered.used(states, &self.from.node, self.to.address);
+                for back in self.answers(forwarding, &there) {
+                    used.extend(numbered.used(states, &back.from, back.destination));
+                }
+                used
+            }
+        }
+    }
+
+    fn violation(
+        &self,
+        code: Code,
+        failure: Option<&Cable>,
+        answer: bool,
+        outcome: Option<Outcome>,
+        path: Vec<Hop>,
+        first_hops: usize,
+    ) -> Violation {
+        Violation {
+            intent: self.intent.reference.clone(),
+            code,
+            from: self.from.node.clone(),
+            source: self.from.address,
+            destination: self.to.address,
+            failure: failure.cloned(),
+            answer,
+            outcome,
+            path,
+            first_hops,
+        }
+    }
+}
+
+/// Tells whether a packet with this end certainly arrives nowhere.
+fn is_stopped(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Delivered { .. } | Outcome::Left { .. } | Outcome::Unknown { .. } => false,
+        Outcome::Discarded { .. } | Outcome::NoRoute { .. } | Outcome::Lost { .. } | Outcome::Looped { .. } => true,
+    }
+}
+
+/// Returns the first path that does not arrive.
+fn lost(trace: &Trace) -> Option<(Outcome, Vec<Hop>)> {
+    let lost = |outcome: &Outcome| !matches!(outcome, Outcome::Delivered { .. });
+    trace.outcomes.iter().find(|(outcome, _)| lost(outcome)).map(|(outcome, path)| (outcome.clone(), path.clone()))
+}
+
+/// The places that the ends of a flow stand for.
+struct Places<'a> {
+    segments: BTreeMap<Name, Vec<Place>>,
+    allocations: &'a Allocations,
+    external: &'a ExternalRouters,
+}
+
+impl<'a> Places<'a> {
+    fn new(hosts: Vec<Host>, allocations: &'a Allocations, external: &'a ExternalRouters) -> Self {
+        let mut segments: BTreeMap<Name, Vec<Place>> = BTreeMap::new();
+        for host in hosts {
+            let place = Place { node: host.port.node, address: host.gateway, known: true, answers: true };
+            segments.entry(host.segment).or_default().push(place);
+        }
+        Self { segments, allocations, external }
+    }
+
+    fn flows<'i>(&self, intent: &'i Intent<ReachabilitySpec>) -> Vec<Flow<'i>> {
+        let (sources, destinations) = (self.of(&intent.spec.from), self.of(&intent.spec.to));
+        let mut flows = Vec::new();
+        for from in sources.iter().filter(|place| place.known) {
+            for to in destinations.iter().filter(|to| *to != from) {
+                flows.push(Flow { intent, from: from.clone(), to: to.clone() });
+            }
+        }
+        flows
+    }
+
+    fn of(&self, end: &FlowEnd) -> Vec<Place> {
+        match end {
+            FlowEnd::Node(node) => {
+                let loopback = self.allocations.loopbacks.get(node);
+                let place =
+                    |address: &IpAddr| Place { node: node.clone(), address: *address, known: true, answers: true };
+                loopback.map(place).into_iter().collect()
+            }
+            FlowEnd::Address(address) => {
+                // Any device may have it; the trace tells which.
+                let anywhere = self.external.configs.keys().next().cloned();
+                let anywhere = anywhere.or_else(|| self.allocations.loopbacks.keys().next().cloned());
+                let place = |node| Place { node, address: *address, known: false, answers: true };
+                anywhere.map(place).into_iter().collect()
+            }
+            FlowEnd::Intent(intent) => match intent.kind {
+                IntentKind::Segment => self.segments.get(&intent.name).cloned().unwrap_or_default(),
+                IntentKind::Peering => self.external_router(&intent.name).into_iter().collect(),
+                IntentKind::Fabric
+                | IntentKind::Topology
+                | IntentKind::Pools
+                | IntentKind::Underlay
+                | IntentKind::Reachability
+                | IntentKind::Baseline => Vec::new(),
+            },
+        }
+    }
+
+    /// Returns the external router of a peering, with an address of the internet where it has one. Only to such an address
+    /// do answers find a way: peering subnets are not announced.
+    fn external_router(&self, peering: &Name) -> Option<Place> {
+        let (node, config) = self.external.configs.get_key_value(peering.as_str())?;
+        let address_of = |name: &InterfaceName| config.interfaces.get(name)?.addresses.first();
+        let internet = address_of(&InterfaceName::loopback());
+        let address = internet.or_else(|| config.interfaces.values().find_map(|i| i.addresses.first()))?;
+        Some(Place { node: node.clone(), address: address.prefix.addr(), known: true, answers: internet.is_some() })
+    }
+}
+
+/// Returns one finding for each intent and kind of breach, with the first breach as the example.
+fn findings(intents: &IntentSet, violations: &[Violation]) -> Vec<Diagnostic> {
+    let mut groups: BTreeMap<(&IntentRef, Code), Vec<&Violation>> = BTreeMap::new();
+    for violation in violations {
+        groups.entry((&violation.intent, violation.code)).or_default().push(violation);
+    }
+    let mut findings = Vec::new();
+    for ((reference, code), group) in groups {
+        let Some(intent) = intents.reachabilities.get(reference.name.as_str()) else { continue };
+        let mut message = words(intent, group[0]);
+        let flows: BTreeSet<_> = group.iter().map(|v| (&v.from, v.source, v.destination)).collect();
+        let failures: BTreeSet<_> = group.iter().filter_map(|v| v.failure.as_ref()).collect();
+        if group.len() > 1 {
+            message += &format!(" (one of {} flows", flows.len());
+            if !failures.is_empty() {
+                message += &format!(", one of {} failures", failures.len());
+            }
+            message += ")";
+        }
+        findings.push(Diagnostic::error(code, message).at(span(intent, code)));
+    }
+    findings
+}
+
+/// Returns the place of the promise that is broken.
+fn span(intent: &Intent<ReachabilitySpec>, code: Code) -> SourceSpan {
+    let pointer = if code == codes::DOES_NOT_SURVIVE {
+        "/spec/survive/links"
+    } else if code == codes::TOO_FEW_PATHS {
+        "/spec/min_paths"
+    } else if code == codes::NOT_ISOLATED {
+        "/spec/expect"
+    } else {
+        "/spec/to"
+    };
+    intent.document.span(pointer)
+}
+
+fn words(intent: &Intent<ReachabilitySpec>, violation: &Violation) -> String {
+    let Violation { from, source, destination, .. } = violation;
+    let path: Vec<String> = violation.path.iter().map(ToString::to_string).collect();
+    let path = path.join(" -> ");
+    let what = match (&violation.outcome, intent.spec.expect) {
+        (None, _) => {
+            return format!(
+                "`{from}` has {} ways to {destination}, fewer than {}: {path}",
+                violation.first_hops, intent.spec.min_paths
+            );
+        }
+        (Some(_), Expectation::Isolated) => "arrive",
+        (Some(_), Expectation::Reachable) if violation.answer => "are not all answered",
+        (Some(_), Expectation::Reachable) => "do not all arrive",
+    };
+    let failure = match &violation.failure {
+        Some([a, b]) => format!(" while {a} -- {b} is down"),
+        None => String::new(),
+    };
+    let end = violation.outcome.as_ref().map(|outcome| format!(": {outcome}")).unwrap_or_default();
+    format!("packets from {source} at `{from}` to {destination} {what}{failure}: {path}{end}")
+}
+
+/// Returns an error for each prefix whose routes do not settle.
+fn unstable(prediction: &Prediction, configs: &BTreeMap<NodeName, DeviceConfig>) -> Vec<Diagnostic> {
+    let finding = |prefix: &ipnet::IpNet| {
+        let origin = configs.values().find_map(|config| config.bgp.as_ref()?.networks.get(prefix));
+        let message = format!("the routes to {prefix} never settle");
+        match origin {
+            Some(network) => error(codes::UNSTABLE_ROUTES, message, &network.provenance.sources),
+            None => Diagnostic::error(codes::UNSTABLE_ROUTES, message),
+        }
+    };
+    prediction.unstable.iter().map(finding).collect()
+}

@@ -1,0 +1,36 @@
+//! Every originated network has a route on its device.
+//!
+//! # What it does
+//! Looks for a connected subnet or a static route that is exactly the network, for each network of the BGP process.
+//!
+//! # Why
+//! A router announces a network only while it has a route to exactly that prefix itself.
+//!
+//! # Example
+//! `b1-border-01` originates `203.0.113.0/24` without the static route that discards it.
+
+use std::collections::BTreeSet;
+
+use ipnet::IpNet;
+use weft_diagnostics::Diagnostic;
+
+use crate::{
+    codes,
+    fleet::{Fleet, error},
+};
+
+pub(super) fn find(fleet: &Fleet<'_>) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for (device, config) in fleet.configs {
+        let Some(bgp) = &config.bgp else { continue };
+        let addresses = config.interfaces.values().flat_map(|interface| &interface.addresses);
+        let connected: BTreeSet<IpNet> = addresses.map(|address| address.prefix.trunc()).collect();
+        for (prefix, network) in &bgp.networks {
+            if !connected.contains(prefix) && !config.static_routes.contains_key(prefix) {
+                let message = format!("`{device}` originates {prefix}, to which it has no connected or static route");
+                findings.push(error(codes::NETWORK_WITHOUT_ROUTE, message, &network.provenance.sources));
+            }
+        }
+    }
+    findings
+}

@@ -1,0 +1,37 @@
+//! Every link of an underlay has its session at both ends.
+//!
+//! # What it does
+//! Looks for a session at both ends of each link that an underlay runs over, and for the other end of each session that is configured.
+//!
+//! # Why
+//! A session that only one end knows never comes up, and its link carries nothing.
+//!
+//! # Example
+//! The underlay `b1` runs over `b1-leaf-01:swp15 -- b1-spine-01:swp1`; `b1-leaf-01` has the neighbor, `b1-spine-01` does not.
+
+use weft_diagnostics::Diagnostic;
+
+use crate::{
+    codes,
+    fleet::{Fleet, error},
+};
+
+pub(super) fn find(fleet: &Fleet<'_>) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for link in &fleet.links {
+        let expected = link.underlay.is_some() || link.ends.iter().any(|end| end.session.is_some());
+        for end in link.ends.iter().filter(|end| expected && end.session.is_none()) {
+            let message = format!("the link {} has no session on `{}`", link.link, end.point.node);
+            let source = link.underlay.map_or_else(|| link.link.source.clone(), |underlay| underlay.source());
+            findings.push(error(codes::SESSION_MISSING, message, &[source].into()));
+        }
+    }
+    for end in &fleet.stray_sessions {
+        let message = format!(
+            "`{}` has a session with {} over `{}`, which is no end of a link",
+            end.device, end.target, end.neighbor.interface
+        );
+        findings.push(error(codes::SESSION_MISSING, message, &end.neighbor.provenance.sources));
+    }
+    findings
+}

@@ -1,0 +1,182 @@
+//! The routers on the far side of every peering: labs build them and predictions include them; Weft never configures them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv4Addr},
+};
+
+use ipnet::IpNet;
+use weft_device::config::{
+    Bgp, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor, NeighborTarget, Network as Originated,
+    PeerType, RoutingPolicy, System,
+};
+use weft_intent::{
+    Intent, IntentSet,
+    spec::{FlowEnd, PeeringSpec},
+};
+use weft_model::{InterfaceName, Mtu, Name, Network, NodeName, PackName, Provenance, Source, TerminationPoint};
+
+use crate::{Allocations, bgp::timers, device::discard, routing_policy::exact};
+
+/// The most equal-cost paths an external router uses.
+const MAXIMUM_PATHS: u16 = 16;
+
+/// The routers on the far side of the peerings, and how they are attached.
+#[derive(Debug, Clone, Default)]
+pub struct ExternalRouters {
+    /// Their configurations; each has the name of its peering.
+    pub configs: BTreeMap<NodeName, DeviceConfig>,
+    /// The cables between them and the network, the smaller end first, in order.
+    pub cables: Vec<[TerminationPoint; 2]>,
+}
+
+/// Returns one router for each peering, named like it, of the pack `frr`.
+///
+/// Its interfaces are `eth1`, `eth2` and so on in the order of the peering's sessions. It takes every route and announces
+/// exactly what the peering accepts. On `lo` it has every address that a Reachability intent asks for and that is in no
+/// segment and no pool: the internet's addresses are reachable through every transit, as anycast.
+pub fn external_routers(intents: &IntentSet, network: &Network, allocations: &Allocations) -> ExternalRouters {
+    let targets = internet_targets(intents);
+    let mut routers = ExternalRouters::default();
+    for (name, peering) in &intents.peerings {
+        // A peering that is named like a node is refused elsewhere; the node stays.
+        if network.node(name.as_str()).is_some() {
+            continue;
+        }
+        if let Some(config) = router(name, peering, allocations, &targets) {
+            routers.cables.extend(cables(&config.device, peering));
+            routers.configs.insert(config.device.clone(), config);
+        }
+    }
+    routers.cables.sort();
+    routers
+}
+
+fn cables(router: &NodeName, peering: &Intent<PeeringSpec>) -> Vec<[TerminationPoint; 2]> {
+    let cable = |(index, session): (usize, &weft_intent::spec::PeeringSession)| {
+        let port = &session.port;
+        let ours = TerminationPoint { node: port.node.clone(), interface: port.interface.clone() };
+        let mut ends = [ours, TerminationPoint { node: router.clone(), interface: port_name(index)? }];
+        ends.sort();
+        Some(ends)
+    };
+    peering.spec.sessions.iter().enumerate().filter_map(cable).collect()
+}
+
+fn port_name(index: usize) -> Option<InterfaceName> {
+    format!("eth{}", index + 1).parse().ok()
+}
+
+/// Returns the addresses that Reachability intents ask for and that are in no segment and no pool, with who asks.
+fn internet_targets(intents: &IntentSet) -> BTreeMap<IpAddr, BTreeSet<Source>> {
+    let mut targets: BTreeMap<IpAddr, BTreeSet<Source>> = BTreeMap::new();
+    for reachability in intents.reachabilities.values() {
+        if let FlowEnd::Address(address) = reachability.spec.to {
+            targets.entry(address).or_default().insert(reachability.source_at("/spec/to"));
+        }
+    }
+    let inside: Vec<IpNet> = (intents.segments.values().map(|segment| segment.spec.prefix))
+        .chain(intents.pools.values().flat_map(|pools| pools.spec.addresses.iter().map(|pool| pool.prefix)))
+        .chain(intents.peerings.values().flat_map(|p| p.spec.sessions.iter().map(|session| session.address)))
+        .collect();
+    targets.retain(|address, _| !inside.iter().any(|prefix| prefix.contains(address)));
+    targets
+}
+
+fn router(
+    name: &Name,
+    peering: &Intent<PeeringSpec>,
+    allocations: &Allocations,
+    targets: &BTreeMap<IpAddr, BTreeSet<Source>>,
+) -> Option<DeviceConfig> {
+    let device = NodeName::from(name.clone());
+    let pack: PackName = "frr".parse().ok()?;
+    let source = peering.source();
+    let spec = &peering.spec;
+    let mut interfaces = BTreeMap::new();
+    let mut neighbors = BTreeMap::new();
+    let mut routing_policy = RoutingPolicy::default();
+    let export: Name = "export".parse().ok()?;
+    let prefixes = |index: usize| peering.source_at(&format!("/spec/accept/prefixes/{index}"));
+    let accept = peering.source_at("/spec/accept/prefixes");
+    exact(&mut routing_policy, "announce".parse().ok()?, &export, &spec.accept.prefixes, accept, prefixes);
+    for (index, session) in spec.sessions.iter().enumerate() {
+        let interface = port_name(index)?;
+        let line = peering.source_at(&format!("/spec/sessions/{index}"));
+        let provenance = Provenance::from(line);
+        let prefix = IpNet::new(session.neighbor, session.address.prefix_len()).ok()?;
+        interfaces.insert(
+            interface.clone(),
+            Interface {
+                kind: InterfaceKind::External,
+                description: format!("to {} {}", session.port.node, session.port.interface),
+                mtu: Some(Mtu::ETHERNET),
+                addresses: vec![InterfaceAddress { prefix, provenance: provenance.clone() }],
+                unnumbered: false,
+                provenance: provenance.clone(),
+            },
+        );
+        let Some(peer_as) = allocations.asns.get(&session.port.node).copied() else { continue };
+        let neighbor = Neighbor {
+            description: format!("{} {}", session.port.node, session.port.interface),
+            interface,
+            peer_as,
+            peer_type: PeerType::External,
+            timers: spec.timers.map(timers),
+            bfd: None,
+            authentication: spec.authentication.as_ref().map(|key| key.tcp_md5.clone()),
+            import_policy: None,
+            export_policy: Some(export.clone()),
+            maximum_prefixes: None,
+            provenance,
+        };
+        neighbors.insert(NeighborTarget::Address(session.address.addr()), neighbor);
+    }
+    interfaces.insert(InterfaceName::loopback(), loopback(targets, &source));
+    let mut networks = BTreeMap::new();
+    let mut static_routes = BTreeMap::new();
+    for (index, prefix) in spec.accept.prefixes.iter().enumerate() {
+        let provenance = Provenance::from(prefixes(index));
+        networks.insert(*prefix, Originated { provenance: provenance.clone() });
+        static_routes.insert(*prefix, discard(provenance));
+    }
+    let bgp = Bgp {
+        asn: spec.asn,
+        router_id: router_id(spec)?,
+        maximum_paths: MAXIMUM_PATHS,
+        networks,
+        neighbors,
+        provenance: Provenance::from(source.clone()),
+    };
+    let system = System {
+        hostname: device.clone(),
+        ntp_servers: Vec::new(),
+        dns_servers: Vec::new(),
+        users: BTreeMap::new(),
+        provenance: Provenance::from(source),
+    };
+    Some(DeviceConfig { device, pack, system, interfaces, routing_policy, static_routes, bgp: Some(bgp) })
+}
+
+fn loopback(targets: &BTreeMap<IpAddr, BTreeSet<Source>>, source: &Source) -> Interface {
+    let address = |(address, sources): (&IpAddr, &BTreeSet<Source>)| InterfaceAddress {
+        prefix: (*address).into(),
+        provenance: Provenance { sources: sources.clone(), leaves: BTreeMap::new() },
+    };
+    Interface {
+        kind: InterfaceKind::Loopback,
+        description: "the internet".to_owned(),
+        mtu: None,
+        addresses: targets.iter().map(address).collect(),
+        unnumbered: false,
+        provenance: Provenance::from(source.clone()),
+    }
+}
+
+/// The addresses on `lo` are the same on all external routers, so the router id is the address of the first session.
+fn router_id(spec: &PeeringSpec) -> Option<Ipv4Addr> {
+    spec.sessions.iter().find_map(|session| match session.neighbor {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(_) => None,
+    })
+}

@@ -1,0 +1,165 @@
+//! Compiles interfaces: the loopback, links, host ports, ports towards external neighbors.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use ipnet::IpNet;
+use weft_device::config::{Interface, InterfaceAddress, InterfaceKind};
+use weft_diagnostics::Diagnostic;
+use weft_intent::spec::{AddressPurpose, Addressing};
+use weft_model::{IntentKind, InterfaceName, Link, Mtu, Node, Provenance, Source, TerminationPoint};
+
+use crate::{
+    LinkKey, PortKey,
+    device::{Compiler, caused, not_allocated},
+    hosts::gateway,
+    selection::{SegmentPort, Session},
+};
+
+impl Compiler<'_> {
+    /// Returns the interfaces of a node. Where two intents claim one port, which validation refuses, the first has it:
+    /// links, then segments, then peerings.
+    pub(crate) fn interfaces(
+        &self,
+        node: &Node,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> BTreeMap<InterfaceName, Interface> {
+        let mut interfaces = BTreeMap::new();
+        if let Some(address) = self.allocations.loopbacks.get(&node.name) {
+            interfaces.insert(InterfaceName::loopback(), self.loopback(node, *address));
+        }
+        for link in self.network.links_of(&node.name) {
+            if let (Some(near), Some(far)) = (link.near_end(&node.name), link.far_end(&node.name)) {
+                interfaces.insert(near.interface.clone(), self.link(node, link, near, far, diagnostics));
+            }
+        }
+        let touching = self.selection.of(&node.name);
+        for port in &touching.ports {
+            if let Some(interface) = self.host_port(node, port, diagnostics) {
+                interfaces.entry(port.interface.clone()).or_insert(interface);
+            }
+        }
+        for session in &touching.sessions {
+            interfaces.entry(session.session.port.interface.clone()).or_insert_with(|| external_port(session));
+        }
+        interfaces
+    }
+
+    fn loopback(&self, node: &Node, address: IpAddr) -> Interface {
+        let pool = self.address_source(AddressPurpose::Loopback, &[node], address);
+        Interface {
+            kind: InterfaceKind::Loopback,
+            description: "router id".to_owned(),
+            mtu: None,
+            addresses: vec![InterfaceAddress { prefix: address.into(), provenance: caused(pool, &node.source) }],
+            unnumbered: false,
+            provenance: Provenance::from(node.source.clone()),
+        }
+    }
+
+    fn link(
+        &self,
+        node: &Node,
+        link: &Link,
+        near: &TerminationPoint,
+        far: &TerminationPoint,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) -> Interface {
+        let mut provenance =
+            Provenance::from(link.source.clone()).leaf("mtu", self.mtu_source(link).unwrap_or(link.source.clone()));
+        let mut addresses = Vec::new();
+        let mut unnumbered = false;
+        if let Some(underlay) = self.selection.underlay_of(link) {
+            let source = underlay.source_at("/spec/addressing");
+            match underlay.spec.addressing {
+                Addressing::Unnumbered => {
+                    unnumbered = true;
+                    provenance = provenance.leaf("unnumbered", source);
+                }
+                Addressing::Numbered => match self.link_address(link, near) {
+                    Some(prefix) => {
+                        let peer = self.network.node(far.node.as_str());
+                        let nodes: Vec<&Node> = [node].into_iter().chain(peer).collect();
+                        let pool = self.address_source(AddressPurpose::Link, &nodes, prefix.addr());
+                        let provenance = caused(pool, &link.source).and(source);
+                        addresses.push(InterfaceAddress { prefix, provenance });
+                    }
+                    // Once for each link.
+                    None if link.ends[0] == *near => {
+                        diagnostics.push(not_allocated(&format!("subnet of the link {link}"), node));
+                    }
+                    None => {}
+                },
+            }
+        }
+        Interface {
+            kind: InterfaceKind::Link { peer: far.clone() },
+            description: format!("to {} {}", far.node, far.interface),
+            mtu: Some(link.mtu),
+            addresses,
+            unnumbered,
+            provenance,
+        }
+    }
+
+    /// Returns the address of an end of a numbered link, with the length of the subnet: the smaller end has the lower one.
+    pub(crate) fn link_address(&self, link: &Link, end: &TerminationPoint) -> Option<IpNet> {
+        let subnet = self.allocations.links.get(&LinkKey::from(link))?;
+        let address = if link.ends[0] == *end { subnet.network() } else { subnet.broadcast() };
+        IpNet::new(address, subnet.prefix_len()).ok()
+    }
+
+    /// Returns the line that sets the MTU of a fabric's links; other links say it themselves.
+    fn mtu_source(&self, link: &Link) -> Option<Source> {
+        match link.source.intent.kind {
+            IntentKind::Fabric => {
+                self.intents.fabrics.get(&link.source.intent.name).map(|fabric| fabric.source_at("/spec/mtu"))
+            }
+            IntentKind::Topology
+            | IntentKind::Pools
+            | IntentKind::Underlay
+            | IntentKind::Segment
+            | IntentKind::Peering
+            | IntentKind::Reachability
+            | IntentKind::Baseline => None,
+        }
+    }
+
+    fn host_port(&self, node: &Node, port: &SegmentPort<'_>, diagnostics: &mut Vec<Diagnostic>) -> Option<Interface> {
+        let segment = port.segment;
+        let name = &segment.reference.name;
+        let point = TerminationPoint { node: node.name.clone(), interface: port.interface.clone() };
+        let subnet = self.allocations.segments.get(name).and_then(|ports| ports.get(&PortKey::from(&point)));
+        let Some(subnet) = subnet else {
+            diagnostics.push(not_allocated(&format!("subnet of segment `{name}` on {}", port.interface), node));
+            return None;
+        };
+        let address = InterfaceAddress {
+            prefix: gateway(subnet, segment.spec.gateway),
+            provenance: Provenance::from(segment.source_at("/spec/prefix"))
+                .and(segment.source_at("/spec/subnet_length"))
+                .and(segment.source_at("/spec/gateway")),
+        };
+        Some(Interface {
+            kind: InterfaceKind::Host,
+            description: format!("segment {name}"),
+            mtu: Some(segment.spec.mtu),
+            addresses: vec![address],
+            unnumbered: false,
+            provenance: Provenance::from(segment.source_at(&format!("/spec/ports/{}", port.selection)))
+                .leaf("mtu", segment.source_at("/spec/mtu")),
+        })
+    }
+}
+
+fn external_port(session: &Session<'_>) -> Interface {
+    let peering = session.peering;
+    let source = peering.source_at(&session.pointer("address"));
+    Interface {
+        kind: InterfaceKind::External,
+        description: format!("to {} AS {}", peering.reference.name, peering.spec.asn),
+        mtu: Some(Mtu::ETHERNET),
+        addresses: vec![InterfaceAddress { prefix: session.session.address, provenance: Provenance::from(source) }],
+        unnumbered: false,
+        provenance: Provenance::from(peering.source_at(&session.pointer("port"))),
+    }
+}

@@ -1,0 +1,115 @@
+//! Compiles prefix sets and policies: what a peering takes and announces, and what stays in its site.
+
+use ipnet::IpNet;
+use weft_device::config::{Action, Conditions, PolicyDefinition, PrefixMatch, PrefixSet, RoutingPolicy, Statement};
+use weft_diagnostics::Diagnostic;
+use weft_intent::{Intent, spec::PeeringSpec};
+use weft_model::{Name, Provenance, Source};
+
+use crate::{codes, device::Compiler};
+
+/// The policy on sessions that leave the site, and the set of what must not.
+const SITE_POLICY: &str = "leave-site";
+const SITE_SET: &str = "site-segments";
+
+impl Compiler<'_> {
+    /// Defines the policy of sessions that leave the site, and returns its name; `None` where nothing must stay.
+    pub(crate) fn leave_site(&self, policy: &mut RoutingPolicy) -> Option<Name> {
+        let name = name(SITE_POLICY)?;
+        if policy.policy_definitions.contains_key(&name) {
+            return Some(name);
+        }
+        let mut prefixes = Vec::new();
+        let mut provenance = Provenance::default();
+        for segment in self.selection.site_segments.iter().filter(|segment| segment.spec.prefix.addr().is_ipv4()) {
+            let prefix = segment.spec.prefix;
+            prefixes.push(PrefixMatch {
+                prefix,
+                least_length: prefix.prefix_len(),
+                greatest_length: prefix.max_prefix_len(),
+                provenance: Provenance::from(segment.source_at("/spec/prefix")),
+            });
+            provenance = provenance.and(segment.source_at("/spec/scope"));
+        }
+        if prefixes.is_empty() {
+            return None;
+        }
+        let set = self::name(SITE_SET)?;
+        let statements = vec![
+            statement(10, Some(set.clone()), Action::Reject, provenance.clone()),
+            statement(20, None, Action::Accept, provenance.clone()),
+        ];
+        policy.prefix_sets.insert(set, PrefixSet { prefixes, provenance: provenance.clone() });
+        policy.policy_definitions.insert(name.clone(), PolicyDefinition { statements, provenance });
+        Some(name)
+    }
+}
+
+/// Defines the import and export policy of a peering, and returns their names: exactly `accept.prefixes` are taken,
+/// exactly `announce.prefixes` are announced.
+pub(crate) fn peering_policies(
+    peering: &Intent<PeeringSpec>,
+    policy: &mut RoutingPolicy,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<[Name; 2]> {
+    let reference = &peering.reference.name;
+    let names = ["accept", "announce", "import", "export"].map(|word| name(&format!("{reference}-{word}")));
+    let [Some(accept), Some(announce), Some(import), Some(export)] = names else {
+        let message = format!("the name `{reference}` is too long for the policies of a peering");
+        diagnostics.push(
+            Diagnostic::error(codes::NAME_TOO_LONG, message)
+                .at(peering.document.span("/metadata/name"))
+                .help("use at most 54 characters"),
+        );
+        return None;
+    };
+    let spec = &peering.spec;
+    for (set, name, prefixes, pointer) in [
+        (accept, &import, &spec.accept.prefixes, "/spec/accept/prefixes"),
+        (announce, &export, &spec.announce.prefixes, "/spec/announce/prefixes"),
+    ] {
+        let source = |index: usize| peering.source_at(&format!("{pointer}/{index}"));
+        exact(policy, set, name, prefixes, peering.source_at(pointer), source);
+    }
+    Some([import, export])
+}
+
+/// Defines a policy that accepts exactly `prefixes`, and their set.
+pub(crate) fn exact(
+    policy: &mut RoutingPolicy,
+    set: Name,
+    name: &Name,
+    prefixes: &[IpNet],
+    source: Source,
+    source_of: impl Fn(usize) -> Source,
+) {
+    let provenance = Provenance::from(source);
+    let mut entries: Vec<PrefixMatch> = Vec::new();
+    for (index, prefix) in prefixes.iter().enumerate().filter(|(_, prefix)| prefix.addr().is_ipv4()) {
+        if entries.iter().any(|entry| entry.prefix == *prefix) {
+            continue;
+        }
+        entries.push(PrefixMatch {
+            prefix: *prefix,
+            least_length: prefix.prefix_len(),
+            greatest_length: prefix.prefix_len(),
+            provenance: Provenance::from(source_of(index)),
+        });
+    }
+    // Devices differ in what an empty prefix set matches, so there is none.
+    let only = if entries.is_empty() {
+        statement(10, None, Action::Reject, provenance.clone())
+    } else {
+        policy.prefix_sets.insert(set.clone(), PrefixSet { prefixes: entries, provenance: provenance.clone() });
+        statement(10, Some(set), Action::Accept, provenance.clone())
+    };
+    policy.policy_definitions.insert(name.clone(), PolicyDefinition { statements: vec![only], provenance });
+}
+
+fn statement(sequence: u16, prefix_set: Option<Name>, action: Action, provenance: Provenance) -> Statement {
+    Statement { sequence, conditions: Conditions { prefix_set }, action, provenance }
+}
+
+fn name(text: &str) -> Option<Name> {
+    text.parse().ok()
+}
