@@ -1,0 +1,170 @@
+//! Runs the cases of the packs in `device-templates`: what they render, what they read.
+//!
+//! `UPDATE_EXPECT=1` writes the expected files anew.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use weft_device::{config::DeviceConfig, state::DeviceState};
+use weft_diagnostics::{SourceMap, render};
+use weft_pack::{Pack, StatePart, manifest::CollectorName};
+
+fn templates() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../device-templates")
+}
+
+/// Reads a pack's files, but not its cases.
+fn files(folder: &Path) -> BTreeMap<String, String> {
+    fn walk(root: &Path, folder: &Path, files: &mut BTreeMap<String, String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(root, &path, files);
+            } else {
+                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                files.insert(name, fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    walk(folder, folder, &mut found);
+    found
+}
+
+fn load(name: &str) -> Pack {
+    let (pack, diagnostics) = Pack::load(name.parse().unwrap(), &files(&templates().join(name)));
+    assert!(diagnostics.is_empty(), "{}", render::text(&diagnostics, &SourceMap::default(), false));
+    pack.unwrap()
+}
+
+fn names() -> Vec<String> {
+    let mut names: Vec<String> = folders(&templates()).iter().map(|path| name(path)).collect();
+    names.sort();
+    names
+}
+
+fn folders(folder: &Path) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = fs::read_dir(folder)
+        .map(|entries| entries.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect())
+        .unwrap_or_default();
+    found.sort();
+    found
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+/// Compares with the file at `path`, or writes it.
+fn expect(path: &Path, actual: &str) {
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(path, actual).unwrap();
+        return;
+    }
+    let expected = fs::read_to_string(path).unwrap_or_default();
+    assert!(expected == actual, "{} is no longer\n{actual}\nUPDATE_EXPECT=1 accepts it", path.display());
+}
+
+fn device(case: &Path) -> DeviceConfig {
+    serde_yaml::from_str(&fs::read_to_string(case.join("device.yaml")).unwrap()).unwrap()
+}
+
+#[test]
+fn every_pack_loads_without_a_finding() {
+    assert!(names().len() >= 3);
+    for name in names() {
+        load(&name);
+    }
+}
+
+#[test]
+fn devices_render_as_expected() {
+    for pack_name in names() {
+        let pack = load(&pack_name);
+        let cases = folders(&templates().join(&pack_name).join("cases/render"));
+        assert!(!cases.is_empty(), "{pack_name} has no case");
+        for case in cases {
+            let (rendered, diagnostics) = pack.render(&device(&case));
+            assert!(diagnostics.is_empty(), "{}: {}", case.display(), render::text(&diagnostics, &SourceMap::default(), false));
+            let rendered = rendered.unwrap();
+            let mut known = BTreeSet::from(["device.yaml".to_owned()]);
+            for (file, content) in &rendered.files {
+                assert_eq!(content.text.lines().count(), content.lines.len());
+                for (line, sources) in content.text.lines().zip(&content.lines) {
+                    assert!(!sources.is_empty(), "{}, {file}: nothing caused `{line}`", case.display());
+                }
+                known.insert(format!("expected.{file}"));
+                expect(&case.join(format!("expected.{file}")), &content.text);
+            }
+            for entry in fs::read_dir(&case).unwrap() {
+                let path = entry.unwrap().path();
+                assert!(known.contains(&name(&path)), "{} belongs to nothing", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn what_devices_print_is_read_as_expected() {
+    for pack_name in names() {
+        let pack = load(&pack_name);
+        for case in folders(&templates().join(&pack_name).join("cases/parse")) {
+            for collector in [
+                CollectorName::Interfaces,
+                CollectorName::Neighbors,
+                CollectorName::Rib,
+                CollectorName::Fib,
+                CollectorName::Advertised,
+            ] {
+                let output = |n: usize| case.join(format!("{}.{n}.output", collector.as_str()));
+                let outputs: Vec<String> = (1..).map_while(|n| fs::read_to_string(output(n)).ok()).collect();
+                if outputs.is_empty() {
+                    continue;
+                }
+                let commands = &pack.manifest().collectors[&collector].step.commands;
+                assert_eq!(outputs.len(), commands.len(), "{}: one output for each command", output(1).display());
+                let mut state = DeviceState::default();
+                match pack.parse(collector, &outputs).unwrap() {
+                    StatePart::Interfaces(part) => state.interfaces = Some(part),
+                    StatePart::Neighbors(part) => state.neighbors = Some(part),
+                    StatePart::Rib(part) => state.rib = Some(part),
+                    StatePart::Fib(part) => state.fib = Some(part),
+                    StatePart::Advertised(part) => {
+                        state.advertised = Some([("192.0.2.1".to_owned().try_into().unwrap(), part)].into());
+                    }
+                }
+                let json = serde_json::to_value(&state).unwrap();
+                let part = json.as_object().unwrap().values().find(|part| !part.is_null()).unwrap();
+                expect(&case.join(format!("{}.expected.json", collector.as_str())), &format!("{part:#}\n"));
+            }
+        }
+    }
+}
+
+/// The routing daemons' own parsers take what the packs render.
+#[test]
+fn daemons_accept_what_is_rendered() {
+    let checks: [(&str, &str, &str, &[&str]); 2] = [
+        ("frr", "expected.frr.conf", "vtysh", &["-C", "-f"]),
+        ("bird", "expected.bird.conf", "bird", &["-p", "-c"]),
+    ];
+    for (pack_name, file, program, arguments) in checks {
+        for case in folders(&templates().join(pack_name).join("cases/render")) {
+            let path = case.join(file);
+            match Command::new(program).args(arguments).arg(&path).output() {
+                Ok(output) => assert!(
+                    output.status.success(),
+                    "{}: {}{}",
+                    path.display(),
+                    String::from_utf8_lossy(&output.stdout),
+                    String::from_utf8_lossy(&output.stderr)
+                ),
+                Err(error) => eprintln!("SKIPPED: {} is not checked, `{program}` cannot run: {error}", path.display()),
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+#!/bin/sh
+# What the device agent of Weft does with FRR. The rest of the agent follows.
+
+FILES='frr.conf links.conf services.conf users.conf'
+# Files whose running form is exactly the file.
+OWN_FILES='links.conf services.conf users.conf'
+# Without one of these a configuration would lose its part of it without an error.
+DAEMONS='zebra staticd bgpd bfdd'
+RELOAD=/usr/lib/frr/frr-reload.py
+
+# A daemon that hangs hangs vtysh.
+vty() { timeout -k 1 20 vtysh "$@" 9>&-; }
+
+# Prints the running configuration. It asks for the daemons in the same breath: that of a dead one is not part of it.
+router_running() {
+    vty -c 'show daemons' -c 'show running-config no-header' | awk -v needed="$DAEMONS" '
+        NR == 1 {
+            count = split(needed, daemons, " ")
+            for (i = 1; i <= count; i++) if (index($0 " ", " " daemons[i] " ") == 0) missing = missing " " daemons[i]
+            if (missing) exit 1
+            next
+        }
+        /^end$/ { ended = 1 }
+        { print }
+        END { if (missing) print "not running:" missing | "cat >&2"; exit missing != "" || !ended }'
+}
+
+router_check() {
+    [ -s "$1/frr.conf" ] || { echo "$1/frr.conf is empty" >&2; return 1; }
+    timeout 20 vtysh -C -f "$1/frr.conf" >"$D/router.log" 2>&1 && return
+    without_secrets "$D/router.log" >&2
+    return 1
+}
+
+router_alive() { router_running >/dev/null 2>"$D/router.log"; }
+
+without_secrets() { sed -e 's/ password .*/ password (left out)/' "$1"; }
+
+# Prints a configuration one line each with the sections around it, in order of the text, without what makes no difference.
+flatten() {
+    awk '
+        /^ *(!.*)?$/ || /^ *exit/ || /^end$/ || /^frr (version|defaults) / { next }
+        {
+            match($0, /^ */)
+            depth = RLENGTH
+            path[depth] = substr($0, depth + 1)
+            line = ""
+            for (i = 0; i < depth; i++) line = line path[i] "\t"
+            # A section of an interface is there whether or not it says anything.
+            if (depth == 0 && /^interface /) next
+            print line path[depth]
+        }' "$1"
+}
+
+# Compares what runs ($D/now) with the file $1: leaves in $D/surplus and $D/missing what differs.
+difference() {
+    flatten "$D/now" | sort -u >"$D/now.flat"
+    flatten "$1" | sort -u >"$D/want.flat"
+    comm -23 "$D/now.flat" "$D/want.flat" >"$D/surplus"
+    comm -13 "$D/now.flat" "$D/want.flat" >"$D/missing"
+    [ ! -s "$D/surplus" ] && [ ! -s "$D/missing" ]
+}
+
+# Tells whether the files of $1 run; says what does not.
+router_same() {
+    router_running >"$D/now" 2>"$D/router.log" || return 1
+    difference "$1/frr.conf" && return
+    {
+        echo "frr.conf is not what runs:"
+        sed 's/^/  surplus: /' "$D/surplus"
+        sed 's/^/  missing: /' "$D/missing"
+    } | without_secrets /dev/stdin >"$D/router.log"
+    return 1
+}
+
+# Lines that can go by themselves, without anything else going with them.
+ALONE='^(log |debug |ip(v6)? prefix-list |ip(v6)? route |interface [^	]*	(description|ip(v6)? address) |router bgp [^	]*	address-family [^	]*	network )'
+
+# Prints the commands that take $D/surplus away and bring $D/missing, which must be all that differs, in the order of the file $1.
+commands() {
+    {
+        sed 's/^\(.*\t\)\?\([^\t]*\)$/\1no \2/' "$D/surplus"
+        flatten "$1" | awk 'NR == FNR { missing[$0]; next } $0 in missing' "$D/missing" -
+    } | awk -F '\t' '{
+        for (i = 1; i < NF; i++) {
+            if (i > depth || $i != path[i]) { for (; i < NF; i++) { printf "%*s%s\n", i - 1, "", $i; path[i] = $i } depth = NF - 1 }
+        }
+        depth = NF
+        path[NF] = $NF
+        printf "%*s%s\n", NF - 1, "", $NF
+    }'
+}
+
+router_replace() {
+    want=$1/frr.conf
+    name=$(sed -n 's/^hostname //p' "$want")
+    [ -z "$name" ] || [ "$(uname -n)" = "$name" ] || hostname "$name" || return 1
+    router_same "$1" && return
+    [ -s "$D/now" ] || return 1
+    # Most changes are a few lines, and vtysh takes them in a tenth of the time. Whether it did is seen by reading it back.
+    if ! grep -qvE "$ALONE" "$D/surplus"; then
+        commands "$want" >"$D/commands"
+        vty -f "$D/commands" >"$D/vtysh.log" 2>&1
+        router_same "$1" && return
+    fi
+    timeout -k 5 60 "$RELOAD" --reload "$want" >"$D/reload.log" 2>&1 9>&-
+    code=$?
+    router_same "$1" && return
+    echo "frr-reload.py ended with $code" >>"$D/router.log"
+    grep -hE '^(%|line )' "$D/vtysh.log" "$D/reload.log" 2>/dev/null | without_secrets /dev/stdin >>"$D/router.log"
+    return 1
+}
+
+# Saves what runs for the next start; it must be the file of $1. `vtysh -w` says [OK] on a full disk.
+router_save() {
+    vty -w >"$D/router.log" 2>&1 || return 1
+    cp /etc/frr/frr.conf "$D/now" && difference "$1/frr.conf" || { echo "/etc/frr/frr.conf was not saved: is the disk full?" >>"$D/router.log"; return 1; }
+    name=$(uname -n)
+    [ "$(cat /etc/hostname 2>/dev/null)" = "$name" ] || echo "$name" | put /etc/hostname
+}
+
