@@ -1,1 +1,4 @@
 //! Pipeline definitions, the stage runner, the run store, reports.
+
+pub mod report;
+pub mod run;

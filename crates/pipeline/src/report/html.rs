@@ -1,0 +1,324 @@
+//! The report as one self-contained HTML file: it asks nothing of any network, and works without scripts.
+
+use std::collections::BTreeMap;
+
+use minijinja::{Environment, UndefinedBehavior, syntax::SyntaxConfig, value::{Serde, Value}};
+use serde::Serialize;
+
+use super::{DeviceReport, Report, RunReport, Standing, Totals, counted, data::stage_milliseconds, duration, topology};
+use crate::run::{DeviceResult, RunState, StageRecord, StageState, WaveRecord};
+
+/// Most lines of one diff on the page; the artifact has all.
+const MOST_DIFF_LINES: usize = 2_000;
+/// Most observations shown for one intent; the JSON report has all.
+const MOST_EVIDENCE: usize = 200;
+
+const PAGE: &str = include_str!("html/page.html");
+const STYLE: &str = include_str!("html/style.css");
+/// The colours of the dark mode; they stand in the style twice, for the reader's system and for the reader's choice.
+const DARK: &str = include_str!("html/dark.css");
+const SCRIPT: &str = include_str!("html/script.js");
+
+/// The five ways in which a thing is marked, each by a colour and a sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Tone {
+    /// Nothing to say.
+    Quiet,
+    /// As it should be.
+    Good,
+    /// Going to change.
+    Coming,
+    /// Not as it should be, and nothing is broken; or not known.
+    Warn,
+    /// Broken.
+    Bad,
+}
+
+/// Returns the page.
+pub(super) fn render(report: &Report) -> Result<String, minijinja::Error> {
+    let mut environment = Environment::new();
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build()?);
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    // Escaping follows from the name's ending.
+    environment.add_template("page.html", PAGE)?;
+    // Every node has an entry, since a look-up that finds nothing is an error in the template.
+    let mut tones: BTreeMap<&str, Tone> = report.nodes.iter().map(|node| (node.name.as_str(), Tone::Quiet)).collect();
+    let mut results: BTreeMap<&str, &'static str> =
+        report.nodes.iter().map(|node| (node.name.as_str(), "not compiled")).collect();
+    for device in &report.devices {
+        tones.insert(&device.name, device_tone(device));
+        results.insert(&device.name, says(device));
+    }
+    let page = Page {
+        style: STYLE.replace("/*dark*/", DARK.trim_end()),
+        script: SCRIPT,
+        run: &report.run,
+        run_tone: run_tone(report.run.state),
+        revision: report.revision(),
+        started: report.run.started.readable(),
+        took: report.run.duration_ms.map(duration),
+        totals: &report.totals,
+        tiles: tiles(report),
+        stages: report.stages.iter().map(|stage| StageView::new(stage, report)).collect(),
+        findings: report.stages.iter().map(|stage| stage.findings.len()).sum(),
+        drawing: topology::draw(report),
+        tones,
+        results,
+        intents: report.intents.iter().map(IntentView::new).collect(),
+        standings: standings(report),
+        waves: &report.waves,
+        touched: report.touched().map(DeviceView::new).collect(),
+        untouched: report.untouched().map(DeviceView::new).collect(),
+    };
+    environment.get_template("page.html")?.render(Value::from(Serde(page)))
+}
+
+/// What the template gets.
+#[derive(Serialize)]
+struct Page<'a> {
+    style: String,
+    script: &'static str,
+    run: &'a RunReport,
+    run_tone: Tone,
+    revision: String,
+    started: String,
+    took: Option<String>,
+    totals: &'a Totals,
+    tiles: Vec<Tile>,
+    stages: Vec<StageView<'a>>,
+    findings: usize,
+    drawing: Option<topology::Drawing>,
+    tones: BTreeMap<&'a str, Tone>,
+    results: BTreeMap<&'a str, &'static str>,
+    intents: Vec<IntentView<'a>>,
+    standings: Vec<StandingView>,
+    waves: &'a [WaveRecord],
+    touched: Vec<DeviceView<'a>>,
+    untouched: Vec<DeviceView<'a>>,
+}
+
+fn run_tone(state: RunState) -> Tone {
+    match state {
+        RunState::Succeeded => Tone::Good,
+        RunState::Queued | RunState::Running => Tone::Coming,
+        RunState::Cancelled => Tone::Warn,
+        RunState::Failed | RunState::RolledBack | RunState::Interrupted => Tone::Bad,
+    }
+}
+
+fn result_tone(result: DeviceResult) -> Tone {
+    match result {
+        DeviceResult::Compiled => Tone::Quiet,
+        DeviceResult::Unchanged | DeviceResult::Changed => Tone::Good,
+        DeviceResult::Planned => Tone::Coming,
+        DeviceResult::Unreachable | DeviceResult::Skipped => Tone::Warn,
+        DeviceResult::RolledBack | DeviceResult::Refused | DeviceResult::Failed => Tone::Bad,
+    }
+}
+
+fn standing_tone(standing: Standing) -> Tone {
+    match standing {
+        Standing::Compliant => Tone::Good,
+        Standing::Degraded | Standing::Unknown => Tone::Warn,
+        Standing::Violated => Tone::Bad,
+    }
+}
+
+/// The worse of what became of a device and of what was observed on it.
+fn device_tone(device: &DeviceReport) -> Tone {
+    result_tone(device.result).max(device.standing.map_or(Tone::Quiet, standing_tone))
+}
+
+/// What a device is marked with in the drawing, in a word or two.
+fn says(device: &DeviceReport) -> &'static str {
+    match device.standing {
+        Some(standing) if standing_tone(standing) > result_tone(device.result) => standing.as_str(),
+        Some(_) | None => device.result.as_str(),
+    }
+}
+
+#[derive(Serialize)]
+struct Tile {
+    label: &'static str,
+    value: String,
+    note: String,
+    tone: Tone,
+}
+
+fn tiles(report: &Report) -> Vec<Tile> {
+    let totals = &report.totals;
+    let mut tiles = Vec::new();
+    if !report.intents.is_empty() {
+        let compliant = totals.intents.get(&Standing::Compliant).copied().unwrap_or(0);
+        let others: Vec<String> = totals
+            .intents
+            .iter()
+            .rev()
+            .filter(|(standing, _)| **standing != Standing::Compliant)
+            .map(|(standing, count)| format!("{count} {}", standing.as_str()))
+            .collect();
+        tiles.push(Tile {
+            label: "Intents compliant",
+            value: format!("{compliant}/{}", report.intents.len()),
+            note: if others.is_empty() { "every one of them".to_owned() } else { others.join(", ") },
+            tone: report.intents.iter().map(|intent| standing_tone(intent.standing)).max().unwrap_or(Tone::Quiet),
+        });
+    }
+    if !report.devices.is_empty() {
+        let touched = report.touched().count();
+        let parts: Vec<String> = totals.devices.iter().map(|(result, count)| format!("{count} {result}")).collect();
+        tiles.push(Tile {
+            label: "Devices touched",
+            value: format!("{touched}/{}", report.devices.len()),
+            note: parts.join(", "),
+            tone: report.devices.iter().map(|device| result_tone(device.result)).max().unwrap_or(Tone::Quiet),
+        });
+        tiles.push(Tile {
+            label: "Configuration lines",
+            value: format!("+{} −{}", totals.lines_added, totals.lines_removed),
+            note: match report.waves.len() {
+                0 => "nothing to change".to_owned(),
+                waves => format!("in {}", counted(waves, "wave")),
+            },
+            tone: Tone::Quiet,
+        });
+    }
+    tiles.push(Tile {
+        label: "Findings",
+        value: (totals.errors + totals.warnings).to_string(),
+        note: format!("{}, {}", counted(totals.errors, "error"), counted(totals.warnings, "warning")),
+        tone: match (totals.errors, totals.warnings) {
+            (0, 0) => Tone::Good,
+            (0, _) => Tone::Warn,
+            _ => Tone::Bad,
+        },
+    });
+    tiles
+}
+
+#[derive(Serialize)]
+struct StageView<'a> {
+    #[serde(flatten)]
+    record: &'a StageRecord,
+    tone: Tone,
+    sign: &'static str,
+    took: Option<String>,
+    /// The share of the run's time, in percent.
+    share: u64,
+}
+
+impl<'a> StageView<'a> {
+    fn new(record: &'a StageRecord, report: &Report) -> Self {
+        let (tone, sign) = match record.state {
+            StageState::Succeeded => (Tone::Good, "✓"),
+            StageState::Failed => (Tone::Bad, "✕"),
+            StageState::Cancelled => (Tone::Warn, "■"),
+            StageState::Running => (Tone::Coming, "▶"),
+            StageState::Queued | StageState::Skipped => (Tone::Quiet, "–"),
+        };
+        let took = stage_milliseconds(record);
+        let whole = report.stages.iter().filter_map(stage_milliseconds).sum::<u64>().max(1);
+        Self { record, tone, sign, took: took.map(duration), share: took.unwrap_or(0) * 100 / whole }
+    }
+}
+
+#[derive(Serialize)]
+struct IntentView<'a> {
+    #[serde(flatten)]
+    intent: &'a super::IntentReport,
+    tone: Tone,
+    shown: Vec<&'a super::EvidenceReport>,
+    left_out: usize,
+}
+
+impl<'a> IntentView<'a> {
+    fn new(intent: &'a super::IntentReport) -> Self {
+        Self {
+            intent,
+            tone: standing_tone(intent.standing),
+            shown: intent.evidence.iter().take(MOST_EVIDENCE).collect(),
+            left_out: intent.evidence.len().saturating_sub(MOST_EVIDENCE),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct StandingView {
+    name: &'static str,
+    count: usize,
+    tone: Tone,
+}
+
+fn standings(report: &Report) -> Vec<StandingView> {
+    let counts = report.totals.intents.iter().rev();
+    counts.map(|(standing, &count)| StandingView { name: standing.as_str(), count, tone: standing_tone(*standing) }).collect()
+}
+
+#[derive(Serialize)]
+struct DeviceView<'a> {
+    name: &'a str,
+    pack: &'a str,
+    result: DeviceResult,
+    tone: Tone,
+    wave: Option<&'a str>,
+    detail: &'a str,
+    took: Option<String>,
+    added: usize,
+    removed: usize,
+    files: Vec<FileView<'a>>,
+}
+
+#[derive(Serialize)]
+struct FileView<'a> {
+    name: &'a str,
+    added: usize,
+    removed: usize,
+    lines: Vec<DiffLine<'a>>,
+    left_out: usize,
+}
+
+#[derive(Serialize)]
+struct DiffLine<'a> {
+    kind: &'static str,
+    text: &'a str,
+}
+
+impl<'a> DeviceView<'a> {
+    fn new(device: &'a DeviceReport) -> Self {
+        let files: Vec<FileView<'a>> = device
+            .files
+            .iter()
+            .map(|(name, file)| FileView {
+                name,
+                added: file.added,
+                removed: file.removed,
+                lines: file.diff.lines().take(MOST_DIFF_LINES).map(diff_line).collect(),
+                left_out: file.diff.lines().count().saturating_sub(MOST_DIFF_LINES),
+            })
+            .collect();
+        Self {
+            name: &device.name,
+            pack: &device.pack,
+            result: device.result,
+            tone: result_tone(device.result),
+            wave: device.wave.as_deref(),
+            detail: &device.detail,
+            took: device.duration_ms.map(duration),
+            added: files.iter().map(|file| file.added).sum(),
+            removed: files.iter().map(|file| file.removed).sum(),
+            files,
+        }
+    }
+}
+
+fn diff_line(text: &str) -> DiffLine<'_> {
+    let kind = match text.as_bytes() {
+        [b'+', b'+', b'+', ..] | [b'-', b'-', b'-', ..] => "file",
+        [b'@', b'@', ..] => "hunk",
+        [b'+', ..] => "added",
+        [b'-', ..] => "removed",
+        _ => "same",
+    };
+    DiffLine { kind, text }
+}

@@ -1,0 +1,237 @@
+//! The report as Markdown, fit for a comment on a pull request: the summary first, diffs folded away, bounded in size.
+
+use super::{DeviceReport, Report, Standing, counted, data::stage_milliseconds, duration, printable};
+use crate::run::{DeviceResult, RunState, StageState};
+
+/// The most characters of a report; forges refuse comments of more than 65,536.
+pub(super) const MOST_CHARACTERS: usize = 65_000;
+/// Kept free for the note that says what was left out.
+const RESERVE: usize = 300;
+/// The most characters of one diff, so that the first device cannot take the place of all others.
+const MOST_OF_A_DIFF: usize = 12_000;
+
+/// Returns the report as Markdown of at most [`MOST_CHARACTERS`] characters.
+pub(super) fn render(report: &Report) -> String {
+    let mut page = Bounded { out: String::new(), length: 0, left_out: 0 };
+    page.section(&head(report));
+    page.section(&stages(report));
+    page.rows("\n### Findings\n\n| | Code | Where | What |\n|---|---|---|---|\n", findings(report));
+    page.rows("\n### Intents\n\n| | Intent | Where | What |\n|---|---|---|---|\n", intents(report));
+    page.rows("\n### Devices\n\n| | Device | Wave | Lines | What |\n|---|---|---|---|---|\n", devices(report));
+    page.rows("\n### Diffs\n\n", report.touched().filter_map(diff).collect());
+    page.end()
+}
+
+struct Bounded {
+    out: String,
+    length: usize,
+    left_out: usize,
+}
+
+impl Bounded {
+    /// Adds `text` whole, or counts it as left out.
+    fn section(&mut self, text: &str) -> bool {
+        let length = text.chars().count();
+        if self.length + length > MOST_CHARACTERS - RESERVE {
+            self.left_out += 1;
+            return false;
+        }
+        self.length += length;
+        self.out.push_str(text);
+        true
+    }
+
+    /// Adds a title and rows under it, as many as there is room for; nothing where there are none.
+    fn rows(&mut self, title: &str, rows: Vec<String>) {
+        if !rows.is_empty() && self.section(title) {
+            for row in rows {
+                self.section(&row);
+            }
+        }
+    }
+
+    fn end(mut self) -> String {
+        if self.left_out > 0 {
+            let parts = counted(self.left_out, "part");
+            self.out.push_str(&format!("\n*{parts} left out for length; `weft report` has them.*\n"));
+        }
+        self.out
+    }
+}
+
+fn head(report: &Report) -> String {
+    let run = &report.run;
+    let mark = match run.state {
+        RunState::Succeeded => "✅",
+        RunState::Failed | RunState::RolledBack | RunState::Interrupted => "❌",
+        RunState::Queued | RunState::Running | RunState::Cancelled => "⏸️",
+    };
+    let counts = |counts: Vec<String>| if counts.is_empty() { "–".to_owned() } else { counts.join(", ") };
+    let devices = report.totals.devices.iter().map(|(result, count)| format!("{count} {result}")).collect();
+    let intents = report.totals.intents.iter().map(|(standing, count)| format!("{count} {}", standing.as_str())).collect();
+    let mut out = format!("## {mark} weft {}: {}\n\n", cell(&run.pipeline), run.state);
+    out.push_str("| | |\n|---|---|\n");
+    out.push_str(&format!("| Run | `{}`{} |\n", run.id, run.duration_ms.map(|took| format!(", {}", duration(took))).unwrap_or_default()));
+    out.push_str(&format!("| Commit | {} |\n", cell(&report.revision())));
+    out.push_str(&format!(
+        "| Findings | {}, {} |\n",
+        counted(report.totals.errors, "error"),
+        counted(report.totals.warnings, "warning")
+    ));
+    out.push_str(&format!("| Devices | {} |\n", counts(devices)));
+    out.push_str(&format!("| Lines | +{} −{} |\n", report.totals.lines_added, report.totals.lines_removed));
+    out.push_str(&format!("| Intents | {} |\n", counts(intents)));
+    out
+}
+
+fn stages(report: &Report) -> String {
+    let mut out = "\n### Stages\n\n| | Stage | Time | What |\n|---|---|---:|---|\n".to_owned();
+    for stage in &report.stages {
+        let mark = match stage.state {
+            StageState::Succeeded => "✅",
+            StageState::Failed => "❌",
+            StageState::Cancelled => "⏹️",
+            StageState::Running => "▶️",
+            StageState::Queued | StageState::Skipped => "➖",
+        };
+        let took = stage_milliseconds(stage).map(duration).unwrap_or_default();
+        let what = match (&stage.error, stage.summary.is_empty()) {
+            (Some(error), true) => error.clone(),
+            (Some(error), false) => format!("{}: {error}", stage.summary),
+            (None, true) => stage.state.to_string(),
+            (None, false) => stage.summary.clone(),
+        };
+        out.push_str(&format!("| {mark} | {} | {took} | {} |\n", stage.name, cell(&what)));
+    }
+    out
+}
+
+fn findings(report: &Report) -> Vec<String> {
+    let findings = report.stages.iter().flat_map(|stage| &stage.findings);
+    findings
+        .map(|finding| {
+            let mark = match finding.severity.as_str() {
+                "error" => "❌",
+                "warning" => "⚠️",
+                _ => "ℹ️",
+            };
+            let place = finding.place.as_ref().map(|place| code(&place.to_string())).unwrap_or_default();
+            let help = finding.help.as_ref().map(|help| format!("<br>*{}*", cell(help))).unwrap_or_default();
+            format!("| {mark} | {} | {place} | {}{help} |\n", finding.code, cell(&finding.message))
+        })
+        .collect()
+}
+
+fn intents(report: &Report) -> Vec<String> {
+    report
+        .intents
+        .iter()
+        .map(|intent| {
+            let mark = match intent.standing {
+                Standing::Compliant => "✅",
+                Standing::Degraded => "⚠️",
+                Standing::Unknown => "❔",
+                Standing::Violated => "❌",
+            };
+            let evidence: String = intent
+                .evidence
+                .iter()
+                .take(5)
+                .map(|evidence| {
+                    let device = evidence.device.as_deref().map(|device| format!("{device}: ")).unwrap_or_default();
+                    let text = format!("{device}{}: expected {}, observed {}", evidence.subject, evidence.expected, evidence.observed);
+                    format!("<br>– {}", cell(&text))
+                })
+                .collect();
+            let place = code(&format!("{}:{}", intent.file, intent.line));
+            format!("| {mark} {} | {} | {place} | {}{evidence} |\n", intent.standing.as_str(), code(&intent.intent), cell(&intent.summary))
+        })
+        .collect()
+}
+
+fn devices(report: &Report) -> Vec<String> {
+    report
+        .touched()
+        .map(|device| {
+            let mark = match device.result {
+                DeviceResult::Compiled | DeviceResult::Unchanged | DeviceResult::Changed => "✅",
+                DeviceResult::Planned => "📝",
+                DeviceResult::Skipped => "➖",
+                DeviceResult::RolledBack => "↩️",
+                DeviceResult::Refused | DeviceResult::Unreachable | DeviceResult::Failed => "❌",
+            };
+            let (added, removed) = lines(device);
+            format!(
+                "| {mark} {} | {} | {} | +{added} −{removed} | {} |\n",
+                device.result,
+                code(&device.name),
+                cell(device.wave.as_deref().unwrap_or("")),
+                cell(&device.detail)
+            )
+        })
+        .collect()
+}
+
+fn lines(device: &DeviceReport) -> (usize, usize) {
+    device.files.values().fold((0, 0), |(added, removed), file| (added + file.added, removed + file.removed))
+}
+
+fn diff(device: &DeviceReport) -> Option<String> {
+    if device.files.is_empty() {
+        return None;
+    }
+    let (added, removed) = lines(device);
+    let mut out = format!("<details><summary><code>{}</code> +{added} −{removed}</summary>\n", escape(&device.name));
+    for (name, file) in &device.files {
+        let text: String = file.diff.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
+        let (text, cut) = match text.char_indices().nth(MOST_OF_A_DIFF) {
+            Some((at, _)) => (text[..at].rfind('\n').map_or(&text[..at], |end| &text[..end]), true),
+            None => (text.trim_end_matches('\n'), false),
+        };
+        // Longer than any run of backticks in the diff, which then cannot end the block.
+        let fence = "`".repeat(longest_run_of_backticks(text).max(2) + 1);
+        out.push_str(&format!("\n{}\n{fence}diff\n{text}\n{fence}\n", code(name)));
+        if cut {
+            out.push_str("\n*The rest of this diff is left out for length.*\n");
+        }
+    }
+    out.push_str("\n</details>\n");
+    Some(out)
+}
+
+fn longest_run_of_backticks(text: &str) -> usize {
+    text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
+}
+
+/// Returns `text` for the cell of a table: nothing in it is markup, and it stays on its line.
+fn cell(text: &str) -> String {
+    let mut out = String::new();
+    for c in printable(text).chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            // A zero-width space keeps `@name` and `#1` from becoming a mention or a reference.
+            '@' | '#' => {
+                out.push(c);
+                out.push('\u{200b}');
+            }
+            '\\' | '|' | '`' | '*' | '_' | '[' | ']' | '~' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Returns `text` as code in the cell of a table. Markup within the tags is still read as such, so it is escaped too.
+fn code(text: &str) -> String {
+    format!("<code>{}</code>", cell(text))
+}
+
+/// Returns `text` for a place where HTML, but no Markdown, is read.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
