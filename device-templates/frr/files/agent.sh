@@ -104,7 +104,7 @@ check() {
     for file in $FILES; do [ -e "$D/new/$file" ] || die "$file was not uploaded"; done
     bad=$(
         awk '!(NF == 3 && $2 == "mtu" && $3 ~ /^[0-9]+$/) { print "links.conf line " FNR ": " $0 }' "$D/new/links.conf"
-        awk '!(NF == 2 && ($1 == "ntp" || $1 == "dns") && $2 ~ /^[0-9a-fA-F.:]+$/) { print "services.conf line " FNR ": " $0 }' "$D/new/services.conf"
+        awk '!(NF == 2 && (($1 == "ntp" || $1 == "dns") && $2 ~ /^[0-9a-fA-F.:]+$/ || $1 == "hostname" && $2 ~ /^[a-z0-9._-]+$/)) { print "services.conf line " FNR ": " $0 }' "$D/new/services.conf"
         awk '!(NF == 2 && $1 == "user" && $2 ~ /^[a-z][a-z0-9._-]*$/) && !(/^  key / && NF >= 3) { print "users.conf line " FNR ": " $0 }' "$D/new/users.conf"
         while read -r name _; do
             [ -e "/sys/class/net/$name" ] || echo "links.conf: there is no interface $name"
@@ -201,6 +201,7 @@ confirm() {
     # A timer that fires meanwhile waits for the lock and then sees the new state.
     : >"$D/saved"
     router_save "$D/new" || die "$(cat "$D/router.log" 2>/dev/null)"
+    save_host_name
     set_state confirmed
     disarm
     at_boot
@@ -223,7 +224,7 @@ go_back() {
         restore_unmanaged_mtu
         router_replace "$D/backup" || { cat "$D/router.log"; exit 1; }
         users "$D/backup/users.conf" || exit 1
-        raw /etc/resolv.conf && raw "$TIMESYNCD" || exit 1
+        host_name "$D/backup/services.conf" && raw /etc/resolv.conf && raw "$TIMESYNCD" || exit 1
         services_changed
         for file in $FILES; do
             if [ -e "$D/backup/managed-$file" ]; then cp "$D/backup/managed-$file" "$STORE/running/$file"; else rm -f "$STORE/running/$file"; fi
@@ -232,7 +233,7 @@ go_back() {
             running "$file" | cmp -s - "$D/backup/$file" || { echo "$file could not be restored"; running "$file" | diff - "$D/backup/$file"; exit 1; }
         done
         # What a confirmation has saved for the next start, finished or not.
-        [ ! -e "$D/saved" ] || router_save "$D/backup" || { cat "$D/router.log"; exit 1; }
+        [ ! -e "$D/saved" ] || { router_save "$D/backup" && save_host_name; } || { cat "$D/router.log"; exit 1; }
     ) || return 1
     set_state rolled-back
     disarm
@@ -294,16 +295,28 @@ save_unmanaged_mtu() {
 
 restore_unmanaged_mtu() { [ ! -s "$D/backup/unmanaged" ] || ip -batch "$D/backup/unmanaged" || :; }
 
-# --- services.conf: `ntp ADDRESS`, `dns ADDRESS` -----------------------------------------------------------------------------
+# --- services.conf: `hostname NAME`, `ntp ADDRESS`, `dns ADDRESS` -----------------------------------------------------------------------------
 
 TIMESYNCD=/etc/systemd/timesyncd.conf.d/weft.conf
 
 running_services() {
+    echo "hostname $(uname -n)"
     [ ! -e "$TIMESYNCD" ] || awk -F '[= ]' '$1 == "NTP" { for (i = 2; i <= NF; i++) if ($i != "") print "ntp", $i }' "$TIMESYNCD"
     [ ! -e /etc/resolv.conf ] || awk -v mark="$MARK" 'NR == 1 && $0 != mark { exit } $1 == "nameserver" { print "dns", $2 }' /etc/resolv.conf
 }
 
+host_name() {
+    name=$(sed -n 's/^hostname //p' "$1")
+    [ -z "$name" ] || [ "$(uname -n)" = "$name" ] || hostname "$name"
+}
+
+save_host_name() {
+    name=$(uname -n)
+    [ "$(cat /etc/hostname 2>/dev/null)" = "$name" ] || echo "$name" | put /etc/hostname
+}
+
 services() {
+    host_name "$1" || return 1
     if grep -q '^ntp ' "$1"; then
         mkdir -p "${TIMESYNCD%/*}" || return 1
         awk -v mark="$MARK" '$1 == "ntp" { servers = servers " " $2 } END { print mark; print "[Time]"; print "NTP=" substr(servers, 2) }' "$1" | put "$TIMESYNCD"

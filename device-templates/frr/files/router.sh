@@ -39,7 +39,7 @@ without_secrets() { sed -e 's/ password .*/ password (left out)/' "$1"; }
 # Prints a configuration one line each with the sections around it, in order of the text, without what makes no difference.
 flatten() {
     awk '
-        /^ *(!.*)?$/ || /^ *exit/ || /^end$/ || /^frr (version|defaults) / { next }
+        /^ *(!.*)?$/ || /^ *exit/ || /^end$/ || /^(frr (version|defaults)|hostname) / { next }
         {
             match($0, /^ */)
             depth = RLENGTH
@@ -74,7 +74,7 @@ router_same() {
 }
 
 # Lines that can go by themselves, without anything else going with them.
-ALONE='^(log |debug |ip(v6)? prefix-list |ip(v6)? route |interface [^	]*	(description|ip(v6)? address) |router bgp [^	]*	address-family [^	]*	network )'
+ALONE='^(log |debug |ip(v6)? prefix-list |ip(v6)? route |interface [^	]*	(description|ip(v6)? address) |router bgp [^	]*	address-family [^	]*	network |bfd$)'
 
 # Prints the commands that take $D/surplus away and bring $D/missing, which must be all that differs, in the order of the file $1.
 commands() {
@@ -91,21 +91,25 @@ commands() {
     }'
 }
 
+# Most changes are a few lines, and vtysh takes them in a tenth of the time that frr-reload.py needs. Whether it did is seen by
+# reading it back.
+by_commands() {
+    ! grep -qvE "$ALONE" "$D/surplus" || return 1
+    commands "$1/frr.conf" >"$D/commands"
+    vty -f "$D/commands" >"$D/vtysh.log" 2>&1
+    router_same "$1"
+}
+
 router_replace() {
     want=$1/frr.conf
-    name=$(sed -n 's/^hostname //p' "$want")
-    [ -z "$name" ] || [ "$(uname -n)" = "$name" ] || hostname "$name" || return 1
     router_same "$1" && return
     [ -s "$D/now" ] || return 1
-    # Most changes are a few lines, and vtysh takes them in a tenth of the time. Whether it did is seen by reading it back.
-    if ! grep -qvE "$ALONE" "$D/surplus"; then
-        commands "$want" >"$D/commands"
-        vty -f "$D/commands" >"$D/vtysh.log" 2>&1
-        router_same "$1" && return
-    fi
+    by_commands "$1" && return
     timeout -k 5 60 "$RELOAD" --reload "$want" >"$D/reload.log" 2>&1 9>&-
     code=$?
     router_same "$1" && return
+    # It leaves a few things behind, such as a section that has become empty.
+    [ "$code" = 0 ] && by_commands "$1" && return
     echo "frr-reload.py ended with $code" >>"$D/router.log"
     grep -hE '^(%|line )' "$D/vtysh.log" "$D/reload.log" 2>/dev/null | without_secrets /dev/stdin >>"$D/router.log"
     return 1
@@ -115,7 +119,5 @@ router_replace() {
 router_save() {
     vty -w >"$D/router.log" 2>&1 || return 1
     cp /etc/frr/frr.conf "$D/now" && difference "$1/frr.conf" || { echo "/etc/frr/frr.conf was not saved: is the disk full?" >>"$D/router.log"; return 1; }
-    name=$(uname -n)
-    [ "$(cat /etc/hostname 2>/dev/null)" = "$name" ] || echo "$name" | put /etc/hostname
 }
 
