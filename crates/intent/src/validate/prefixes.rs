@@ -1,0 +1,111 @@
+//! Ranges of addresses that must not overlap: pools, segments, subnets of peerings.
+
+use std::collections::HashSet;
+
+use ipnet::IpNet;
+use weft_diagnostics::{Diagnostic, SourceSpan};
+use weft_model::NodeName;
+
+use super::{Spot, Validation};
+use crate::{
+    codes,
+    spec::{AddressPurpose, Selector},
+};
+
+/// What a range is for.
+#[derive(Clone, Copy)]
+enum Use<'a> {
+    Pool(AddressPurpose, &'a Selector),
+    Segment,
+    Peering,
+}
+
+impl Use<'_> {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Pool(AddressPurpose::Loopback, _) => "loopback pool",
+            Self::Pool(AddressPurpose::Link, _) => "link pool",
+            Self::Pool(AddressPurpose::Management, _) => "management pool",
+            Self::Segment => "segment",
+            Self::Peering => "subnet of a peering",
+        }
+    }
+
+    /// Returns which of two overlapping ranges the finding is about: the more particular one.
+    fn rank(self) -> u8 {
+        match self {
+            Self::Pool(..) => 0,
+            Self::Segment => 1,
+            Self::Peering => 2,
+        }
+    }
+}
+
+struct Range<'a> {
+    prefix: IpNet,
+    of: Use<'a>,
+    spot: Spot<'a>,
+}
+
+/// Reports each range that overlaps another, with the nearest one around it.
+pub(super) fn check(validation: &mut Validation<'_>) {
+    let set = validation.set;
+    let mut ranges = Vec::new();
+    for intent in set.pools.values() {
+        for (index, pool) in intent.spec.addresses.iter().enumerate() {
+            let spot = Spot::new(&*intent.document, format!("/spec/addresses/{index}/prefix"));
+            ranges.push(Range { prefix: pool.prefix, of: Use::Pool(pool.purpose, &pool.select), spot });
+        }
+    }
+    for intent in set.segments.values() {
+        let spot = Spot::new(&*intent.document, "/spec/prefix");
+        ranges.push(Range { prefix: intent.spec.prefix, of: Use::Segment, spot });
+    }
+    for intent in set.peerings.values() {
+        for (index, session) in intent.spec.sessions.iter().enumerate() {
+            let spot = Spot::new(&*intent.document, format!("/spec/sessions/{index}/address"));
+            ranges.push(Range { prefix: session.address.trunc(), of: Use::Peering, spot });
+        }
+    }
+    // Sorted so, a prefix comes before all that lie in it: those around it are a stack.
+    ranges.sort_by_key(|range| (range.prefix.network(), range.prefix.prefix_len()));
+    let mut around: Vec<usize> = Vec::new();
+    for index in 0..ranges.len() {
+        while around.last().is_some_and(|&outer| !ranges[outer].prefix.contains(&ranges[index].prefix)) {
+            around.pop();
+        }
+        let conflict = around.iter().rev().find(|&&outer| !may_overlap(validation, ranges[outer].of, ranges[index].of));
+        if let Some(&outer) = conflict {
+            let finding = overlap(&ranges[outer], &ranges[index]);
+            validation.report(finding);
+        }
+        around.push(index);
+    }
+}
+
+/// Pools of one purpose may share addresses when they are for different nodes: none is given twice.
+fn may_overlap(validation: &Validation<'_>, a: Use<'_>, b: Use<'_>) -> bool {
+    let (Use::Pool(a_purpose, a), Use::Pool(b_purpose, b)) = (a, b) else { return false };
+    if a_purpose != b_purpose {
+        return false;
+    }
+    let nodes: HashSet<&NodeName> = a.pick(validation.network).into_iter().map(|node| &node.name).collect();
+    b.pick(validation.network).iter().all(|node| !nodes.contains(&node.name))
+}
+
+fn overlap(outer: &Range<'_>, inner: &Range<'_>) -> Diagnostic {
+    let key = |range: &Range<'_>| -> (u8, SourceSpan) { (range.of.rank(), range.spot.span()) };
+    let (first, second) = if key(outer) < key(inner) { (outer, inner) } else { (inner, outer) };
+    let relation = if first.prefix == second.prefix { "is the same as".to_owned() } else { format!("overlaps {} of", first.prefix) };
+    let other = if first.prefix == second.prefix { "that of" } else { "" };
+    let message = format!("{} of this {} {relation} {other} a {}", second.prefix, second.of.name(), first.of.name()).replace("  ", " ");
+    let code = match (first.of, second.of) {
+        (_, Use::Peering) | (Use::Peering, _) => codes::SUBNET_USED_TWICE,
+        (_, Use::Segment) | (Use::Segment, _) => codes::SEGMENT_OVERLAP,
+        (Use::Pool(..), Use::Pool(..)) => codes::POOLS_OVERLAP,
+    };
+    Diagnostic::error(code, message)
+        .at(second.spot.span())
+        .label(first.spot.span(), "the other range")
+        .help("take a range that nothing else uses")
+}
