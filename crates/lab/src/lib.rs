@@ -1,1 +1,3 @@
 //! Emulated switches and real labs in network namespaces.
+
+pub mod netns;

@@ -1,0 +1,144 @@
+#!/bin/sh
+# The services of a router of the lab, run inside it.
+#
+# usage: router start           all services, as at boot
+#        router sshd            the SSH server
+#        router daemon NAME     one routing daemon, with its saved configuration
+#        router stop NAME       kills every process of that name
+#        router refuse PATTERN  from now on the routing suite refuses lines that match the extended regular expression
+#        router accept          it refuses nothing any more
+#        router arm-loss        the next change of the configuration cuts the management port until it is undone
+#        router disarm-loss     no more of that
+set -u
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+lab=/run/weft-lab
+self=/usr/local/lib/weft-lab
+pack=$(cat $self/pack)
+
+sshd() {
+    [ -s /etc/ssh/ssh_host_ed25519_key ] || return 0
+    mkdir -p /run/sshd
+    /usr/sbin/sshd -E /var/log/sshd.log
+}
+
+daemon() {
+    case $1 in
+    bird)
+        install -d -o bird -g bird -m 750 /run/bird
+        bird -u bird -g bird -c /etc/bird/bird.conf -s /run/bird/bird.ctl -P /run/bird/bird.pid
+        ;;
+    zebra) /usr/lib/frr/zebra -d -A 127.0.0.1 -s 90000000 --log file:/var/log/frr/zebra.log --log-level informational ;;
+    *) /usr/lib/frr/"$1" -d -A 127.0.0.1 --log "file:/var/log/frr/$1.log" --log-level informational ;;
+    esac
+}
+
+start() {
+    sshd || return
+    case $pack in
+    frr)
+        install -d -o frr -g frr -m 755 /run/frr
+        for name in zebra bgpd bfdd staticd; do
+            daemon $name || return
+        done
+        [ ! -s /etc/frr/frr.conf ] || vtysh -b
+        ;;
+    bird) daemon bird || return ;;
+    esac
+    # As on a machine with a full init: the place for what must be done at each boot.
+    [ ! -x /etc/rc.local ] || /etc/rc.local
+    return 0
+}
+
+stop() {
+    for process in /proc/[0-9]*; do
+        [ "$(cat "$process/comm" 2>/dev/null)" != "$1" ] || kill -KILL "${process#/proc/}" 2>/dev/null
+    done
+    return 0
+}
+
+programs() {
+    case $pack in
+    frr) echo vtysh ;;
+    bird) echo bird birdc ;;
+    esac
+}
+
+refuse() {
+    mkdir -p $lab/real
+    printf '%s\n' "$1" >>$lab/refused
+    for program in $(programs); do
+        [ ! -e $lab/real/"$program" ] || continue
+        path=$(command -v "$program") || return
+        : >$lab/real/"$program"
+        mount --bind "$path" $lab/real/"$program" && mount --bind $self/refuse "$path" || return
+    done
+}
+
+accept() {
+    for program in $(programs); do
+        [ -e $lab/real/"$program" ] || continue
+        umount "$(command -v "$program")" && umount $lab/real/"$program" && rm $lab/real/"$program" || return
+    done
+    rm -f $lab/refused
+}
+
+# What tells one configuration from another. Prints nothing when the routing suite does not answer.
+fingerprint() {
+    case $pack in
+    frr) text=$(timeout 5 vtysh -c 'show running-config' 2>/dev/null) && printf '%s\n' "$text" | sort | cksum ;;
+    bird) timeout 5 birdc show status 2>/dev/null | grep 'Last reconfiguration' ;;
+    esac
+}
+
+arm_loss() {
+    before=$(fingerprint)
+    [ -n "$before" ] || return
+    echo armed >$lab/loss
+    setsid sh -c '"$0" watch-loss "$1"' "$0" "$before" </dev/null >/dev/null 2>&1 &
+}
+
+watch_loss() {
+    echo $$ >$lab/loss.pid
+    before=$1 after=
+    while sleep 0.2; do
+        now=$(fingerprint)
+        [ -n "$now" ] || continue
+        if [ -z "$after" ]; then
+            [ "$now" != "$before" ] || continue
+            after=$now
+            echo cut >$lab/loss
+            ip link set mgmt0 down
+        else
+            # FRR's text is the old one again; BIRD was reconfigured once more.
+            case $pack in
+            frr) [ "$now" = "$before" ] || continue ;;
+            bird) [ "$now" != "$after" ] || continue ;;
+            esac
+            echo restored >$lab/loss
+            ip link set mgmt0 up
+            exit 0
+        fi
+    done
+}
+
+disarm_loss() {
+    [ ! -e $lab/loss.pid ] || kill -KILL "$(cat $lab/loss.pid)" 2>/dev/null
+    rm -f $lab/loss $lab/loss.pid
+    ip link set mgmt0 up
+}
+
+case $1 in
+start) start ;;
+sshd) sshd ;;
+daemon)
+    daemon "$2" || exit
+    [ "$pack" != frr ] || [ ! -s /etc/frr/frr.conf ] || vtysh -b -d "$2"
+    ;;
+stop) stop "$2" ;;
+refuse) refuse "$2" ;;
+accept) accept ;;
+arm-loss) arm_loss ;;
+watch-loss) watch_loss "$2" ;;
+disarm-loss) disarm_loss ;;
+*) exit 64 ;;
+esac
