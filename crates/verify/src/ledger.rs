@@ -214,7 +214,7 @@ fn sources(intents: &IntentSet) -> Vec<Source> {
     fn of<S>(of_kind: &BTreeMap<weft_model::Name, Intent<S>>) -> impl Iterator<Item = Source> {
         of_kind.values().map(Intent::source)
     }
-    let IntentSet { fabrics, topologies, pools, underlays, segments, peerings, reachabilities, baselines } = intents;
+    let IntentSet { fabrics, topologies, pools, underlays, segments, peerings, reachabilities, baselines, .. } = intents;
     of(fabrics)
         .chain(of(topologies))
         .chain(of(pools))

@@ -101,13 +101,37 @@ async fn read(
         Ok(session) => session,
         Err(error) => return Observed::unreachable(reason(device, &error)),
     };
-    for &part in &what.parts {
-        if let Err(problem) = read_part(&mut session, device, part, what, &mut seen).await {
-            seen.problems.insert(part, problem);
+    let mut parts = what.parts.iter();
+    while let Some(&part) = parts.next() {
+        match read_part(&mut session, device, part, what, &mut seen).await {
+            Ok(()) => {}
+            Err(Problem::Part(problem)) => {
+                seen.problems.insert(part, problem);
+            }
+            // What hangs or is lost does so for every further part, each for as long as its limit is.
+            Err(Problem::Device(problem)) => {
+                seen.problems.insert(part, problem.clone());
+                seen.problems.extend(parts.by_ref().map(|&part| (part, problem.clone())));
+            }
         }
     }
     session.close().await;
     seen
+}
+
+/// Why a part could not be read.
+enum Problem {
+    /// It concerns this part only.
+    Part(String),
+    /// It concerns the device or the connection to it.
+    Device(String),
+}
+
+impl Problem {
+    fn new(device: &NodeName, error: &SessionError) -> Self {
+        let words = reason(device, error);
+        if error.is_unreachable() { Self::Device(words) } else { Self::Part(words) }
+    }
 }
 
 async fn read_part(
@@ -116,10 +140,10 @@ async fn read_part(
     part: Part,
     what: &WhatToCollect,
     seen: &mut Observed,
-) -> Result<(), String> {
+) -> Result<(), Problem> {
     let collector = match part {
         Part::Running => {
-            seen.running = Some(session.running().await.map_err(|error| reason(device, &error))?);
+            seen.running = Some(session.running().await.map_err(|error| Problem::new(device, &error))?);
             return Ok(());
         }
         Part::Advertised => {
@@ -154,12 +178,12 @@ async fn collect(
     device: &NodeName,
     collector: CollectorName,
     vars: &BTreeMap<&str, String>,
-) -> Result<StatePart, String> {
-    let outputs = session.collect(collector, vars).await.map_err(|error| reason(device, &error))?;
-    session.pack().parse(collector, &outputs).map_err(|error| error.to_string())
+) -> Result<StatePart, Problem> {
+    let outputs = session.collect(collector, vars).await.map_err(|error| Problem::new(device, &error))?;
+    session.pack().parse(collector, &outputs).map_err(|error| Problem::Part(error.to_string()))
 }
 
-fn unfit(part: &StatePart) -> String {
+fn unfit(part: &StatePart) -> Problem {
     let name = match part {
         StatePart::Interfaces(_) => "interfaces",
         StatePart::Neighbors(_) => "neighbors",
@@ -167,7 +191,7 @@ fn unfit(part: &StatePart) -> String {
         StatePart::Fib(_) => "a FIB",
         StatePart::Advertised(_) => "announced prefixes",
     };
-    format!("the pack's parser returned {name}")
+    Problem::Part(format!("the pack's parser returned {name}"))
 }
 
 /// Returns the words of an error without the name of the device, which stands beside them, and in one line.

@@ -1,0 +1,408 @@
+//! The example network, observed as predicted and then with one thing wrong: which intents are told to be how.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, LazyLock},
+};
+
+use weft_compile::{Allocations, ExternalRouters};
+use weft_device::{
+    config::{DeviceConfig, NeighborTarget},
+    state::{InterfaceState, NeighborState, NextHop, OperStatus, Route, RouteProtocol, SessionState},
+};
+use weft_intent::{IntentSet, SourceFile};
+use weft_model::{Catalogue, InterfaceName, Network, NodeName, PackDescription, PackName, Platform, TerminationPoint};
+use weft_pack::{Pack, Rendered};
+use weft_simulate::{Cable, Failed, Prediction, simulate};
+use weft_verify::{
+    Assessment, Compliance, Intended, Observed, ProbeOutcome, ProbeResult, ProbeResults, assess, probes,
+};
+
+/// What the tests share: the example network from the intents to the prediction.
+struct Example {
+    intents: IntentSet,
+    network: Network,
+    allocations: Allocations,
+    configs: BTreeMap<NodeName, DeviceConfig>,
+    rendered: BTreeMap<NodeName, Rendered>,
+    external: ExternalRouters,
+    cables: Vec<Cable>,
+    predicted: Prediction,
+    packs: BTreeMap<PackName, Arc<Pack>>,
+}
+
+static EXAMPLE: LazyLock<Example> = LazyLock::new(Example::new);
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn catalogue() -> Catalogue {
+    let platform = |ports: usize, uplinks: std::ops::RangeInclusive<usize>| Platform {
+        ports: (1..=ports).map(|port| format!("swp{port}").parse().unwrap()).collect(),
+        uplinks: uplinks.map(|port| format!("swp{port}").parse().unwrap()).collect(),
+    };
+    let description = PackDescription {
+        features: ["bgp.numbered", "bgp.unnumbered", "bgp.bfd", "bgp.tcp-md5", "bgp.ecmp"].map(str::to_owned).into(),
+        platforms: [("vs-16".parse().unwrap(), platform(16, 15..=16)), ("vs-8".parse().unwrap(), platform(8, 1..=2))].into(),
+    };
+    ["frr", "bird"].iter().map(|pack| (pack.parse().unwrap(), description.clone())).collect()
+}
+
+/// Returns the text files below a folder by their path in it.
+fn files(folder: &Path) -> BTreeMap<String, String> {
+    fn walk(folder: &Path, at: &Path, files: &mut BTreeMap<String, String>) {
+        for entry in fs::read_dir(at).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(folder, &path, files);
+            } else {
+                let name = path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
+                files.insert(name, fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    walk(folder, folder, &mut found);
+    found
+}
+
+impl Example {
+    fn new() -> Self {
+        let sources: Vec<SourceFile> = files(&root().join("intents"))
+            .into_iter()
+            .filter(|(path, _)| !path.ends_with(".lock.yaml"))
+            .map(|(path, text)| SourceFile { path: path.into(), text: text.into() })
+            .collect();
+        let (intents, found) = weft_intent::load(&sources);
+        assert!(found.is_empty(), "{found:#?}");
+        let (network, found) = weft_intent::validate(&intents, &catalogue());
+        assert!(found.is_empty(), "{found:#?}");
+        let (allocations, found) = weft_compile::allocate(&intents, &network, &Allocations::default());
+        assert!(found.is_empty(), "{found:#?}");
+        let (configs, found) = weft_compile::compile(&intents, &network, &allocations);
+        assert!(found.is_empty(), "{found:#?}");
+        let external = weft_compile::external_routers(&intents, &network, &allocations);
+        let mut all = configs.clone();
+        all.extend(external.configs.clone());
+        let mut cables: Vec<Cable> = network.links().map(|link| link.ends.clone()).collect();
+        cables.extend(external.cables.clone());
+        let predicted = simulate(&all, &cables, &Failed::default());
+
+        let loom: PackName = "loom".parse().unwrap();
+        let (pack, found) = Pack::load(loom.clone(), &files(&root().join("device-templates/loom")));
+        assert!(found.is_empty(), "{found:#?}");
+        let pack = pack.unwrap();
+        let rendered = configs.iter().map(|(device, config)| {
+            let (rendered, found) = pack.render(&DeviceConfig { pack: loom.clone(), ..config.clone() });
+            assert!(found.is_empty(), "{found:#?}");
+            (device.clone(), rendered.unwrap())
+        });
+        let rendered = rendered.collect();
+        let packs = [(loom, Arc::new(pack))].into();
+        Self { intents, network, allocations, configs, rendered, external, cables, predicted, packs }
+    }
+
+    fn intended(&self) -> Intended<'_> {
+        Intended {
+            intents: &self.intents,
+            network: &self.network,
+            allocations: &self.allocations,
+            configs: &self.configs,
+            rendered: &self.rendered,
+            external: &self.external,
+            cables: &self.cables,
+            predicted: &self.predicted,
+            packs: &self.packs,
+        }
+    }
+}
+
+/// What a test sees of the network: all as predicted, until it is changed.
+struct World {
+    observed: BTreeMap<NodeName, Observed>,
+    probes: ProbeResults,
+}
+
+impl World {
+    fn as_predicted() -> Self {
+        let example = &*EXAMPLE;
+        let observed = example.configs.keys().map(|device| {
+            let running = example.rendered[device].files.iter().map(|(name, file)| (name.clone(), file.text.clone()));
+            let state = example.predicted.states[device].clone();
+            (device.clone(), Observed { running: Some(running.collect()), state, ..Observed::default() })
+        });
+        let observed = observed.collect();
+        let plan = probes(&example.intended(), 64);
+        let results = plan.probes.iter().map(|probe| {
+            let received = if probe.answer_expected { 3 } else { 0 };
+            ProbeResult { probe: probe.clone(), outcome: ProbeOutcome::Done { sent: 3, received } }
+        });
+        Self { observed, probes: ProbeResults { results: results.collect(), coverage: plan.coverage.clone() } }
+    }
+
+    /// All as predicted with these cables cut; the neighbors of a numbered session need not notice by the interface.
+    fn with_cut(cables: &[&str]) -> Self {
+        let example = &*EXAMPLE;
+        let mut all = example.configs.clone();
+        all.extend(example.external.configs.clone());
+        let links = cables.iter().map(|cable| port(cable)).collect();
+        let states = simulate(&all, &example.cables, &Failed { links, nodes: BTreeSet::new() }).states;
+        let mut world = Self::as_predicted();
+        for (device, seen) in &mut world.observed {
+            seen.state = states[device].clone();
+        }
+        world
+    }
+
+    fn device(&mut self, name: &str) -> &mut Observed {
+        self.observed.get_mut(&name.parse::<NodeName>().unwrap()).unwrap()
+    }
+
+    fn interface(&mut self, at: &str) -> &mut InterfaceState {
+        let port = port(at);
+        self.device(port.node.as_str()).state.interfaces.as_mut().unwrap().get_mut(&port.interface).unwrap()
+    }
+
+    fn neighbor(&mut self, device: &str, target: &str) -> &mut NeighborState {
+        self.device(device).state.neighbors.as_mut().unwrap().get_mut(&target_of(target)).unwrap()
+    }
+
+    fn assess(&self) -> Assessment {
+        assess(&EXAMPLE.intended(), &self.observed, &self.probes)
+    }
+}
+
+fn port(text: &str) -> TerminationPoint {
+    let (node, interface) = text.split_once(':').unwrap();
+    TerminationPoint { node: node.parse().unwrap(), interface: interface.parse().unwrap() }
+}
+
+fn target_of(text: &str) -> NeighborTarget {
+    NeighborTarget::try_from(text.to_owned()).unwrap()
+}
+
+/// Returns the numbered neighbor of a device behind an interface.
+fn neighbor_at(device: &str, interface: &str) -> String {
+    let interface: InterfaceName = interface.parse().unwrap();
+    let bgp = EXAMPLE.configs[&device.parse::<NodeName>().unwrap()].bgp.as_ref().unwrap();
+    bgp.neighbors.iter().find(|(_, neighbor)| neighbor.interface == interface).unwrap().0.to_string()
+}
+
+/// Says what is not compliant, as a person would want to read it.
+fn text(assessment: &Assessment) -> String {
+    let mut text = String::new();
+    for (compliance, number) in assessment.counts() {
+        writeln!(text, "{number} {compliance}").unwrap();
+    }
+    for result in assessment.intents.iter().filter(|result| result.compliance != Compliance::Compliant) {
+        writeln!(text, "\n{} {}: {}", result.compliance, result.source, result.summary).unwrap();
+        for evidence in result.evidence.iter().take(6) {
+            let device = evidence.device.as_ref().map_or("-".to_owned(), ToString::to_string);
+            writeln!(
+                text,
+                "  {} {device}: {}\n    expected {}\n    observed {}",
+                evidence.compliance, evidence.subject, evidence.expected, evidence.observed
+            )
+            .unwrap();
+        }
+        if result.evidence.len() > 6 {
+            writeln!(text, "  and {} more", result.evidence.len() - 6).unwrap();
+        }
+    }
+    for drift in &assessment.drift {
+        for (file, lines) in &drift.files {
+            writeln!(text, "\ndrift {} {file}", drift.device).unwrap();
+            for line in lines {
+                writeln!(text, "  {:?} {}: {}", line.is, line.line, line.text).unwrap();
+            }
+        }
+    }
+    if assessment.routes.mismatched > 0 {
+        writeln!(text, "\n{} of {} routes differ", assessment.routes.mismatched, assessment.routes.compared).unwrap();
+        for mismatch in assessment.routes.mismatches.iter().take(5) {
+            let hops = |hops: &BTreeSet<NextHop>| {
+                let hops: Vec<String> = hops.iter().map(ToString::to_string).collect();
+                hops.join(" ")
+            };
+            writeln!(
+                text,
+                "  {} {} {} {:?}: [{}] not [{}]: {}",
+                mismatch.device,
+                mismatch.table,
+                mismatch.prefix,
+                mismatch.is,
+                hops(&mismatch.found),
+                hops(&mismatch.expected),
+                mismatch.cause
+            )
+            .unwrap();
+        }
+    }
+    text
+}
+
+/// Compares with `tests/cases/NAME.txt`; `UPDATE_EXPECT=1` writes it.
+fn golden(name: &str, world: &World) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(format!("{name}.txt"));
+    let found = text(&world.assess());
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(&path, &found).unwrap();
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(expected, found, "{} differs; UPDATE_EXPECT=1 rewrites it", path.display());
+}
+
+#[test]
+fn a_network_as_predicted_is_compliant() {
+    let assessment = World::as_predicted().assess();
+    assert_eq!(assessment.worst(), Compliance::Compliant, "{}", text(&assessment));
+    assert_eq!(assessment.routes.mismatched, 0);
+    assert!(assessment.routes.compared > 1000, "{}", assessment.routes.compared);
+    for result in &assessment.intents {
+        assert!(result.observations > 0, "{}", result.intent);
+    }
+    let summaries: Vec<String> =
+        assessment.intents.iter().map(|result| format!("{}: {}\n", result.intent, result.summary)).collect();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/as-predicted.txt");
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(&path, summaries.concat()).unwrap();
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), summaries.concat());
+}
+
+#[test]
+fn a_link_that_is_down_degrades() {
+    golden("link-down", &World::with_cut(&["b1-leaf-01:swp15"]));
+}
+
+#[test]
+fn a_node_without_links_is_cut_off() {
+    golden("node-cut-off", &World::with_cut(&["b1-leaf-01:swp15", "b1-leaf-01:swp16"]));
+}
+
+#[test]
+fn a_session_that_is_down_while_routes_stay_degrades() {
+    let mut world = World::as_predicted();
+    let target = neighbor_at("b1-leaf-01", "swp15");
+    let neighbor = world.neighbor("b1-leaf-01", &target);
+    (neighbor.session_state, neighbor.bfd_up) = (SessionState::Active, Some(false));
+    golden("session-active", &world);
+}
+
+#[test]
+fn a_neighbor_of_another_as_violates() {
+    let mut world = World::as_predicted();
+    world.neighbor("b2-leaf-01", "swp15").peer_as = Some(65_000.try_into().unwrap());
+    golden("wrong-peer-as", &world);
+}
+
+#[test]
+fn a_missing_prefix_violates_its_intent() {
+    let mut world = World::as_predicted();
+    let subnet = EXAMPLE.allocations.segments[&"web".parse::<weft_model::Name>().unwrap()].values().next().unwrap().trunc();
+    let state = &mut world.device("b2-leaf-03").state;
+    state.rib.as_mut().unwrap().remove(&subnet).unwrap();
+    state.fib.as_mut().unwrap().remove(&subnet).unwrap();
+    golden("missing-prefix", &world);
+}
+
+#[test]
+fn a_forwarding_table_that_keeps_one_next_hop_degrades() {
+    let mut world = World::as_predicted();
+    for (_, route) in world.device("b1-leaf-01").state.fib.as_mut().unwrap() {
+        while route.next_hops.len() > 1 {
+            route.next_hops.pop_last();
+        }
+    }
+    golden("thinner-fib", &world);
+}
+
+#[test]
+fn an_extra_announcement_is_a_route_leak() {
+    let mut world = World::as_predicted();
+    let advertised = world.device("b1-border-01").state.advertised.as_mut().unwrap();
+    advertised.get_mut(&target_of("192.0.2.1")).unwrap().insert("10.20.0.0/24".parse().unwrap());
+    golden("route-leak", &world);
+}
+
+#[test]
+fn a_route_beyond_the_accepted_ones_violates_the_peering() {
+    let mut world = World::as_predicted();
+    let next_hop = NextHop::Interface { interface: "swp1".parse().unwrap(), via: Some("192.0.2.1".parse().unwrap()) };
+    let route = Route { protocol: RouteProtocol::Bgp, next_hops: [next_hop].into() };
+    world.device("b1-border-01").state.rib.as_mut().unwrap().insert("8.0.0.0/9".parse().unwrap(), route);
+    golden("accepted-beyond", &world);
+}
+
+#[test]
+fn a_prefix_of_one_site_at_another_is_a_leak() {
+    let mut world = World::as_predicted();
+    let storage = &EXAMPLE.allocations.segments[&"storage".parse::<weft_model::Name>().unwrap()];
+    let subnet = storage.values().next().unwrap().trunc();
+    let next_hop = NextHop::Interface { interface: "swp15".parse().unwrap(), via: None };
+    let route = Route { protocol: RouteProtocol::Bgp, next_hops: [next_hop].into() };
+    world.device("b2-leaf-01").state.rib.as_mut().unwrap().insert(subnet, route);
+    golden("site-leak", &world);
+}
+
+#[test]
+fn changed_lines_violate_the_intents_behind_them() {
+    let mut world = World::as_predicted();
+    let text = world.device("b1-leaf-02").running.as_mut().unwrap().get_mut("running.conf").unwrap();
+    *text = text.replace("ntp server 10.255.0.251\n", "").replacen("mtu 9100", "mtu 1500", 1);
+    text.push_str("static-route 192.0.2.128/25 discard\n");
+    golden("drift", &world);
+}
+
+#[test]
+fn a_device_that_does_not_answer_makes_unknown() {
+    let mut world = World::as_predicted();
+    let reason = "connection refused by 127.0.0.1:2201: no SSH server listens there";
+    *world.device("b1-leaf-01") = Observed::unreachable(reason);
+    for result in world.probes.results.iter_mut().filter(|result| result.probe.from.as_str() == "b1-leaf-01") {
+        result.outcome = ProbeOutcome::NotDone { reason: reason.to_owned() };
+    }
+    golden("unreachable-device", &world);
+}
+
+#[test]
+fn a_probe_without_an_answer_violates() {
+    let mut world = World::as_predicted();
+    let result = world.probes.results.iter_mut().find(|result| result.probe.intent.to_string() == "reachability/web-to-internet").unwrap();
+    result.outcome = ProbeOutcome::Done { sent: 3, received: 0 };
+    golden("failed-ping", &world);
+}
+
+#[test]
+fn a_host_port_without_its_gateway_violates_the_segment() {
+    let mut world = World::as_predicted();
+    world.interface("b1-leaf-01:swp1").addresses.clear();
+    world.interface("b1-leaf-02:swp1").oper_status = OperStatus::Down;
+    golden("host-ports", &world);
+}
+
+#[test]
+fn a_wrong_mtu_and_a_missing_loopback_address_violate() {
+    let mut world = World::as_predicted();
+    world.interface("b1-spine-01:swp1").mtu = Some(1500);
+    world.interface("b2-spine-01:lo").addresses.clear();
+    golden("mtu-and-loopback", &world);
+}
+
+#[test]
+fn a_transit_that_is_gone_degrades_its_peering() {
+    golden("transit-session-down", &World::with_cut(&["b1-border-01:swp1"]));
+}
+
+#[test]
+fn every_golden_file_belongs_to_a_test() {
+    let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/assess.rs")).unwrap();
+    for name in files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases")).into_keys() {
+        let name = name.strip_suffix(".txt").unwrap_or(&name);
+        assert!(source.contains(&format!("\"{name}\"")) || name == "as-predicted", "{name} belongs to no test");
+    }
+}
