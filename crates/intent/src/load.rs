@@ -194,7 +194,8 @@ fn line_breaks(document: &Document, value: &Value, pointer: &mut String, finding
             for (key, item) in entries {
                 if key.contains(['\n', '\t']) {
                     let span = document.key_span(&format!("{pointer}/{}", document::escape(key)));
-                    findings.push(Diagnostic::error(codes::CONTROL_CHARACTER, "the key holds a line break or a tab").at(span));
+                    let finding = Diagnostic::error(codes::CONTROL_CHARACTER, "the key holds a line break or a tab");
+                    findings.push(finding.at(span).help("remove it"));
                 }
                 if matches!(item, Value::String(_) | Value::Array(_) | Value::Object(_)) {
                     pointer.push('/');

@@ -284,27 +284,50 @@ impl<'a> Composer<'a> {
     }
 
     fn syntax(&mut self, error: &ScanError) {
+        use granit_parser::ErrorKind;
         let at = mark(error.marker());
-        let text = &*self.file.text;
-        let (before, after) = error.marker().byte_offset().and_then(|at| text.split_at_checked(at)).unwrap_or_default();
-        let start = before.rfind('\n').map_or(0, |at| at + 1);
-        let line = &text[start..before.len() + after.find('\n').unwrap_or(after.len())];
-        let indentation = line.len() - line.trim_start_matches([' ', '\t']).len();
-        if let Some(tab) = line[..indentation].find('\t') {
-            let span = SourceSpan::on_line(self.file.path.clone(), at.line, clamp(tab) + 1, 1);
-            let finding = Diagnostic::error(codes::TAB, "a tab indents this line").at(span);
-            self.findings.push(finding.help("YAML is indented by spaces only"));
-            return;
-        }
-        let finding = if matches!(error.kind(), granit_parser::ErrorKind::DirectiveDisallowed) {
-            Diagnostic::error(codes::YAML_SYNTAX, "YAML directives are not used here").help("remove the line that begins with `%`")
-        } else {
-            Diagnostic::error(codes::YAML_SYNTAX, format!("this is not YAML: {}", error.info()))
-                .help("look at the indentation, the quotes and the brackets here and above")
+        let finding = match error.kind() {
+            ErrorKind::TabNotAllowed
+            | ErrorKind::TabInBlockIndentation
+            | ErrorKind::TabAtBlockScalarStart
+            | ErrorKind::TabInIndentation
+            | ErrorKind::TabInPlainScalar => {
+                let (line, column) = self.tab_after(error.marker());
+                let span = SourceSpan::on_line(self.file.path.clone(), line, column, 1);
+                let finding = Diagnostic::error(codes::TAB, "there is a tab where only spaces can be");
+                self.findings.push(finding.at(span).help("YAML is indented by spaces only"));
+                return;
+            }
+            ErrorKind::RecursionLimitExceeded => {
+                Diagnostic::error(codes::TOO_DEEP, format!("lists and mappings are nested more than {MOST_DEPTH} deep"))
+                    .help("no kind of document is that deep")
+            }
+            ErrorKind::DirectiveDisallowed => Diagnostic::error(codes::YAML_SYNTAX, "YAML directives are not used here")
+                .help("remove the line that begins with `%`"),
+            _ => Diagnostic::error(codes::YAML_SYNTAX, format!("this is not YAML: {}", error.info()))
+                .help("look at the indentation, the quotes and the brackets here and above"),
         };
         self.report(finding, at);
     }
+
+    /// Returns the line and column of the tab that stopped the reader: the first one behind the place where it was, and
+    /// that place when there is none near.
+    fn tab_after(&self, marker: &granit_parser::Marker) -> (u32, u32) {
+        let at = mark(marker);
+        let rest = marker.byte_offset().and_then(|offset| self.file.text.get(offset..)).unwrap_or_default();
+        for (number, line) in rest.lines().take(TAB_LINES).enumerate() {
+            if let Some(tab) = line.find('\t') {
+                let before = clamp(line[..tab].chars().count());
+                let column = if number == 0 { at.column + before } else { before + 1 };
+                return (at.line + clamp(number), column);
+            }
+        }
+        (at.line, at.column)
+    }
 }
+
+/// Lines behind a finding about a tab in which the tab is looked for.
+const TAB_LINES: usize = 20;
 
 impl Place {
     /// Returns the place of the first key, or of the value itself when it is no mapping.

@@ -73,9 +73,24 @@ impl Mistakes<'_> {
                 return;
             }
             ValidationErrorKind::Type { kind } => {
+                // `range: 64601` is a range that lacks its end rather than a number that lacks its quotes.
+                let format = self.beside(error).get("format").and_then(Value::as_str).map(str::to_owned);
+                if let (Some(format), Value::Number(number)) = (format, &**found)
+                    && let Err(mistake) = formats::check(&format, &number.to_string())
+                    && !number.is_f64()
+                {
+                    let finding = Diagnostic::error(mistake.code, mistake.message);
+                    self.findings.push(at_value(match mistake.help {
+                        Some(help) => finding.help(help),
+                        None => finding,
+                    }));
+                    return;
+                }
                 let finding = Diagnostic::error(codes::WRONG_TYPE, format!("{named} must be {}, not {}", expected(kind), shown(found)));
                 at_value(match (kind, &**found) {
-                    (TypeKind::Single(jsonschema::JsonType::String), Value::Number(_) | Value::Bool(_)) => {
+                    (TypeKind::Single(jsonschema::JsonType::String) | TypeKind::Multiple(_), Value::Number(_) | Value::Bool(_))
+                        if expected(kind) == "text" =>
+                    {
                         finding.help("put it in quotes if it is meant as text")
                     }
                     (TypeKind::Single(jsonschema::JsonType::Array), Value::String(_) | Value::Number(_)) => {
@@ -84,7 +99,7 @@ impl Mistakes<'_> {
                     (TypeKind::Single(jsonschema::JsonType::Integer), Value::String(text)) if text.parse::<i64>().is_ok() => {
                         finding.help("write it without quotes and without leading zeros")
                     }
-                    _ => finding,
+                    _ => finding.help(format!("write {} here", expected(kind))),
                 })
             }
             ValidationErrorKind::Enum { options } => {
@@ -129,7 +144,7 @@ impl Mistakes<'_> {
                     .help(self.range(error)),
             ),
             ValidationErrorKind::MinItems { limit } => at_value(
-                Diagnostic::error(codes::TOO_FEW, format!("{named} has {} items; it needs {limit}", found.as_array().map_or(0, Vec::len)))
+                Diagnostic::error(codes::TOO_FEW, format!("{named} has {} items; it needs {limit} or more", found.as_array().map_or(0, Vec::len)))
                     .help("add what is missing"),
             ),
             ValidationErrorKind::Pattern { pattern } => at_value(self.name_mistake(&named, pattern, found)),

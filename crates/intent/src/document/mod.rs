@@ -40,6 +40,12 @@ impl Document {
         place.key.unwrap_or(place.extent).span(&self.file)
     }
 
+    /// Returns the place of the value at a JSON pointer when it is a single one, and that of its key when it is a list or a
+    /// mapping.
+    pub(crate) fn setting_span(&self, pointer: &str) -> SourceSpan {
+        if self.root.find(pointer).0.is_single() { self.span(pointer) } else { self.key_span(pointer) }
+    }
+
     /// Tells whether the value at a JSON pointer is written out.
     pub fn has(&self, pointer: &str) -> bool {
         self.root.find(pointer).1
@@ -61,6 +67,9 @@ pub fn parse(file: &SourceFile) -> (Vec<(Document, Value)>, Vec<Diagnostic>) {
 pub fn typed<T: JsonSchema + DeserializeOwned>(document: &Document, value: &Value) -> (Option<T>, Vec<Diagnostic>) {
     Reader::<T>::default().read(document, value)
 }
+
+/// The help for a mistake that says all there is to say.
+const HELP: &str = "correct the value";
 
 /// A compiled JSON Schema of `T`, to read documents with.
 pub struct Reader<T> {
@@ -87,6 +96,9 @@ impl<T: DeserializeOwned> Reader<T> {
         let errors = self.validator.iter().flat_map(|validator| validator.iter_errors(value));
         let mut mistakes = mistakes::findings(document, &self.schema, errors);
         if !mistakes.is_empty() {
+            for mistake in mistakes.iter_mut().filter(|mistake| mistake.help.is_none()) {
+                mistake.help = Some(HELP.to_owned());
+            }
             mistakes.sort();
             mistakes.dedup();
             return (None, mistakes);
@@ -99,7 +111,7 @@ impl<T: DeserializeOwned> Reader<T> {
                     Err(traced) => (mistakes::pointer_of(traced.path()), traced.inner().to_string()),
                     Ok(_) => (String::new(), error.to_string()),
                 };
-                (None, vec![Diagnostic::error(codes::INVALID_VALUE, message).at(document.span(&pointer))])
+                (None, vec![Diagnostic::error(codes::INVALID_VALUE, message).at(document.span(&pointer)).help(HELP)])
             }
         }
     }

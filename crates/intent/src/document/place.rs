@@ -50,6 +50,14 @@ pub(crate) enum Inner {
 }
 
 impl Place {
+    /// Tells whether the value is neither a list nor a mapping.
+    pub(crate) fn is_single(&self) -> bool {
+        match self.inner {
+            Inner::Nothing => true,
+            Inner::Items(_) | Inner::Values(_) => false,
+        }
+    }
+
     /// Returns the place at a JSON pointer and `true`, or the nearest around it and `false`.
     pub(crate) fn find(&self, pointer: &str) -> (&Self, bool) {
         let mut place = self;

@@ -121,7 +121,7 @@ impl<'a> Validation<'a> {
             } else {
                 format!("select other nodes, or run another pack on them: the feature is in {}", crate::suggest::list(&able))
             };
-            self.report(Diagnostic::error(codes::MISSING_FEATURE, message).at(document.span(pointer)).help(help));
+            self.report(Diagnostic::error(codes::MISSING_FEATURE, message).at(document.setting_span(pointer)).help(help));
         }
     }
 

@@ -8,7 +8,7 @@ use std::{
 use petgraph::unionfind::UnionFind;
 use weft_diagnostics::Diagnostic;
 use weft_model::{
-    Catalogue, Endpoint, FabricName, IntentKind, InterfaceName, Link, Mtu, Network, Node, NodeName, PackName,
+    Catalogue, Endpoint, FabricName, IntentKind, InterfaceName, Link, Mtu, Name, Network, Node, NodeName, PackName,
     Platform, PlatformName, Source, TerminationPoint,
 };
 
@@ -117,6 +117,9 @@ impl<'a> Builder<'a> {
     fn fabric(&mut self, intent: &'a Intent<FabricSpec>) {
         let (spec, document) = (&intent.spec, &*intent.document);
         let fabric = &intent.reference.name;
+        if self.too_long(intent) {
+            return;
+        }
         let mut overrides: BTreeMap<&NodeName, (usize, &NodeOverride, bool)> = BTreeMap::new();
         for (index, entry) in spec.overrides.iter().enumerate() {
             if let Some((first, ..)) = overrides.get(&entry.node) {
@@ -157,6 +160,19 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// Tells whether the names of the fabric's nodes are too long, and reports it.
+    fn too_long(&mut self, intent: &Intent<FabricSpec>) -> bool {
+        let tiers = [("spine", Some(&intent.spec.spine)), ("leaf", Some(&intent.spec.leaf)), ("border", intent.spec.border.as_ref())];
+        let names = tiers.into_iter().filter_map(|(role, tier)| Some(node_name(&intent.reference.name, role, tier?.count)));
+        let Some(long) = names.max_by_key(String::len).filter(|name| name.parse::<NodeName>().is_err()) else { return false };
+        let message = format!("a node would be called `{long}`, with more than 63 characters");
+        let finding = Diagnostic::error(codes::LONG_NODE_NAME, message).at(intent.document.span("/metadata/name"));
+        self.findings.push(finding.help("shorten the name of the fabric"));
+        self.whole = false;
+        self.linked = false;
+        true
+    }
+
     fn tier(
         &mut self,
         intent: &'a Intent<FabricSpec>,
@@ -170,14 +186,8 @@ impl<'a> Builder<'a> {
         let platform = self.platform(document, (&tier.pack, &pack_at), (&tier.platform, &platform_at));
         let mut nodes = Vec::with_capacity(tier.count.into());
         for number in 1..=tier.count {
-            let (Ok(name), Ok(role_name)) = (format!("{fabric}-{role}-{number:02}").parse::<NodeName>(), role.parse()) else {
-                let message = format!("the nodes of a fabric of this name would be called `{fabric}-{role}-{number:02}`, with more than 63 characters");
-                let finding = Diagnostic::error(codes::LONG_NODE_NAME, message).at(document.span("/metadata/name"));
-                self.findings.push(finding.help("shorten the name of the fabric"));
-                self.whole = false;
-                self.linked = false;
-                return nodes;
-            };
+            // Names that cannot be were reported for the whole fabric.
+            let (Ok(name), Ok(role_name)) = (node_name(fabric, role, number).parse::<NodeName>(), role.parse()) else { continue };
             let mut node = Node {
                 name,
                 role: role_name,
@@ -421,6 +431,11 @@ impl<'a> Builder<'a> {
         }
         self.findings.extend(finding);
     }
+}
+
+/// Returns the name of a fabric's node; `number` counts from 1.
+fn node_name(fabric: &Name, role: &str, number: u16) -> String {
+    format!("{fabric}-{role}-{number:02}")
 }
 
 /// Pieces of the network that a finding shows.

@@ -49,7 +49,7 @@ impl<'a> Ports<'a> {
     /// Returns the finding that the port is taken, without its place, and what was to be put there.
     pub(super) fn take(&mut self, port: &TerminationPoint, by: Spot<'a>) -> Result<(), Box<(Diagnostic, Spot<'a>)>> {
         if let Some(first) = self.taken.get(port) {
-            let finding = Diagnostic::error(codes::PORT_USED_TWICE, format!("the port {port} is used twice"))
+            let finding = Diagnostic::error(codes::PORT_USED_TWICE, format!("the port `{port}` is used twice"))
                 .label(first.span(), "first used here")
                 .help("take a free port");
             return Err(Box::new((finding, by)));

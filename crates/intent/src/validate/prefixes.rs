@@ -26,8 +26,8 @@ impl Use<'_> {
             Self::Pool(AddressPurpose::Loopback, _) => "loopback pool",
             Self::Pool(AddressPurpose::Link, _) => "link pool",
             Self::Pool(AddressPurpose::Management, _) => "management pool",
-            Self::Segment => "segment",
-            Self::Peering => "subnet of a peering",
+            Self::Segment => "segment prefix",
+            Self::Peering => "peering subnet",
         }
     }
 
@@ -96,9 +96,12 @@ fn may_overlap(validation: &Validation<'_>, a: Use<'_>, b: Use<'_>) -> bool {
 fn overlap(outer: &Range<'_>, inner: &Range<'_>) -> Diagnostic {
     let key = |range: &Range<'_>| -> (u8, SourceSpan) { (range.of.rank(), range.spot.span()) };
     let (first, second) = if key(outer) < key(inner) { (outer, inner) } else { (inner, outer) };
-    let relation = if first.prefix == second.prefix { "is the same as".to_owned() } else { format!("overlaps {} of", first.prefix) };
-    let other = if first.prefix == second.prefix { "that of" } else { "" };
-    let message = format!("{} of this {} {relation} {other} a {}", second.prefix, second.of.name(), first.of.name()).replace("  ", " ");
+    let (this, other) = (second.of.name(), first.of.name());
+    let message = if first.prefix == second.prefix {
+        format!("the {this} {} is the same range as a {other}", second.prefix)
+    } else {
+        format!("the {this} {} overlaps the {other} {}", second.prefix, first.prefix)
+    };
     let code = match (first.of, second.of) {
         (_, Use::Peering) | (Use::Peering, _) => codes::SUBNET_USED_TWICE,
         (_, Use::Segment) | (Use::Segment, _) => codes::SEGMENT_OVERLAP,

@@ -54,7 +54,7 @@ fn host_port<'a>(
     }
     if let Some((mut finding, ports)) = taken {
         if let [first, _, ..] = ports.as_slice() {
-            finding.message = format!("the port {} are used twice", first_of(first, ports.len()));
+            finding.message = format!("the ports {} are used twice", first_of(first, ports.len()));
         }
         validation.report(finding.at(document.span(&pointer)));
     }
