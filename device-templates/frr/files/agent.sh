@@ -177,12 +177,17 @@ replace() {
     mkdir -p "$STORE/running"
     for file in $FILES; do cp "$1/$file" "$STORE/running/$file" || die "cannot write $STORE"; done
     for file in $OWN_FILES; do
-        running "$file" | cmp -s - "$1/$file" || die "$file did not take: $(running "$file" | diff - "$1/$file" | tr '\n' ' ')"
+        ! changed "$file" "$1" || die "$file did not take: $(running "$file" | diff - "$1/$file" | tr '\n' ' ')"
     done
 }
 
-# Tells whether the file $1 of the folder $2 differs from what runs.
-changed() { ! running "$1" | cmp -s - "$2/$1"; }
+# Tells whether the file $1 of the folder $2 differs from what runs. The order of addresses makes no difference.
+changed() {
+    case $1 in
+    addresses.conf) [ "$(running "$1" | sort)" != "$(sort "$2/$1")" ] ;;
+    *) ! running "$1" | cmp -s - "$2/$1" ;;
+    esac
+}
 
 health() {
     router_alive || die "$(cat "$D/router.log" 2>/dev/null)"
@@ -230,7 +235,7 @@ go_back() {
             if [ -e "$D/backup/managed-$file" ]; then cp "$D/backup/managed-$file" "$STORE/running/$file"; else rm -f "$STORE/running/$file"; fi
         done
         for file in $FILES; do
-            running "$file" | cmp -s - "$D/backup/$file" || { echo "$file could not be restored"; running "$file" | diff - "$D/backup/$file"; exit 1; }
+            ! changed "$file" "$D/backup" || { echo "$file could not be restored"; running "$file" | diff - "$D/backup/$file"; exit 1; }
         done
         # What a confirmation has saved for the next start, finished or not.
         [ ! -e "$D/saved" ] || { router_save "$D/backup" && save_host_name; } || { cat "$D/router.log"; exit 1; }
@@ -275,7 +280,7 @@ running_links() {
 links() {
     {
         # What is no longer in the file gets the MTU of plain Ethernet back.
-        [ ! -e "$STORE/running/links.conf" ] || awk 'NR == FNR { kept[$1]; next } !($1 in kept) { print "link set dev", $1, "mtu 1500" }' "$1" "$STORE/running/links.conf"
+        [ ! -e "$STORE/running/links.conf" ] || awk 'FILENAME == ARGV[1] { kept[$1]; next } !($1 in kept) { print "link set dev", $1, "mtu 1500" }' "$1" "$STORE/running/links.conf"
         awk '{ print "link set dev", $1, "mtu", $3, ($4 == "down" ? "down" : "up") }' "$1"
     } >"$D/links.batch" || return 1
     save_unmanaged_mtu "$1"
@@ -375,9 +380,9 @@ boot() {
     exclusively
     expire all
     ID=boot D=$STORE/boot
-    mkdir -p "$D/backup"
+    mkdir -p "$D/backup" && management >"$D/management"
     [ ! -e "$STORE/running/links.conf" ] || links "$STORE/running/links.conf"
-    [ ! -e "$STORE/running/addresses.conf" ] || router_replace "$STORE/running"
+    [ ! -e "$STORE/running/addresses.conf" ] || addresses "$STORE/running/addresses.conf"
 }
 
 running() {

@@ -80,7 +80,7 @@ ALONE='^(log |debug |ip(v6)? prefix-list |ip(v6)? route |interface [^	]*	(descri
 commands() {
     {
         sed 's/^\(.*\t\)\?\([^\t]*\)$/\1no \2/' "$D/surplus"
-        flatten "$1" | awk 'NR == FNR { missing[$0]; next } $0 in missing' "$D/missing" -
+        flatten "$1" | awk 'FILENAME == ARGV[1] { missing[$0]; next } $0 in missing' "$D/missing" -
     } | awk -F '\t' '{
         for (i = 1; i < NF; i++) {
             if (i > depth || $i != path[i]) { for (; i < NF; i++) { printf "%*s%s\n", i - 1, "", $i; path[i] = $i } depth = NF - 1 }

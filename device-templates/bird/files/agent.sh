@@ -1,0 +1,413 @@
+# The device agent of Weft, after the functions of one routing daemon. The packs `frr` and `bird` carry the same text.
+#
+# A transaction has an id. What it needs to go back lies in /var/lib/weft/ID until the transactions after it push it out, and so
+# survives a lost connection, a dead controller and a power cycle. `state` holds one word: locked, armed, confirmed, rolled-back.
+
+STORE=/var/lib/weft
+GECOS='managed by weft'
+MARK='# Written by Weft; changes by hand are undone.'
+
+die() { echo "weft-agent: $*" >&2; exit 1; }
+
+# Writes standard input to $1 in one move; a full disk leaves the old text.
+put() {
+    cat >"$1.weft" || { rm -f "$1.weft"; die "cannot write $1"; }
+    mv -f "$1.weft" "$1" 2>/dev/null || { cat "$1.weft" >"$1" && rm -f "$1.weft"; } || die "cannot write $1"
+}
+
+set_state() { echo "$1" | put "$D/state" && sync "$D/state" || exit 1; }
+
+id() {
+    case $1 in '' | *[!0-9a-z-]*) die "'$1' is no transaction" ;; esac
+    ID=$1 D=$STORE/$1
+}
+
+state() { cat "$D/state" 2>/dev/null || echo none; }
+
+owner() { cat "$STORE/owner" 2>/dev/null || :; }
+
+# Every command that changes something holds this lock while it runs, so that the timer and a session never work at the same time.
+exclusively() {
+    mkdir -p "$STORE" && chmod 700 "$STORE" || die "cannot write $STORE"
+    exec 9>/run/weft.lock || die "cannot write /run/weft.lock"
+    flock -w 20 9 || die "another command of the agent has been running for 20 s"
+}
+
+owned() { [ "$(owner)" = "$ID" ] || die "the device is not locked for $ID but for '$(owner)'"; }
+
+lock() {
+    exclusively
+    expire
+    held=$(owner)
+    if [ -n "$held" ] && [ "$held" != "$ID" ]; then
+        die "locked for transaction $held since $(stat -c %y "$STORE/owner" | cut -c1-19)"
+    fi
+    mkdir -p "$D" || die "cannot write $D"
+    # The newest three transactions stay.
+    for old in $(ls -1t "$STORE" | grep -vxF -e owner -e running -e "$ID" | tail -n +3); do rm -rf "${STORE:?}/$old"; done
+    management >"$D/management"
+    [ -e "$D/state" ] || set_state locked
+    [ "$held" = "$ID" ] || echo "$ID" | put "$STORE/owner" || exit 1
+}
+
+unlock() {
+    exclusively
+    [ -z "$(owner)" ] && return
+    owned
+    [ "$(state)" != armed ] || die "$ID is armed: confirm it or roll it back"
+    rm -f "$STORE/owner"
+}
+
+# Prints the name of the interface that carries this SSH session: Weft never touches it.
+management() {
+    {
+        echo mgmt0
+        set -- $SSH_CONNECTION
+        [ -z "$3" ] || ip -o addr show to "$3" | awk '{ print $2 }'
+    } | sort -u
+}
+
+is_management() {
+    case $1 in lo | mgmt0) return 0 ;; esac
+    [ -n "${D-}" ] && grep -qxF -e "$1" "$D/management" 2>/dev/null
+}
+
+backup() {
+    exclusively
+    owned
+    case $(state) in
+    locked) ;;
+    *) [ -e "$D/backup/complete" ] && return || die "$ID has no backup and is $(state)" ;;
+    esac
+    rm -rf "$D/backup" && mkdir -p "$D/backup" || die "cannot write $D"
+    for file in $FILES; do
+        running "$file" >"$D/backup/$file" || die "cannot read the running $file"
+        running "$file" | cmp -s - "$D/backup/$file" || die "the saved $file is not what runs: is the disk full?"
+    done
+    router_check "$D/backup" || die "what runs now could not be restored"
+    for path in /etc/resolv.conf "$TIMESYNCD"; do
+        [ ! -e "$path" ] && [ ! -L "$path" ] || cp -a "$path" "$D/backup/raw-${path##*/}" || die "cannot save $path"
+    done
+    for file in $FILES; do [ ! -e "$STORE/running/$file" ] || cp "$STORE/running/$file" "$D/backup/managed-$file" || die "cannot write $D"; done
+    : >"$D/backup/complete" || die "cannot write $D"
+}
+
+upload() {
+    exclusively
+    owned
+    mkdir -p "$D/new" || die "cannot write $D"
+    put "$D/new/$1"
+}
+
+check() {
+    owned
+    for file in $FILES; do [ -e "$D/new/$file" ] || die "$file was not uploaded"; done
+    bad=$(
+        awk '!(NF == 3 && $2 == "mtu" && $3 ~ /^[0-9]+$/) { print "links.conf line " FNR ": " $0 }' "$D/new/links.conf"
+        awk '!(NF == 2 && (($1 == "ntp" || $1 == "dns") && $2 ~ /^[0-9a-fA-F.:]+$/ || $1 == "hostname" && $2 ~ /^[a-z0-9._-]+$/)) { print "services.conf line " FNR ": " $0 }' "$D/new/services.conf"
+        awk '!(NF == 2 && $1 == "user" && $2 ~ /^[a-z][a-z0-9._-]*$/) && !(/^  key / && NF >= 3) { print "users.conf line " FNR ": " $0 }' "$D/new/users.conf"
+        while read -r name _; do
+            [ -e "/sys/class/net/$name" ] || echo "links.conf: there is no interface $name"
+            ! is_management "$name" || echo "links.conf: $name is the management interface"
+        done <"$D/new/links.conf"
+        while read -r word name; do
+            [ "$word" = user ] || continue
+            entry=$(getent passwd "$name") && case $entry in *:"$GECOS":*) ;; *) echo "users.conf: the account $name exists and is not Weft's" ;; esac
+        done <"$D/new/users.conf"
+    )
+    [ -z "$bad" ] || die "$bad"
+    router_check "$D/new"
+}
+
+# The timer: it belongs to no session and goes back when nothing has come in time.
+arm() {
+    exclusively
+    owned
+    [ -e "$D/backup/complete" ] || die "there is no backup"
+    case $(state) in
+    armed) return ;;
+    locked) ;;
+    *) die "$ID is $(state)" ;;
+    esac
+    echo "$(($(date +%s) + $1))" | put "$D/deadline" || exit 1
+    set_state armed
+    setsid nohup sh -c 'sleep "$1"; exec "$2" expired "$3"' timer "$1" "$AGENT" "$ID" </dev/null >/dev/null 2>&1 9>&- &
+    echo $! | put "$D/timer" || exit 1
+}
+
+# The end of the timer.
+expired() {
+    exclusively
+    [ "$(state)" = armed ] || return 0
+    go_back >"$D/expired.log" 2>&1
+}
+
+# A timer that a power cycle ended is made up for by the first command that comes.
+expire() {
+    for D in "$STORE"/*/; do
+        D=${D%/}
+        [ "$(state)" = armed ] || continue
+        [ -e "/proc/$(cat "$D/timer" 2>/dev/null)/stat" ] && [ "$(date +%s)" -le "$(($(cat "$D/deadline") + 5))" ] && continue
+        ID=${D##*/}
+        go_back >"$D/expired.log" 2>&1 || :
+    done
+    [ -z "${1-}" ] && ID=${TRANSACTION-} D=$STORE/${TRANSACTION-}
+}
+
+disarm() {
+    timer=$(cat "$D/timer" 2>/dev/null) || return 0
+    # The shell of the timer leads a session of its own: with it goes its sleep.
+    [ "$(cut -d ' ' -f 6 "/proc/$timer/stat" 2>/dev/null)" != "$timer" ] || [ "$timer" = "$$" ] || kill -- "-$timer" 2>/dev/null || :
+    rm -f "$D/timer"
+}
+
+apply() {
+    exclusively
+    owned
+    [ "$(state)" = armed ] || die "$ID is $(state), not armed"
+    replace "$D/new" new
+}
+
+# Makes the files of $1 run, whatever runs now. The links come first: a daemon finds its interfaces as they will be.
+replace() {
+    changed links.conf "$1" && { links "$1/links.conf" || die "cannot set the links"; }
+    router_replace "$1" || die "$(cat "$D/router.log" 2>/dev/null)"
+    changed services.conf "$1" && { services "$1/services.conf" || die "cannot set the services"; }
+    changed users.conf "$1" && { users "$1/users.conf" || die "cannot set the accounts"; }
+    mkdir -p "$STORE/running"
+    for file in $FILES; do cp "$1/$file" "$STORE/running/$file" || die "cannot write $STORE"; done
+    for file in $OWN_FILES; do
+        ! changed "$file" "$1" || die "$file did not take: $(running "$file" | diff - "$1/$file" | tr '\n' ' ')"
+    done
+}
+
+# Tells whether the file $1 of the folder $2 differs from what runs. The order of addresses makes no difference.
+changed() {
+    case $1 in
+    addresses.conf) [ "$(running "$1" | sort)" != "$(sort "$2/$1")" ] ;;
+    *) ! running "$1" | cmp -s - "$2/$1" ;;
+    esac
+}
+
+health() {
+    router_alive || die "$(cat "$D/router.log" 2>/dev/null)"
+    for file in $OWN_FILES; do changed "$file" "$D/new" && die "$file is not what was applied"; done
+    router_same "$D/new" || die "$(cat "$D/router.log" 2>/dev/null)"
+}
+
+confirm() {
+    exclusively
+    case $(state) in
+    confirmed) return ;;
+    armed) ;;
+    *) die "$ID is $(state)" ;;
+    esac
+    owned
+    # A timer that fires meanwhile waits for the lock and then sees the new state.
+    : >"$D/saved"
+    router_save "$D/new" || die "$(cat "$D/router.log" 2>/dev/null)"
+    save_host_name
+    set_state confirmed
+    disarm
+    at_boot
+}
+
+rollback() {
+    exclusively
+    case $(state) in
+    rolled-back) return ;;
+    none) return ;;
+    locked) set_state rolled-back; return ;;
+    esac
+    go_back || exit 1
+}
+
+# Restores the backup. The state changes only when all of it runs again, so that it can be tried once more.
+go_back() {
+    (
+        links "$D/backup/links.conf" || :
+        restore_unmanaged_mtu
+        router_replace "$D/backup" || { cat "$D/router.log"; exit 1; }
+        users "$D/backup/users.conf" || exit 1
+        host_name "$D/backup/services.conf" && raw /etc/resolv.conf && raw "$TIMESYNCD" || exit 1
+        services_changed
+        for file in $FILES; do
+            if [ -e "$D/backup/managed-$file" ]; then cp "$D/backup/managed-$file" "$STORE/running/$file"; else rm -f "$STORE/running/$file"; fi
+        done
+        for file in $FILES; do
+            ! changed "$file" "$D/backup" || { echo "$file could not be restored"; running "$file" | diff - "$D/backup/$file"; exit 1; }
+        done
+        # What a confirmation has saved for the next start, finished or not.
+        [ ! -e "$D/saved" ] || { router_save "$D/backup" && save_host_name; } || { cat "$D/router.log"; exit 1; }
+    ) || return 1
+    set_state rolled-back
+    disarm
+}
+
+raw() {
+    saved=$D/backup/raw-${1##*/}
+    if [ -e "$saved" ] || [ -L "$saved" ]; then
+        cp -a --remove-destination "$saved" "$1" 2>/dev/null || cat "$saved" >"$1"
+    else
+        rm -f "$1"
+    fi
+}
+
+status() {
+    if [ -n "$(owner)" ]; then
+        exclusively
+        expire all
+        ID=$(owner) D=$STORE/$(owner)
+        echo "$(state) $ID"
+    else
+        echo none
+    fi
+}
+
+# --- links.conf: `INTERFACE mtu N`, for interfaces that are up ---------------------------------------------------------------
+
+# Prints the links that Weft looks after as they are.
+running_links() {
+    [ -e "$STORE/running/links.conf" ] || return 0
+    while read -r name _; do
+        [ -e "/sys/class/net/$name/mtu" ] || continue
+        read -r mtu <"/sys/class/net/$name/mtu"
+        read -r flags <"/sys/class/net/$name/flags"
+        if [ $((flags & 1)) = 1 ]; then echo "$name mtu $mtu"; else echo "$name mtu $mtu down"; fi
+    done <"$STORE/running/links.conf"
+}
+
+links() {
+    {
+        # What is no longer in the file gets the MTU of plain Ethernet back.
+        [ ! -e "$STORE/running/links.conf" ] || awk 'FILENAME == ARGV[1] { kept[$1]; next } !($1 in kept) { print "link set dev", $1, "mtu 1500" }' "$1" "$STORE/running/links.conf"
+        awk '{ print "link set dev", $1, "mtu", $3, ($4 == "down" ? "down" : "up") }' "$1"
+    } >"$D/links.batch" || return 1
+    save_unmanaged_mtu "$1"
+    ip -batch "$D/links.batch"
+}
+
+# Remembers MTU and state of interfaces that come under Weft's care with this transaction.
+save_unmanaged_mtu() {
+    [ ! -e "$D/backup/unmanaged" ] || return 0
+    while read -r name _; do
+        grep -qs "^$name " "$STORE/running/links.conf" && continue
+        [ -e "/sys/class/net/$name/mtu" ] || continue
+        read -r flags <"/sys/class/net/$name/flags"
+        echo "link set dev $name mtu $(cat "/sys/class/net/$name/mtu") $([ $((flags & 1)) = 1 ] && echo up || echo down)"
+    done <"$1" >"$D/backup/unmanaged"
+}
+
+restore_unmanaged_mtu() { [ ! -s "$D/backup/unmanaged" ] || ip -batch "$D/backup/unmanaged" || :; }
+
+# --- services.conf: `hostname NAME`, `ntp ADDRESS`, `dns ADDRESS` -----------------------------------------------------------------------------
+
+TIMESYNCD=/etc/systemd/timesyncd.conf.d/weft.conf
+
+running_services() {
+    echo "hostname $(uname -n)"
+    [ ! -e "$TIMESYNCD" ] || awk -F '[= ]' '$1 == "NTP" { for (i = 2; i <= NF; i++) if ($i != "") print "ntp", $i }' "$TIMESYNCD"
+    [ ! -e /etc/resolv.conf ] || awk -v mark="$MARK" 'NR == 1 && $0 != mark { exit } $1 == "nameserver" { print "dns", $2 }' /etc/resolv.conf
+}
+
+host_name() {
+    name=$(sed -n 's/^hostname //p' "$1")
+    [ -z "$name" ] || [ "$(uname -n)" = "$name" ] || hostname "$name"
+}
+
+save_host_name() {
+    name=$(uname -n)
+    [ "$(cat /etc/hostname 2>/dev/null)" = "$name" ] || echo "$name" | put /etc/hostname
+}
+
+services() {
+    host_name "$1" || return 1
+    if grep -q '^ntp ' "$1"; then
+        mkdir -p "${TIMESYNCD%/*}" || return 1
+        awk -v mark="$MARK" '$1 == "ntp" { servers = servers " " $2 } END { print mark; print "[Time]"; print "NTP=" substr(servers, 2) }' "$1" | put "$TIMESYNCD"
+    else
+        rm -f "$TIMESYNCD"
+    fi
+    if grep -q '^dns ' "$1"; then
+        awk -v mark="$MARK" 'BEGIN { print mark } $1 == "dns" { print "nameserver", $2 }' "$1" | put /etc/resolv.conf
+    elif [ "$(head -n 1 /etc/resolv.conf 2>/dev/null)" = "$MARK" ]; then
+        echo "$MARK" | put /etc/resolv.conf
+    fi
+    services_changed
+}
+
+services_changed() {
+    [ ! -d /run/systemd/system ] || systemctl try-restart systemd-timesyncd 2>/dev/null || :
+}
+
+# --- users.conf: `user NAME`, below it `  key ALGORITHM KEY COMMENT` ----------------------------------------------------------
+
+running_users() {
+    awk -F : -v gecos="$GECOS" '$5 == gecos { print $1 " " $6 }' /etc/passwd | sort | while read -r name home; do
+        echo "user $name"
+        [ ! -e "$home/.ssh/authorized_keys" ] || sed -e '/^#/d' -e '/^$/d' -e 's/^/  key /' "$home/.ssh/authorized_keys"
+    done
+}
+
+users() {
+    # Accounts of Weft's that are no longer meant to be. Their files stay.
+    running_users | awk '$1 == "user" { print $2 }' | while read -r name; do
+        grep -qx "user $name" "$1" || userdel "$name" 2>/dev/null || { getent passwd "$name" >/dev/null && exit 1; }
+    done || return 1
+    awk '$1 == "user" { print $2 }' "$1" | while read -r name; do
+        # An account without a password is `*`: OpenSSH takes `!` for a locked one and refuses its keys.
+        getent passwd "$name" >/dev/null || useradd -M -c "$GECOS" -p '*' -s /bin/sh "$name" || exit 1
+        home=$(getent passwd "$name" | cut -d : -f 6)
+        mkdir -p "$home/.ssh" || exit 1
+        awk -v name="$name" '$1 == "user" { mine = $2 == name } mine && $1 == "key" { sub(/^  key /, ""); print }' "$1" | put "$home/.ssh/authorized_keys"
+        chmod 700 "$home/.ssh" && chmod 600 "$home/.ssh/authorized_keys" && chown "$name:" "$home" "$home/.ssh" "$home/.ssh/authorized_keys" || exit 1
+    done
+}
+
+# --- after a power cycle ------------------------------------------------------------------------------------------------------
+
+# A unit that sets the confirmed links again, since the kernel forgets them.
+at_boot() {
+    [ -d /run/systemd/system ] && [ -d /etc/systemd/system ] || return 0
+    unit=/etc/systemd/system/weft.service
+    [ -e "$unit" ] && return 0
+    printf '%s\n' "$MARK" '[Unit]' 'Description=Links that Weft has set' 'Before=frr.service bird.service' 'After=network-pre.target' '[Service]' \
+        'Type=oneshot' "ExecStart=$AGENT boot" '[Install]' 'WantedBy=multi-user.target' | put "$unit"
+    systemctl daemon-reload && systemctl enable weft.service 2>/dev/null || :
+}
+
+boot() {
+    exclusively
+    expire all
+    ID=boot D=$STORE/boot
+    mkdir -p "$D/backup" && management >"$D/management"
+    [ ! -e "$STORE/running/links.conf" ] || links "$STORE/running/links.conf"
+    [ ! -e "$STORE/running/addresses.conf" ] || addresses "$STORE/running/addresses.conf"
+}
+
+running() {
+    case $1 in
+    links.conf) running_links ;;
+    services.conf) running_services ;;
+    users.conf) running_users ;;
+    *) router_running "$1" ;;
+    esac
+}
+
+AGENT=/usr/local/lib/weft/agent
+export LC_ALL=C
+umask 077
+command=$1
+shift
+case $command in
+running) running "$1" ;;
+status) status ;;
+boot) boot ;;
+lock | unlock | backup | upload | check | arm | apply | health | confirm | rollback | expired)
+    TRANSACTION=$1
+    id "$1"
+    shift
+    $command "$@"
+    ;;
+*) die "no command '$command'" ;;
+esac
