@@ -1,11 +1,12 @@
 //! One router: its files, its boot, its end.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, DirBuilder, File, Permissions},
     io,
     os::unix::fs::{DirBuilderExt as _, PermissionsExt as _, chown},
     path::Path,
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -15,7 +16,7 @@ use nix::unistd::User;
 use super::{
     LabError, links,
     processes::{END_LIMIT, Process},
-    run::{command, output},
+    run::{command, run},
     state::{Container, Router},
 };
 
@@ -51,7 +52,7 @@ pub(super) struct Disk<'a> {
     /// The public key that may log in as root.
     pub(super) authorized_key: &'a str,
     /// Its configuration, for an external router.
-    pub(super) files: &'a std::collections::BTreeMap<String, String>,
+    pub(super) files: &'a BTreeMap<String, String>,
 }
 
 /// Returns the daemons of a pack.
@@ -217,7 +218,7 @@ fn log(folder: &Path) -> String {
 }
 
 /// Returns a command that runs `argv` inside a router.
-pub(super) fn inside(container: &Container, argv: &[&str]) -> std::process::Command {
+pub(super) fn inside(container: &Container, argv: &[&str]) -> Command {
     let mut nsenter = command("nsenter");
     nsenter
         .arg(format!("--target={}", container.init.pid))
@@ -229,7 +230,7 @@ pub(super) fn inside(container: &Container, argv: &[&str]) -> std::process::Comm
 /// Asks a router for something that the lab does inside it.
 pub(super) fn control(node: &str, container: &Container, argv: &[&str]) -> Result<(), LabError> {
     let words: Vec<&str> = [CONTROL].iter().chain(argv).copied().collect();
-    super::run::run(&format!("in {node}"), &mut inside(container, &words), "").map(drop)
+    run(&format!("in {node}"), &mut inside(container, &words), "").map(drop)
 }
 
 /// Returns the names of the processes inside a router.
@@ -247,7 +248,7 @@ pub(super) fn process_names(container: &Container) -> Vec<String> {
 pub(super) fn nft(namespace: &str, rules: &str) -> Result<(), LabError> {
     let mut nft = command("nsenter");
     nft.args([&format!("--net=/run/netns/{namespace}"), "nft", "-f", "-"]);
-    super::run::run("drop packets silently", &mut nft, rules).map(drop)
+    run("drop packets silently", &mut nft, rules).map(drop)
 }
 
 /// Unmounts what was mounted on a folder, if anything was.
@@ -261,19 +262,14 @@ pub(super) fn unmount(path: &Path) -> Result<(), LabError> {
     }
     let mut umount = command("umount");
     umount.arg("-l").arg(path);
-    super::run::run("unmount the disks of the routers", &mut umount, "").map(drop)
+    run("unmount the disks of the routers", &mut umount, "").map(drop)
 }
 
 /// Mounts a file system in memory on a folder.
 pub(super) fn mount_memory(path: &Path) -> Result<(), LabError> {
     let mut mount = command("mount");
     mount.args(["-t", "tmpfs", "-o", "mode=755", "weft-lab"]).arg(path);
-    super::run::run("mount the disks of the routers", &mut mount, "").map(drop)
-}
-
-/// Runs a command inside a router and returns its output however it ends.
-pub(super) fn exec(container: &Container, argv: &[&str]) -> Result<std::process::Output, LabError> {
-    output(&mut inside(container, argv), "")
+    run("mount the disks of the routers", &mut mount, "").map(drop)
 }
 
 /// Makes a folder and those above it.

@@ -16,7 +16,7 @@ self=/usr/local/lib/weft-lab
 pack=$(cat $self/pack)
 
 sshd() {
-    [ -s /etc/ssh/ssh_host_ed25519_key ] || return 0
+    managed || return 0
     mkdir -p /run/sshd
     /usr/sbin/sshd -E /var/log/sshd.log
 }
@@ -32,7 +32,11 @@ daemon() {
     esac
 }
 
+managed() { [ -s /etc/ssh/ssh_host_ed25519_key ]; }
+
 start() {
+    # In the place of the unit that the device agent of Weft installs where systemd runs: before the routing daemons.
+    [ ! -x /usr/local/lib/weft/agent ] || /usr/local/lib/weft/agent boot
     sshd || return
     case $pack in
     frr)
@@ -40,11 +44,11 @@ start() {
         for name in zebra bgpd bfdd staticd; do
             daemon $name || return
         done
-        [ ! -s /etc/frr/frr.conf ] || vtysh -b
+        # A router that nobody manages must take all of its configuration.
+        [ ! -s /etc/frr/frr.conf ] || vtysh -b || managed || return
         ;;
     bird) daemon bird || return ;;
     esac
-    # As on a machine with a full init: the place for what must be done at each boot.
     [ ! -x /etc/rc.local ] || /etc/rc.local
     return 0
 }

@@ -115,14 +115,6 @@ impl State {
         fs::rename(&new, &path).map_err(|source| LabError::File { operation: "replace", path, source })
     }
 
-    /// Returns the network namespace of a router or a host.
-    pub(super) fn namespace_of(&self, node: &str) -> Result<&str, LabError> {
-        let router = self.routers.get(node).map(|router| router.namespace.as_str());
-        router
-            .or_else(|| self.hosts.get(node).map(|host| host.namespace.as_str()))
-            .ok_or_else(|| LabError::NoSuchNode(node.to_owned()))
-    }
-
     /// Returns a router.
     pub(super) fn router(&self, node: &str) -> Result<&Router, LabError> {
         self.routers.get(node).ok_or_else(|| LabError::NoSuchNode(node.to_owned()))
