@@ -61,6 +61,10 @@ impl Device<'_> {
         let rollback = &pack.manifest().transaction.rollback;
         // Always by a new session: the old one may be the reason.
         self.connect(StepName::Rollback).await?;
+        if self.confirmed && !self.locked {
+            self.step(StepName::Lock, &pack.manifest().transaction.lock, &[]).await?;
+            self.locked = true;
+        }
         match self.status(StepName::Rollback).await? {
             Status::RolledBack => {}
             Status::None | Status::Locked | Status::Armed | Status::Confirmed => {
