@@ -1,3 +1,4 @@
 //! Emulated switches and real labs in network namespaces.
 
+pub mod emulated;
 pub mod netns;

@@ -1,6 +1,7 @@
 //! The cost of predicting a whole fat-tree, and of tracing one flow through it.
 //!
 //! `cargo bench -p weft-simulate`
+#![allow(clippy::unwrap_used, reason = "a failure ends the run")]
 
 #[path = "../tests/fabric/mod.rs"]
 mod fabric;

@@ -1,4 +1,5 @@
 //! Networks for tests and benchmarks: leaf-spine, fat-tree, and any graph.
+#![allow(clippy::unwrap_used, reason = "a failure ends the test")]
 #![allow(dead_code, reason = "each test uses some of it")]
 
 use std::{collections::BTreeMap, net::Ipv4Addr};

@@ -1,0 +1,301 @@
+//! Statements to a device's configuration, and what is wrong with the whole.
+
+use std::{
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash, Hasher},
+    net::IpAddr,
+};
+
+use weft_device::config::{
+    Bgp, Conditions, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor, NeighborTarget, Network,
+    PeerType, PolicyDefinition, PrefixMatch, PrefixSet, Server, Statement, StaticNextHop, StaticRoute, System, User,
+};
+use weft_model::{Asn, InterfaceName, Name, NodeName, PackName, Provenance, SecretRef};
+
+use super::{Line, Mistake, Section, Text};
+
+/// Turns statements into a configuration that says nothing of where it came from. `device` is the device's own name,
+/// whatever its host name.
+///
+/// # Errors
+/// Returns everything that is wrong with the whole: duplicates, references to what is not defined, what is missing.
+pub(crate) fn interpret(device: &NodeName, pack: &PackName, text: &Text) -> Result<DeviceConfig, Vec<Mistake>> {
+    let mut interpretation =
+        Interpretation { config: empty(device, pack), references: Vec::new(), mistakes: text.duplicates() };
+    for section in &text.sections {
+        interpretation.top(section);
+    }
+    interpretation.references();
+    interpretation.outgoing_interfaces();
+    interpretation.addresses();
+    let Interpretation { config, mut mistakes, .. } = interpretation;
+    mistakes.sort_by_key(|mistake| mistake.number);
+    if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
+}
+
+/// Returns the configuration of a device that was never configured.
+fn empty(device: &NodeName, pack: &PackName) -> DeviceConfig {
+    DeviceConfig {
+        device: device.clone(),
+        pack: pack.clone(),
+        system: System {
+            hostname: device.clone(),
+            ntp_servers: Vec::new(),
+            dns_servers: Vec::new(),
+            users: BTreeMap::new(),
+            provenance: Provenance::default(),
+        },
+        interfaces: BTreeMap::new(),
+        routing_policy: weft_device::config::RoutingPolicy::default(),
+        static_routes: BTreeMap::new(),
+        bgp: None,
+    }
+}
+
+/// Something that a statement names and another must define.
+enum Reference {
+    PrefixSet(Name),
+    Policy(Name),
+    Interface(InterfaceName),
+}
+
+struct Interpretation {
+    config: DeviceConfig,
+    references: Vec<(usize, Reference)>,
+    mistakes: Vec<Mistake>,
+}
+
+impl Interpretation {
+    fn mistake(&mut self, section: &Section, what: impl Into<String>) {
+        self.mistakes.push(Mistake { number: section.number, what: what.into() });
+    }
+
+    fn top(&mut self, section: &Section) {
+        let provenance = Provenance::default;
+        match &section.line {
+            Line::Hostname(name) => self.config.system.hostname = name.clone(),
+            Line::NtpServer(address) => {
+                self.config.system.ntp_servers.push(Server { address: *address, provenance: provenance() });
+            }
+            Line::DnsServer(address) => {
+                self.config.system.dns_servers.push(Server { address: *address, provenance: provenance() });
+            }
+            Line::User(name) => {
+                let keys = section.sections.iter().filter_map(|section| match &section.line {
+                    Line::SshKey(key) => Some(key.clone()),
+                    _ => None,
+                });
+                let user = User { ssh_keys: keys.collect(), provenance: provenance() };
+                self.config.system.users.insert(name.clone(), user);
+            }
+            Line::Interface(name) => self.interface(name, section),
+            Line::PrefixSet(name) => {
+                let entries = section.sections.iter().filter_map(|section| match section.line {
+                    Line::PrefixSetEntry { prefix, least, greatest } => Some(PrefixMatch {
+                        prefix,
+                        least_length: least,
+                        greatest_length: greatest,
+                        provenance: provenance(),
+                    }),
+                    _ => None,
+                });
+                let set = PrefixSet { prefixes: entries.collect(), provenance: provenance() };
+                self.config.routing_policy.prefix_sets.insert(name.clone(), set);
+            }
+            Line::Policy(name) => self.policy(name, section),
+            Line::StaticRoute(prefix) => {
+                let route = StaticRoute { next_hop: StaticNextHop::Discard, provenance: provenance() };
+                self.config.static_routes.insert(*prefix, route);
+            }
+            Line::Bgp(asn) => self.bgp(*asn, section),
+            // Statements of other sections do not stand here.
+            _ => {}
+        }
+    }
+
+    fn interface(&mut self, name: &InterfaceName, section: &Section) {
+        let kind = if *name == InterfaceName::loopback() { InterfaceKind::Loopback } else { InterfaceKind::External };
+        let mut interface = Interface {
+            kind,
+            description: String::new(),
+            mtu: None,
+            addresses: Vec::new(),
+            unnumbered: false,
+            provenance: Provenance::default(),
+        };
+        for section in &section.sections {
+            match &section.line {
+                Line::Description(text) => interface.description.clone_from(text),
+                Line::Mtu(mtu) => interface.mtu = Some(*mtu),
+                Line::Address(prefix) => {
+                    interface.addresses.push(InterfaceAddress { prefix: *prefix, provenance: Provenance::default() });
+                }
+                Line::Unnumbered => interface.unnumbered = true,
+                _ => {}
+            }
+        }
+        interface.addresses.sort_by_key(|address| address.prefix);
+        self.config.interfaces.insert(name.clone(), interface);
+    }
+
+    fn policy(&mut self, name: &Name, section: &Section) {
+        let mut statements = Vec::new();
+        for section in &section.sections {
+            let Line::Statement { sequence, action } = section.line else { continue };
+            let mut conditions = Conditions::default();
+            for section in &section.sections {
+                if let Line::MatchPrefixSet(set) = &section.line {
+                    self.references.push((section.number, Reference::PrefixSet(set.clone())));
+                    conditions.prefix_set = Some(set.clone());
+                }
+            }
+            statements.push(Statement { sequence, conditions, action, provenance: Provenance::default() });
+        }
+        statements.sort_by_key(|statement| statement.sequence);
+        let policy = PolicyDefinition { statements, provenance: Provenance::default() };
+        self.config.routing_policy.policy_definitions.insert(name.clone(), policy);
+    }
+
+    fn bgp(&mut self, asn: Asn, section: &Section) {
+        let mut router_id = None;
+        let mut maximum_paths = 1;
+        let mut networks = BTreeMap::new();
+        let mut neighbors = BTreeMap::new();
+        for section in &section.sections {
+            match &section.line {
+                Line::RouterId(id) => router_id = Some(*id),
+                Line::MaximumPaths(paths) => maximum_paths = *paths,
+                Line::Network(prefix) => {
+                    networks.insert(*prefix, Network { provenance: Provenance::default() });
+                }
+                Line::Neighbor(target) => {
+                    if let Some(neighbor) = self.neighbor(target, section) {
+                        neighbors.insert(target.clone(), neighbor);
+                    }
+                }
+                _ => {}
+            }
+        }
+        match router_id {
+            Some(router_id) => {
+                let provenance = Provenance::default();
+                self.config.bgp = Some(Bgp { asn, router_id, maximum_paths, networks, neighbors, provenance });
+            }
+            None => self.mistake(section, "bgp has no router-id"),
+        }
+    }
+
+    fn neighbor(&mut self, target: &NeighborTarget, section: &Section) -> Option<Neighbor> {
+        let peer_as = section.sections.iter().find_map(|section| match section.line {
+            Line::RemoteAs(asn) => Some(asn),
+            _ => None,
+        });
+        let Some(peer_as) = peer_as else {
+            self.mistake(section, format!("neighbor {target} has no remote-as"));
+            return None;
+        };
+        let mut interface = None;
+        let mut neighbor = Neighbor {
+            description: String::new(),
+            interface: InterfaceName::loopback(),
+            peer_as,
+            peer_type: PeerType::Internal,
+            timers: None,
+            bfd: None,
+            authentication: None,
+            import_policy: None,
+            export_policy: None,
+            maximum_prefixes: None,
+            provenance: Provenance::default(),
+        };
+        for section in &section.sections {
+            match &section.line {
+                Line::Description(text) => neighbor.description.clone_from(text),
+                Line::OutgoingInterface(name) => interface = Some((section.number, name.clone())),
+                Line::External => neighbor.peer_type = PeerType::External,
+                Line::Timers(timers) => neighbor.timers = Some(*timers),
+                Line::Bfd(bfd) => neighbor.bfd = Some(*bfd),
+                Line::Password(key) => neighbor.authentication = key_reference(key),
+                Line::ImportPolicy(name) => {
+                    self.references.push((section.number, Reference::Policy(name.clone())));
+                    neighbor.import_policy = Some(name.clone());
+                }
+                Line::ExportPolicy(name) => {
+                    self.references.push((section.number, Reference::Policy(name.clone())));
+                    neighbor.export_policy = Some(name.clone());
+                }
+                Line::MaximumPrefixes(count) => neighbor.maximum_prefixes = Some(*count),
+                _ => {}
+            }
+        }
+        match (target, interface) {
+            (NeighborTarget::Interface(name), None) => {
+                self.references.push((section.number, Reference::Interface(name.clone())));
+                neighbor.interface = name.clone();
+            }
+            (NeighborTarget::Interface(_), Some(_)) => {
+                self.mistake(section, format!("neighbor {target} is named by its interface and needs no other"));
+            }
+            (NeighborTarget::Address(_), Some((number, name))) => {
+                self.references.push((number, Reference::Interface(name.clone())));
+                neighbor.interface = name;
+            }
+            // Found by the subnet once all interfaces are known.
+            (NeighborTarget::Address(_), None) => {}
+        }
+        Some(neighbor)
+    }
+
+    /// Looks up what is named.
+    fn references(&mut self) {
+        let policy = &self.config.routing_policy;
+        for (number, reference) in &self.references {
+            let (defined, what) = match reference {
+                Reference::PrefixSet(name) => (policy.prefix_sets.contains_key(name), format!("prefix-set {name}")),
+                Reference::Policy(name) => (policy.policy_definitions.contains_key(name), format!("policy {name}")),
+                Reference::Interface(name) => (self.config.interfaces.contains_key(name), format!("interface {name}")),
+            };
+            if !defined {
+                self.mistakes.push(Mistake { number: *number, what: format!("{what} is not defined") });
+            }
+        }
+    }
+
+    /// Finds the interface that leads to each neighbor without one.
+    fn outgoing_interfaces(&mut self) {
+        let Some(bgp) = &mut self.config.bgp else { return };
+        for (target, neighbor) in &mut bgp.neighbors {
+            let NeighborTarget::Address(address) = target else { continue };
+            if neighbor.interface != InterfaceName::loopback() {
+                continue;
+            }
+            let on_subnet = |interface: &Interface| interface.addresses.iter().any(|own| own.prefix.contains(address));
+            match self.config.interfaces.iter().find(|(_, interface)| on_subnet(interface)) {
+                Some((name, _)) => neighbor.interface = name.clone(),
+                None => self
+                    .mistakes
+                    .push(Mistake { number: 0, what: format!("neighbor {target} is on the subnet of no interface") }),
+            }
+        }
+    }
+
+    /// Looks for an address that two interfaces have.
+    fn addresses(&mut self) {
+        let mut known: BTreeMap<IpAddr, &InterfaceName> = BTreeMap::new();
+        for (name, interface) in &self.config.interfaces {
+            for address in &interface.addresses {
+                if let Some(other) = known.insert(address.prefix.addr(), name) {
+                    let what = format!("{} is the address of both {other} and {name}", address.prefix.addr());
+                    self.mistakes.push(Mistake { number: 0, what });
+                }
+            }
+        }
+    }
+}
+
+/// Returns a reference that is the same for the same key and does not tell it.
+pub(super) fn key_reference(key: &str) -> Option<SecretRef> {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    format!("env/KEY_{:016X}", hasher.finish()).parse().ok()
+}
