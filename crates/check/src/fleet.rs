@@ -183,9 +183,10 @@ fn placed(finding: Diagnostic, sources: &Sources) -> Diagnostic {
     }
 }
 
-/// Returns the line of the most specific of several sources: kinds sort from the graph to what runs over it.
+/// Returns the first line of the most specific of several intents: kinds sort from the graph to what runs over it.
 fn span(sources: &Sources) -> Option<SourceSpan> {
-    sources.last().map(line)
+    let most_specific = &sources.last()?.intent;
+    sources.iter().find(|source| source.intent == *most_specific).map(line)
 }
 
 /// Returns the line of a source.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 use ipnet::IpNet;
 use weft_device::config::{Interface, InterfaceAddress, InterfaceKind};
 use weft_diagnostics::Diagnostic;
-use weft_intent::spec::{AddressPurpose, Addressing};
+use weft_intent::spec::{AddressPurpose, Addressing, GatewayPosition};
 use weft_model::{IntentKind, InterfaceName, Link, Mtu, Node, Provenance, Source, TerminationPoint};
 
 use crate::{
@@ -133,12 +133,13 @@ impl Compiler<'_> {
             diagnostics.push(not_allocated(&format!("subnet of segment `{name}` on {}", port.interface), node));
             return None;
         };
-        let address = InterfaceAddress {
-            prefix: gateway(subnet, segment.spec.gateway),
-            provenance: Provenance::from(segment.source_at("/spec/prefix"))
-                .and(segment.source_at("/spec/subnet_length"))
-                .and(segment.source_at("/spec/gateway")),
-        };
+        let mut provenance =
+            Provenance::from(segment.source_at("/spec/prefix")).and(segment.source_at("/spec/subnet_length"));
+        match segment.spec.gateway {
+            GatewayPosition::First => {}
+            GatewayPosition::Last => provenance = provenance.and(segment.source_at("/spec/gateway")),
+        }
+        let address = InterfaceAddress { prefix: gateway(subnet, segment.spec.gateway), provenance };
         Some(Interface {
             kind: InterfaceKind::Host,
             description: format!("segment {name}"),
