@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use weft_plan::{DeviceChange, Plan};
-use weft_verify::IntentResult;
+use weft_verify::{Assessment, IntentResult};
 
 use crate::run::{
     DeviceResult, LinkRecord, NetworkRecord, NodeRecord, RunDirectory, RunId, RunRecord, RunState, StageRecord, StoreError,
@@ -195,8 +195,9 @@ impl Report {
     pub fn load(directory: &RunDirectory, record: &RunRecord) -> Result<Self, StoreError> {
         let network: NetworkRecord = directory.read_json("network.json")?.unwrap_or_default();
         let plan: Option<Plan> = directory.read_json("plan.json")?;
-        let assessment: Vec<IntentResult> = directory.read_json("assessment.json")?.unwrap_or_default();
-        Ok(Self::new(record, &network, plan.as_ref(), &assessment))
+        let assessment: Option<Assessment> = directory.read_json("assessment.json")?;
+        let intents = assessment.as_ref().map(|assessment| assessment.intents.as_slice()).unwrap_or_default();
+        Ok(Self::new(record, &network, plan.as_ref(), intents))
     }
 
     /// Returns the report of a run: its record, the topology, and the plan and the assessment where the run came so far.

@@ -137,6 +137,6 @@ fn duration(milliseconds: u64) -> String {
 }
 
 /// Returns `1 device` or `3 devices`.
-fn counted(count: usize, noun: &str) -> String {
+pub(crate) fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

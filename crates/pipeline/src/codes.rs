@@ -1,0 +1,121 @@
+//! The codes of what this crate finds.
+
+use weft_diagnostics::Code;
+
+/// A pipeline of that name or file is not there.
+pub const NO_SUCH_PIPELINE: Code = Code::new(
+    "WEFT-900",
+    "no such pipeline",
+    "The pipeline that was asked for is not among the definitions. Definitions are the files `pipeline/*.yaml`.",
+);
+
+/// An item of `stages` names no stage, or more than one.
+pub const NOT_ONE_STAGE: Code = Code::new(
+    "WEFT-901",
+    "not one stage",
+    "Each item of `stages` is one stage with its parameters, such as `- check: {}`.",
+);
+
+/// A stage is there twice.
+pub const STAGE_TWICE: Code =
+    Code::new("WEFT-902", "stage given twice", "A stage may stand only once in a pipeline. Remove one of the two.");
+
+/// A stage needs another one before it.
+pub const STAGE_MISSING: Code = Code::new(
+    "WEFT-903",
+    "stage without what it needs",
+    "A stage works on what an earlier one made: `compile` needs `validate`, `check`, `plan` and `verify` need `compile`, and \
+     `push` needs `plan`, and `check` too: nothing reaches a device unchecked. `report` tells of all stages and comes last.",
+);
+
+/// A pipeline file holds something else, or nothing.
+pub const NOT_A_PIPELINE: Code = Code::new(
+    "WEFT-904",
+    "not a pipeline",
+    "A file in `pipeline/` holds one document with `apiVersion: weft/v1` and `kind: Pipeline`.",
+);
+
+/// A report is to be written outside of the project.
+pub const PATH_OUTSIDE: Code = Code::new(
+    "WEFT-905",
+    "path outside of the project",
+    "Reports are written to a folder within the project, given relative to it.",
+);
+
+/// A file looks like an intent and is not read.
+pub const NOT_READ: Code = Code::new(
+    "WEFT-910",
+    "file is not read",
+    "Intents and pipelines are files whose names end in `.yaml`. Rename the file, or move it out of the folder.",
+);
+
+/// A pack's file is not UTF-8.
+pub const PACK_NOT_TEXT: Code = Code::new(
+    "WEFT-911",
+    "file of a pack is not text",
+    "The files of a device pack are UTF-8 texts.",
+);
+
+/// A folder of `device-templates` has a name that no pack can have.
+pub const PACK_NAME: Code = Code::new(
+    "WEFT-912",
+    "folder is not a pack",
+    "Each folder of `device-templates` is a pack and has its name: `a-z`, `0-9`, `-`, `_` and `.`.",
+);
+
+/// The lock file would change and must not.
+pub const LOCK_OUT_OF_DATE: Code = Code::new(
+    "WEFT-920",
+    "lock file is not up to date",
+    "The intents need addresses or numbers that the lock file does not give, or no longer need some that it gives. Run \
+     `weft compile` without `--locked` and commit `intents/allocations.lock.yaml` with the intents.",
+);
+
+/// A device's pack is not installed.
+pub const NO_SUCH_PACK: Code = Code::new(
+    "WEFT-921",
+    "no such pack",
+    "The inventory says that a device runs a pack which is not in `device-templates`.",
+);
+
+/// A gate of the push is closed.
+pub const GATE_CLOSED: Code = Code::new(
+    "WEFT-930",
+    "gate is closed",
+    "The plan goes beyond what the pipeline allows without a person's consent. Look at the plan; then change the `gate` of the \
+     stage, or make the change smaller.",
+);
+
+/// A device could not be reached.
+pub const UNREACHABLE: Code = Code::new(
+    "WEFT-931",
+    "device is unreachable",
+    "The running configuration of a device could not be read, so it cannot be part of a change. With `unreachable: skip` the \
+     others are changed without it.",
+);
+
+/// The plan that was given is not the one that would be made now.
+pub const PLAN_MOVED: Code = Code::new(
+    "WEFT-932",
+    "plan is out of date",
+    "A plan is bound to the commit, to the packs and to what every device ran when it was made. Something of that has changed \
+     since: make a new plan and look at it.",
+);
+
+/// All codes of this crate.
+pub const ALL: &[Code] = &[
+    NO_SUCH_PIPELINE,
+    NOT_ONE_STAGE,
+    STAGE_TWICE,
+    STAGE_MISSING,
+    NOT_A_PIPELINE,
+    PATH_OUTSIDE,
+    NOT_READ,
+    PACK_NOT_TEXT,
+    PACK_NAME,
+    LOCK_OUT_OF_DATE,
+    NO_SUCH_PACK,
+    GATE_CLOSED,
+    UNREACHABLE,
+    PLAN_MOVED,
+];

@@ -1,0 +1,25 @@
+//! The stages as functions: values in, values and findings out. Each can be used alone.
+//!
+//! | function | makes |
+//! |---|---|
+//! | [`validate`] | [`Project`]: packs, intents, topology, the allocations of the lock file |
+//! | [`compile`] | [`Compiled`]: allocations, configurations, their text |
+//! | [`predict`], [`check`] | [`Predicted`]: the state of the network; what is wrong with it |
+//! | [`read_running`], [`plan`] | what devices run; the plan |
+//! | [`gate_findings`], [`push`] | changes the devices |
+//! | [`verify`] | observes them |
+
+mod check;
+mod compile;
+mod plan;
+mod push;
+mod validate;
+mod verify;
+
+pub use check::{Predicted, check, predict};
+pub use compile::{Compiled, CompileError, compile, lock_findings, write_lock};
+pub use plan::{Running, plan, read_running};
+pub use push::{PushError, PushRequest, gate_findings, push};
+pub(crate) use push::{note, unreachable_findings};
+pub use validate::{Project, validate};
+pub use verify::{intended, link_states, verify};

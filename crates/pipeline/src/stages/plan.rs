@@ -1,0 +1,55 @@
+//! Plan: reads what the devices run and compares it with what is intended.
+
+use std::collections::BTreeMap;
+
+use weft_model::NodeName;
+use weft_plan::{Plan, PlanInputs, WavePolicy};
+use weft_ssh::{Session, SessionError};
+
+use super::{Compiled, Project};
+use crate::reach::Reach;
+
+/// What each device runs: the text of each file, or why it could not be read.
+pub type Running = BTreeMap<NodeName, Result<BTreeMap<String, String>, String>>;
+
+/// Reads the running configuration of every device over SSH, `concurrency` at the same time; tells `done` how many are done.
+pub async fn read_running(reach: &Reach, compiled: &Compiled, concurrency: usize, done: impl FnMut(usize)) -> Running {
+    let targets = reach.targets(compiled);
+    let read = |device: NodeName, target: weft_verify::ObserveTarget, reach: Reach| async move {
+        let read = async {
+            let mut session = Session::open(&device, &target.target, target.pack, &reach.limits, &*reach.secrets).await?;
+            let running = session.running().await;
+            session.close().await;
+            running
+        };
+        read.await.map_err(|error: SessionError| in_a_line(&error))
+    };
+    let mut running = reach.for_each(targets, concurrency, read, done).await;
+    for device in compiled.rendered.keys() {
+        let missing = || {
+            Err(match reach.inventory.devices.contains_key(device) {
+                true => "the reading was cut short".to_owned(),
+                false => "no way to log in is known: it is not in the inventory".to_owned(),
+            })
+        };
+        running.entry(device.clone()).or_insert_with(missing);
+    }
+    running
+}
+
+fn in_a_line(error: &dyn std::error::Error) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Makes the plan. `commit` is the one that the files are exactly, if they are one's.
+pub fn plan(project: &Project, compiled: &Compiled, running: &Running, waves: &WavePolicy, commit: Option<&str>) -> Plan {
+    weft_plan::plan(&PlanInputs {
+        commit,
+        weft: env!("CARGO_PKG_VERSION"),
+        rendered: &compiled.rendered,
+        running,
+        packs: &project.packs,
+        network: &project.network,
+        waves,
+    })
+}
