@@ -9,11 +9,7 @@ pub const UNKNOWN_KEY: Code = Code::new(
     "A mapping has a key that its kind does not know, most often a slip of the fingers. Nothing is ignored silently: correct the key or remove it.",
 );
 /// Missing key.
-pub const MISSING_KEY: Code = Code::new(
-    "WEFT-102",
-    "missing key",
-    "A key that has no default is not there. Add it.",
-);
+pub const MISSING_KEY: Code = Code::new("WEFT-102", "missing key", "A key that has no default is not there. Add it.");
 /// Value of the wrong type.
 pub const WRONG_TYPE: Code = Code::new(
     "WEFT-103",
@@ -45,11 +41,8 @@ pub const INVALID_ADDRESS: Code = Code::new(
     "The text is not an IPv4 or IPv6 address, or not an address with the length of its subnet where an interface needs one.",
 );
 /// Malformed prefix.
-pub const INVALID_PREFIX: Code = Code::new(
-    "WEFT-108",
-    "malformed prefix",
-    "The text is not an IPv4 or IPv6 prefix with its length.",
-);
+pub const INVALID_PREFIX: Code =
+    Code::new("WEFT-108", "malformed prefix", "The text is not an IPv4 or IPv6 prefix with its length.");
 /// Host bits set in a prefix.
 pub const HOST_BITS: Code = Code::new(
     "WEFT-109",
@@ -57,11 +50,7 @@ pub const HOST_BITS: Code = Code::new(
     "The text is an address and a length where a range is wanted. The help says which range holds it.",
 );
 /// Malformed port.
-pub const INVALID_ENDPOINT: Code = Code::new(
-    "WEFT-110",
-    "malformed port",
-    "A port is written `NODE:INTERFACE`.",
-);
+pub const INVALID_ENDPOINT: Code = Code::new("WEFT-110", "malformed port", "A port is written `NODE:INTERFACE`.");
 /// Malformed range of AS numbers.
 pub const INVALID_ASN: Code = Code::new(
     "WEFT-111",
@@ -87,11 +76,7 @@ pub const INVALID_SSH_KEY: Code = Code::new(
     "The text is not a whole public key. A damaged key would lock its owner out.",
 );
 /// List with too few items.
-pub const TOO_FEW: Code = Code::new(
-    "WEFT-115",
-    "list with too few items",
-    "The list must not be empty.",
-);
+pub const TOO_FEW: Code = Code::new("WEFT-115", "list with too few items", "The list must not be empty.");
 /// Malformed value.
 pub const INVALID_VALUE: Code = Code::new(
     "WEFT-116",
@@ -105,23 +90,13 @@ pub const YAML_SYNTAX: Code = Code::new(
     "The text cannot be read. The place is where the reader gave up; the cause may stand above it.",
 );
 /// Key given twice.
-pub const DUPLICATE_KEY: Code = Code::new(
-    "WEFT-121",
-    "key given twice",
-    "A mapping has the same key twice. Which one was meant is not guessed.",
-);
+pub const DUPLICATE_KEY: Code =
+    Code::new("WEFT-121", "key given twice", "A mapping has the same key twice. Which one was meant is not guessed.");
 /// Tab in the indentation.
-pub const TAB: Code = Code::new(
-    "WEFT-122",
-    "tab in the indentation",
-    "YAML is indented by spaces only.",
-);
+pub const TAB: Code = Code::new("WEFT-122", "tab in the indentation", "YAML is indented by spaces only.");
 /// Text that is not UTF-8.
-pub const NOT_UTF8: Code = Code::new(
-    "WEFT-123",
-    "text that is not UTF-8",
-    "The file holds an octet that is not UTF-8 text.",
-);
+pub const NOT_UTF8: Code =
+    Code::new("WEFT-123", "text that is not UTF-8", "The file holds an octet that is not UTF-8 text.");
 /// Control character.
 pub const CONTROL_CHARACTER: Code = Code::new(
     "WEFT-124",
@@ -129,11 +104,8 @@ pub const CONTROL_CHARACTER: Code = Code::new(
     "A text holds a line break, a tab, or another character that no one sees. It could become a line of a device configuration, or hide one.",
 );
 /// Nested too deep.
-pub const TOO_DEEP: Code = Code::new(
-    "WEFT-125",
-    "nested too deep",
-    "Lists and mappings are nested deeper than any document needs.",
-);
+pub const TOO_DEEP: Code =
+    Code::new("WEFT-125", "nested too deep", "Lists and mappings are nested deeper than any document needs.");
 /// Too large.
 pub const TOO_LARGE: Code = Code::new(
     "WEFT-126",
@@ -147,23 +119,13 @@ pub const BAD_ALIAS: Code = Code::new(
     "A `*name` has no `&name` before it, or stands inside it. Text that begins with `*` needs quotes.",
 );
 /// YAML tag.
-pub const YAML_TAG: Code = Code::new(
-    "WEFT-128",
-    "YAML tag",
-    "Tags (`!name`) are not used: a value's type follows from its key.",
-);
+pub const YAML_TAG: Code =
+    Code::new("WEFT-128", "YAML tag", "Tags (`!name`) are not used: a value's type follows from its key.");
 /// Key that is not text.
-pub const KEY_NOT_TEXT: Code = Code::new(
-    "WEFT-129",
-    "key that is not text",
-    "The key of a mapping is a list, a mapping, an alias or has a tag.",
-);
+pub const KEY_NOT_TEXT: Code =
+    Code::new("WEFT-129", "key that is not text", "The key of a mapping is a list, a mapping, an alias or has a tag.");
 /// Unknown kind.
-pub const UNKNOWN_KIND: Code = Code::new(
-    "WEFT-130",
-    "unknown kind",
-    "The document is of a kind that does not exist.",
-);
+pub const UNKNOWN_KIND: Code = Code::new("WEFT-130", "unknown kind", "The document is of a kind that does not exist.");
 /// Unknown version.
 pub const UNKNOWN_VERSION: Code = Code::new(
     "WEFT-131",
@@ -183,17 +145,10 @@ pub const UNKNOWN_PACK: Code = Code::new(
     "A node runs an operating system for which there is no pack. Packs are the folders of `device-templates`.",
 );
 /// Unknown platform.
-pub const UNKNOWN_PLATFORM: Code = Code::new(
-    "WEFT-151",
-    "unknown platform",
-    "The pack does not declare this hardware platform.",
-);
+pub const UNKNOWN_PLATFORM: Code =
+    Code::new("WEFT-151", "unknown platform", "The pack does not declare this hardware platform.");
 /// Unknown port.
-pub const UNKNOWN_PORT: Code = Code::new(
-    "WEFT-152",
-    "unknown port",
-    "The node's platform has no port of this name.",
-);
+pub const UNKNOWN_PORT: Code = Code::new("WEFT-152", "unknown port", "The node's platform has no port of this name.");
 /// Too few ports.
 pub const TOO_FEW_PORTS: Code = Code::new(
     "WEFT-153",
@@ -201,23 +156,14 @@ pub const TOO_FEW_PORTS: Code = Code::new(
     "The platform has fewer ports than the fabric needs on it: every leaf and border has a link to every spine.",
 );
 /// Port used twice.
-pub const PORT_USED_TWICE: Code = Code::new(
-    "WEFT-154",
-    "port used twice",
-    "A port carries one thing: a link, a host, or an external neighbor.",
-);
+pub const PORT_USED_TWICE: Code =
+    Code::new("WEFT-154", "port used twice", "A port carries one thing: a link, a host, or an external neighbor.");
 /// Link from a node to itself.
-pub const SELF_LINK: Code = Code::new(
-    "WEFT-155",
-    "link from a node to itself",
-    "Both ends of the link are on the same node.",
-);
+pub const SELF_LINK: Code =
+    Code::new("WEFT-155", "link from a node to itself", "Both ends of the link are on the same node.");
 /// Two nodes of one name.
-pub const DUPLICATE_NODE: Code = Code::new(
-    "WEFT-156",
-    "two nodes of one name",
-    "Two intents ask for a node of the same name.",
-);
+pub const DUPLICATE_NODE: Code =
+    Code::new("WEFT-156", "two nodes of one name", "Two intents ask for a node of the same name.");
 /// Management address used twice.
 pub const DUPLICATE_MANAGEMENT: Code = Code::new(
     "WEFT-157",
@@ -225,17 +171,10 @@ pub const DUPLICATE_MANAGEMENT: Code = Code::new(
     "Two nodes have the same management address: a push would reach the wrong one.",
 );
 /// Unknown node.
-pub const UNKNOWN_NODE: Code = Code::new(
-    "WEFT-158",
-    "unknown node",
-    "There is no node of this name.",
-);
+pub const UNKNOWN_NODE: Code = Code::new("WEFT-158", "unknown node", "There is no node of this name.");
 /// Network in pieces.
-pub const DISCONNECTED: Code = Code::new(
-    "WEFT-159",
-    "network in pieces",
-    "Some nodes have no path to the others over the links of the intents.",
-);
+pub const DISCONNECTED: Code =
+    Code::new("WEFT-159", "network in pieces", "Some nodes have no path to the others over the links of the intents.");
 /// Node name too long.
 pub const LONG_NODE_NAME: Code = Code::new(
     "WEFT-160",
@@ -243,11 +182,8 @@ pub const LONG_NODE_NAME: Code = Code::new(
     "The names of a fabric's nodes begin with its name, and a node's name has at most 63 characters.",
 );
 /// Two overrides for one node.
-pub const OVERRIDE_TWICE: Code = Code::new(
-    "WEFT-161",
-    "two overrides for one node",
-    "A node's difference from its tier is told twice.",
-);
+pub const OVERRIDE_TWICE: Code =
+    Code::new("WEFT-161", "two overrides for one node", "A node's difference from its tier is told twice.");
 /// Selector names something unknown.
 pub const SELECTOR_UNKNOWN: Code = Code::new(
     "WEFT-165",
@@ -333,17 +269,11 @@ pub const OWN_ASN: Code = Code::new(
     "The AS number of an external neighbor lies in one of our pools.",
 );
 /// Reference to what does not exist.
-pub const UNKNOWN_REFERENCE: Code = Code::new(
-    "WEFT-210",
-    "reference to what does not exist",
-    "There is no intent of this kind and name.",
-);
+pub const UNKNOWN_REFERENCE: Code =
+    Code::new("WEFT-210", "reference to what does not exist", "There is no intent of this kind and name.");
 /// Reference to the wrong kind.
-pub const WRONG_END: Code = Code::new(
-    "WEFT-211",
-    "reference to the wrong kind",
-    "A flow cannot start or end at this kind of thing.",
-);
+pub const WRONG_END: Code =
+    Code::new("WEFT-211", "reference to the wrong kind", "A flow cannot start or end at this kind of thing.");
 /// Intents that contradict each other.
 pub const CONTRADICTION: Code = Code::new(
     "WEFT-212",
@@ -351,11 +281,8 @@ pub const CONTRADICTION: Code = Code::new(
     "One intent wants the flow to arrive and another wants it not to.",
 );
 /// Account given twice.
-pub const DUPLICATE_USER: Code = Code::new(
-    "WEFT-220",
-    "account given twice",
-    "A node would get two accounts of one name.",
-);
+pub const DUPLICATE_USER: Code =
+    Code::new("WEFT-220", "account given twice", "A node would get two accounts of one name.");
 
 /// Every code of this crate, in order.
 pub const ALL: &[Code] = &[

@@ -35,10 +35,8 @@ const FORMATS: [(&str, Check); 8] = [
 
 /// Returns the options that every schema is compiled with.
 pub(crate) fn options() -> ValidationOptions<'static> {
-    let mut options = jsonschema::draft202012::options()
-        .should_validate_formats(true)
-        .should_ignore_unknown_formats(true)
-        .offline();
+    let mut options =
+        jsonschema::draft202012::options().should_validate_formats(true).should_ignore_unknown_formats(true).offline();
     for (name, check) in FORMATS {
         options = options.with_format(name, move |text: &str| check(text).is_ok());
     }
@@ -65,7 +63,11 @@ fn ip(text: &str) -> Result<(), Mistake> {
         Err(_) if text.contains('/') => {
             fail(codes::INVALID_ADDRESS, format!("{} is not an IP address", quoted(text)), "leave the length out")
         }
-        Err(_) => fail(codes::INVALID_ADDRESS, format!("{} is not an IP address", quoted(text)), "write one such as `192.0.2.1`"),
+        Err(_) => fail(
+            codes::INVALID_ADDRESS,
+            format!("{} is not an IP address", quoted(text)),
+            "write one such as `192.0.2.1`",
+        ),
     }
 }
 
@@ -83,7 +85,11 @@ fn prefix(text: &str) -> Result<(), Mistake> {
                 format!("{} has no prefix length", quoted(text)),
                 format!("write `{}` for this one address", IpNet::from(address)),
             ),
-            Err(_) => fail(codes::INVALID_PREFIX, format!("{} is not an IP prefix", quoted(text)), "write one such as `10.0.0.0/16`"),
+            Err(_) => fail(
+                codes::INVALID_PREFIX,
+                format!("{} is not an IP prefix", quoted(text)),
+                "write one such as `10.0.0.0/16`",
+            ),
         },
     }
 }
@@ -161,7 +167,11 @@ fn ssh_public_key(text: &str) -> Result<(), Mistake> {
     let Some((_, least)) = KEY_TYPES.iter().find(|(name, _)| *name == kind) else {
         let names: Vec<&str> = KEY_TYPES.iter().map(|(name, _)| *name).collect();
         let message = format!("{} is not an SSH public key: it begins with no type of key", quoted(text));
-        return fail(codes::INVALID_SSH_KEY, message, format!("a key begins with one of {}", crate::suggest::list(&names)));
+        return fail(
+            codes::INVALID_SSH_KEY,
+            message,
+            format!("a key begins with one of {}", crate::suggest::list(&names)),
+        );
     };
     let body = key.trim_end_matches('=');
     let base64 = body.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'/'));
@@ -171,7 +181,11 @@ fn ssh_public_key(text: &str) -> Result<(), Mistake> {
         return fail(codes::INVALID_SSH_KEY, message, "copy the whole line of the `*.pub` file");
     }
     if text.chars().any(char::is_control) {
-        return fail(codes::INVALID_SSH_KEY, "the key's line holds a control character", "copy the whole line of the `*.pub` file");
+        return fail(
+            codes::INVALID_SSH_KEY,
+            "the key's line holds a control character",
+            "copy the whole line of the `*.pub` file",
+        );
     }
     Ok(())
 }

@@ -48,28 +48,36 @@ impl Loader {
             self.set.rejected.unreadable = true;
             return;
         };
-        let repeated = value.pointer("/metadata/name").and_then(Value::as_str).and_then(|name| name.parse::<Name>().ok()).and_then(|name| {
-            let span = document.span("/metadata/name");
-            let reference = IntentRef { kind, name };
-            let first = self.names.get(&reference).cloned();
-            let finding = first.map(|first| {
-                Diagnostic::error(codes::DUPLICATE_INTENT, format!("there are two intents `{reference}`"))
-                    .at(span.clone())
-                    .label(first, "the first one is here")
-                    .help("give one of them another name, or join them")
+        let repeated = value
+            .pointer("/metadata/name")
+            .and_then(Value::as_str)
+            .and_then(|name| name.parse::<Name>().ok())
+            .and_then(|name| {
+                let span = document.span("/metadata/name");
+                let reference = IntentRef { kind, name };
+                let first = self.names.get(&reference).cloned();
+                let finding = first.map(|first| {
+                    Diagnostic::error(codes::DUPLICATE_INTENT, format!("there are two intents `{reference}`"))
+                        .at(span.clone())
+                        .label(first, "the first one is here")
+                        .help("give one of them another name, or join them")
+                });
+                self.names.entry(reference).or_insert(span);
+                finding
             });
-            self.names.entry(reference).or_insert(span);
-            finding
-        });
         let before = self.findings.len();
         let Self { set, findings, readers, .. } = self;
         let keep = repeated.is_none();
         match kind {
-            IntentKind::Fabric => take(&mut readers.fabric, kind, &document, value, keep.then_some(&mut set.fabrics), findings),
+            IntentKind::Fabric => {
+                take(&mut readers.fabric, kind, &document, value, keep.then_some(&mut set.fabrics), findings)
+            }
             IntentKind::Topology => {
                 take(&mut readers.topology, kind, &document, value, keep.then_some(&mut set.topologies), findings);
             }
-            IntentKind::Pools => take(&mut readers.pools, kind, &document, value, keep.then_some(&mut set.pools), findings),
+            IntentKind::Pools => {
+                take(&mut readers.pools, kind, &document, value, keep.then_some(&mut set.pools), findings)
+            }
             IntentKind::Underlay => {
                 take(&mut readers.underlay, kind, &document, value, keep.then_some(&mut set.underlays), findings);
             }
@@ -80,7 +88,14 @@ impl Loader {
                 take(&mut readers.peering, kind, &document, value, keep.then_some(&mut set.peerings), findings);
             }
             IntentKind::Reachability => {
-                take(&mut readers.reachability, kind, &document, value, keep.then_some(&mut set.reachabilities), findings);
+                take(
+                    &mut readers.reachability,
+                    kind,
+                    &document,
+                    value,
+                    keep.then_some(&mut set.reachabilities),
+                    findings,
+                );
             }
             IntentKind::Baseline => {
                 take(&mut readers.baseline, kind, &document, value, keep.then_some(&mut set.baselines), findings);
@@ -99,8 +114,10 @@ impl Loader {
             self.findings.push(finding.help("begin with `apiVersion: weft/v1`"));
             return None;
         }
-        if let Some(version) = value.get("apiVersion").and_then(Value::as_str).filter(|version| *version != API_VERSION) {
-            let message = format!("the version `{}` is not known", version.chars().take(60).collect::<String>().escape_debug());
+        if let Some(version) = value.get("apiVersion").and_then(Value::as_str).filter(|version| *version != API_VERSION)
+        {
+            let message =
+                format!("the version `{}` is not known", version.chars().take(60).collect::<String>().escape_debug());
             let finding = Diagnostic::error(codes::UNKNOWN_VERSION, message).at(document.span("/apiVersion"));
             self.findings.push(finding.help(format!("write `apiVersion: {API_VERSION}`")));
             return None;
@@ -110,9 +127,13 @@ impl Loader {
             Some(Value::String(kind)) => {
                 let known = IntentKind::ALL.into_iter().find(|known| known.title() == kind);
                 if known.is_none() {
-                    let message = format!("there is no kind of intent `{}`", kind.chars().take(60).collect::<String>().escape_debug());
+                    let message = format!(
+                        "there is no kind of intent `{}`",
+                        kind.chars().take(60).collect::<String>().escape_debug()
+                    );
                     let help = self.suggester.help(kind, titles.iter().copied(), "kinds").unwrap_or_default();
-                    self.findings.push(Diagnostic::error(codes::UNKNOWN_KIND, message).at(document.span("/kind")).help(help));
+                    self.findings
+                        .push(Diagnostic::error(codes::UNKNOWN_KIND, message).at(document.span("/kind")).help(help));
                 }
                 known
             }
@@ -122,8 +143,10 @@ impl Loader {
                 None
             }
             None => {
-                let finding = Diagnostic::error(codes::MISSING_KEY, "the document has no `kind`").at(document.start.clone());
-                self.findings.push(finding.help(format!("add `kind: ...`; the kinds are {}", crate::suggest::list(&titles))));
+                let finding =
+                    Diagnostic::error(codes::MISSING_KEY, "the document has no `kind`").at(document.start.clone());
+                self.findings
+                    .push(finding.help(format!("add `kind: ...`; the kinds are {}", crate::suggest::list(&titles))));
                 None
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! `UPDATE_EXPECT=1` rewrites what is expected.
 
-#![allow(missing_docs, reason = "a test")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
 mod fixture;
 
@@ -22,7 +22,8 @@ fn every_mistake_is_told_as_expected() {
         let unknown: Vec<String> =
             entries(&path).into_iter().filter(|name| name != "intents" && name != "expected.txt").collect();
         assert!(unknown.is_empty(), "{}: {unknown:?} is no part of a case", path.display());
-        let no_yaml: Vec<String> = entries(&path.join("intents")).into_iter().filter(|name| !name.ends_with(".yaml")).collect();
+        let no_yaml: Vec<String> =
+            entries(&path.join("intents")).into_iter().filter(|name| !name.ends_with(".yaml")).collect();
         assert!(no_yaml.is_empty(), "{}: {no_yaml:?} is not read", path.display());
 
         let (findings, sources) = findings(&path.join("intents"));

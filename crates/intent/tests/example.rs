@@ -1,6 +1,6 @@
 //! The example network of the project is without findings.
 
-#![allow(missing_docs, reason = "a test")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
 mod fixture;
 

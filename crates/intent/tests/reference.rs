@@ -2,7 +2,7 @@
 //!
 //! `UPDATE_EXPECT=1` rewrites the schemas and the tables of the pages.
 
-#![allow(missing_docs, reason = "a test")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
 mod fixture;
 
@@ -40,7 +40,10 @@ fn schemas_are_current_and_meet_the_metaschema() {
         if let Err(error) = jsonschema::meta::validate(&schema) {
             panic!("{name}: {error}");
         }
-        expect(&format!("schemas/{name}.schema.json"), &format!("{}\n", serde_json::to_string_pretty(&schema).unwrap()));
+        expect(
+            &format!("schemas/{name}.schema.json"),
+            &format!("{}\n", serde_json::to_string_pretty(&schema).unwrap()),
+        );
     }
 }
 
@@ -115,14 +118,17 @@ fn tables(kind: IntentKind) -> String {
         }
         let definition = &schema["$defs"][&name];
         let Some(properties) = definition["properties"].as_object() else { continue };
-        let title = if done.is_empty() { "`spec`".to_owned() } else { format!("<a id=\"{0}\"></a>{0}", name.to_lowercase()) };
+        let title =
+            if done.is_empty() { "`spec`".to_owned() } else { format!("<a id=\"{0}\"></a>{0}", name.to_lowercase()) };
         writeln!(out, "\n### {title}\n\n| key | value | what it is |\n|---|---|---|").unwrap();
-        let required: Vec<&str> = definition["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let required: Vec<&str> =
+            definition["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let mut inner = Vec::new();
         for (key, property) in properties {
             let star = if required.contains(&key.as_str()) { " *" } else { "" };
             let value = value(property, &schema, &mut inner);
-            let description = property["description"].as_str().unwrap_or_default().replace('\n', " ").replace('|', "\\|");
+            let description =
+                property["description"].as_str().unwrap_or_default().replace('\n', " ").replace('|', "\\|");
             writeln!(out, "| `{key}`{star} | {value} | {description} |").unwrap();
         }
         done.push(name);

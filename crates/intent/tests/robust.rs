@@ -1,6 +1,6 @@
 //! No text makes the loader or the validator panic, and what they say about it prints.
 
-#![allow(missing_docs, reason = "a test")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "a test")]
 
 mod fixture;
 
@@ -48,8 +48,38 @@ enum Mutation {
 
 fn mutation() -> impl Strategy<Value = Mutation> {
     let pieces = prop::sample::select(vec![
-        "\n---\n", "*a", "&a ", "[", "]", "{", "}", ": ", "\t", "\"", "'", "- ", "!!str ", "\u{feff}", "\u{1b}", "\r", "|\n", ">-\n",
-        "%YAML 1.1\n", "0.0.0.0/0", "::/0", "4294967295", "-1", "1e999", "null", "~", "segment/web", "#", "? ", "...\n", "<<: ", "é",
+        "\n---\n",
+        "*a",
+        "&a ",
+        "[",
+        "]",
+        "{",
+        "}",
+        ": ",
+        "\t",
+        "\"",
+        "'",
+        "- ",
+        "!!str ",
+        "\u{feff}",
+        "\u{1b}",
+        "\r",
+        "|\n",
+        ">-\n",
+        "%YAML 1.1\n",
+        "0.0.0.0/0",
+        "::/0",
+        "4294967295",
+        "-1",
+        "1e999",
+        "null",
+        "~",
+        "segment/web",
+        "#",
+        "? ",
+        "...\n",
+        "<<: ",
+        "é",
     ]);
     prop_oneof![
         Just(Mutation::Cut),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
-use serde_saphyr::granit_parser::{self, Event, Parser, ScanError, ScalarStyle, StructureStyle};
+use serde_saphyr::granit_parser::{self, Event, Parser, ScalarStyle, ScanError, StructureStyle};
 use weft_diagnostics::{Diagnostic, SourceSpan};
 
 use super::{
@@ -116,7 +116,7 @@ impl<'a> Composer<'a> {
     /// Returns the root of a document, and `None` when the document is empty.
     fn root(&mut self) -> Result<Option<(Value, Place)>, Abandoned> {
         let Some((event, span)) = self.next()? else { return Err(Abandoned) };
-        if matches!(&event, Event::Scalar(text, ScalarStyle::Plain, _, None) if text.is_empty()) {
+        if matches!(&event, Event::Scalar(text, ScalarStyle::Plain, _, None) if scalar::plain(text).is_null()) {
             return Ok(None);
         }
         self.node(event, span, 0).map(Some)
@@ -157,7 +157,10 @@ impl<'a> Composer<'a> {
             Event::Alias(id) => self.alias(id, extent)?,
             Event::UnresolvedAlias(name) => {
                 let message = format!("there is no anchor `&{}` before this alias", name.escape_debug());
-                self.report(Diagnostic::error(codes::BAD_ALIAS, message).help("quote text that begins with `*`"), extent);
+                self.report(
+                    Diagnostic::error(codes::BAD_ALIAS, message).help("quote text that begins with `*`"),
+                    extent,
+                );
                 (Value::Null, Place { extent, ..Place::default() })
             }
             Event::StreamStart
@@ -201,7 +204,10 @@ impl<'a> Composer<'a> {
             let (event, span) = match self.next()? {
                 None => return Err(Abandoned),
                 Some((Event::MappingEnd, span)) => {
-                    match (style, places.iter().filter_map(|(_, place)| place.key).min_by_key(|key| (key.line, key.column))) {
+                    match (
+                        style,
+                        places.iter().filter_map(|(_, place)| place.key).min_by_key(|key| (key.line, key.column)),
+                    ) {
                         (StructureStyle::Block, Some(first)) => extent = first,
                         _ => close(&mut extent, style, &span),
                     }
@@ -232,8 +238,9 @@ impl<'a> Composer<'a> {
             }
             if values.contains_key(&*key) {
                 let first = places.iter().find(|(name, _)| **name == *key).and_then(|(_, place)| place.key);
-                let mut finding = Diagnostic::error(codes::DUPLICATE_KEY, format!("the key `{}` is given twice", key.escape_debug()))
-                    .help("keep one of them");
+                let mut finding =
+                    Diagnostic::error(codes::DUPLICATE_KEY, format!("the key `{}` is given twice", key.escape_debug()))
+                        .help("keep one of them");
                 if let Some(first) = first {
                     finding = finding.label(first.span(&self.file.path), "first given here");
                 }
@@ -278,7 +285,13 @@ impl<'a> Composer<'a> {
         self.findings.push(finding.at(extent.span(&self.file.path)));
     }
 
-    fn abandon(&mut self, code: weft_diagnostics::Code, message: impl Into<String>, extent: Extent, help: &str) -> Composed {
+    fn abandon(
+        &mut self,
+        code: weft_diagnostics::Code,
+        message: impl Into<String>,
+        extent: Extent,
+        help: &str,
+    ) -> Composed {
         self.report(Diagnostic::error(code, message).help(help), extent);
         Err(Abandoned)
     }
@@ -302,8 +315,10 @@ impl<'a> Composer<'a> {
                 Diagnostic::error(codes::TOO_DEEP, format!("lists and mappings are nested more than {MOST_DEPTH} deep"))
                     .help("no kind of document is that deep")
             }
-            ErrorKind::DirectiveDisallowed => Diagnostic::error(codes::YAML_SYNTAX, "YAML directives are not used here")
-                .help("remove the line that begins with `%`"),
+            ErrorKind::DirectiveDisallowed => {
+                Diagnostic::error(codes::YAML_SYNTAX, "YAML directives are not used here")
+                    .help("remove the line that begins with `%`")
+            }
             _ => Diagnostic::error(codes::YAML_SYNTAX, format!("this is not YAML: {}", error.info()))
                 .help("look at the indentation, the quotes and the brackets here and above"),
         };

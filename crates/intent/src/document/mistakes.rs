@@ -22,7 +22,8 @@ pub(super) fn findings<'e>(
     schema: &Value,
     errors: impl Iterator<Item = ValidationError<'e>>,
 ) -> Vec<Diagnostic> {
-    let mut mistakes = Mistakes { document, schema, suggester: Suggester::default(), findings: Vec::new(), meant: BTreeSet::new() };
+    let mut mistakes =
+        Mistakes { document, schema, suggester: Suggester::default(), findings: Vec::new(), meant: BTreeSet::new() };
     let mut required = Vec::new();
     for error in errors {
         match error.kind() {
@@ -86,24 +87,31 @@ impl Mistakes<'_> {
                     }));
                     return;
                 }
-                let finding = Diagnostic::error(codes::WRONG_TYPE, format!("{named} must be {}, not {}", expected(kind), shown(found)));
+                let finding = Diagnostic::error(
+                    codes::WRONG_TYPE,
+                    format!("{named} must be {}, not {}", expected(kind), shown(found)),
+                );
                 at_value(match (kind, &**found) {
-                    (TypeKind::Single(jsonschema::JsonType::String) | TypeKind::Multiple(_), Value::Number(_) | Value::Bool(_))
-                        if expected(kind) == "text" =>
-                    {
-                        finding.help("put it in quotes if it is meant as text")
-                    }
+                    (
+                        TypeKind::Single(jsonschema::JsonType::String) | TypeKind::Multiple(_),
+                        Value::Number(_) | Value::Bool(_),
+                    ) if expected(kind) == "text" => finding.help("put it in quotes if it is meant as text"),
                     (TypeKind::Single(jsonschema::JsonType::Array), Value::String(_) | Value::Number(_)) => {
                         finding.help("write a list: `[a, b]`")
                     }
-                    (TypeKind::Single(jsonschema::JsonType::Integer), Value::String(text)) if text.parse::<i64>().is_ok() => {
+                    (TypeKind::Single(jsonschema::JsonType::Integer), Value::String(text))
+                        if text.parse::<i64>().is_ok() =>
+                    {
                         finding.help("write it without quotes and without leading zeros")
                     }
                     _ => finding.help(format!("write {} here", expected(kind))),
                 })
             }
             ValidationErrorKind::Enum { options } => {
-                let words = options.as_array().map(|words| words.iter().filter_map(Value::as_str).collect()).unwrap_or_default();
+                let words = options
+                    .as_array()
+                    .map(|words| words.iter().filter_map(Value::as_str).collect())
+                    .unwrap_or_default();
                 at_value(self.unknown_word(&named, found, words))
             }
             ValidationErrorKind::Constant { expected_value } => {
@@ -112,27 +120,13 @@ impl Mistakes<'_> {
             ValidationErrorKind::OneOfNotValid { context } | ValidationErrorKind::AnyOf { context } => {
                 // An enumeration whose words have descriptions is a choice of constants.
                 let choices = self.at(error).and_then(Value::as_array);
-                let words: Option<Vec<&str>> = choices.and_then(|choices| choices.iter().map(|c| c.get("const")?.as_str()).collect());
+                let words: Option<Vec<&str>> =
+                    choices.and_then(|choices| choices.iter().map(|c| c.get("const")?.as_str()).collect());
                 if let Some(words) = words {
                     at_value(self.unknown_word(&named, found, words))
                 } else {
-                    // Of an optional value, what is wrong with the value.
-                    let null = |e: &ValidationError<'_>| {
-                        matches!(e.kind(), ValidationErrorKind::Type { kind: TypeKind::Single(jsonschema::JsonType::Null) })
-                    };
-                    let branches: Vec<_> = context.iter().filter(|errors| !errors.iter().any(null)).collect();
-                    if let [branch] = branches.as_slice() {
-                        for error in branch.iter() {
-                            match error.kind() {
-                                ValidationErrorKind::Required { property } => {
-                                    self.missing(&error.instance_path().to_string(), property.as_str().unwrap_or_default());
-                                }
-                                _ => self.add(error),
-                            }
-                        }
-                        return;
-                    }
-                    at_value(Diagnostic::error(codes::INVALID_VALUE, format!("{named} fits none of its forms: {}", shown(found))))
+                    self.alternatives(error, context);
+                    return;
                 }
             }
             ValidationErrorKind::Minimum { limit } | ValidationErrorKind::ExclusiveMinimum { limit } => at_value(
@@ -144,8 +138,11 @@ impl Mistakes<'_> {
                     .help(self.range(error)),
             ),
             ValidationErrorKind::MinItems { limit } => at_value(
-                Diagnostic::error(codes::TOO_FEW, format!("{named} has {} items; it needs {limit} or more", found.as_array().map_or(0, Vec::len)))
-                    .help("add what is missing"),
+                Diagnostic::error(
+                    codes::TOO_FEW,
+                    format!("{named} has {} items; it needs {limit} or more", found.as_array().map_or(0, Vec::len)),
+                )
+                .help("add what is missing"),
             ),
             ValidationErrorKind::Pattern { pattern } => at_value(self.name_mistake(&named, pattern, found)),
             ValidationErrorKind::Format { format } => {
@@ -158,16 +155,72 @@ impl Mistakes<'_> {
                             None => finding,
                         })
                     }
-                    Ok(()) => at_value(Diagnostic::error(codes::INVALID_VALUE, format!("{named} is not of the format {format}"))),
+                    Ok(()) => at_value(Diagnostic::error(
+                        codes::INVALID_VALUE,
+                        format!("{named} is not of the format {format}"),
+                    )),
                 }
             }
             ValidationErrorKind::PropertyNames { error } => {
                 let key = error.instance().as_str().unwrap_or_default().to_owned();
                 let span = self.document.key_span(&format!("{pointer}/{}", escape(&key)));
-                Diagnostic::error(codes::INVALID_NAME, format!("`{}` cannot be a key here", key.escape_debug())).at(span)
+                Diagnostic::error(codes::INVALID_NAME, format!("`{}` cannot be a key here", key.escape_debug()))
+                    .at(span)
             }
             // Masked: a value that is out of place could be a secret.
             _ => at_value(Diagnostic::error(codes::INVALID_VALUE, format!("{named}: {}", error.masked()))),
+        };
+        self.findings.push(finding);
+    }
+
+    /// Reports a value that fits none of several schemas: what is wrong with it by the one that was meant.
+    fn alternatives(&mut self, error: &ValidationError<'_>, branches: &[Vec<ValidationError<'static>>]) {
+        let pointer = error.instance_path().to_string();
+        // Of an optional value, the schema that is not for its absence. Of several, the one whose tag is there.
+        let another_type = |e: &ValidationError<'_>| {
+            matches!(e.kind(), ValidationErrorKind::Type { .. }) && e.instance_path().as_str() == pointer
+        };
+        let depth = pointer.matches('/').count() + 1;
+        let tag = |e: &ValidationError<'_>| match e.kind() {
+            ValidationErrorKind::Constant { expected_value }
+                if e.instance_path().as_str().matches('/').count() == depth =>
+            {
+                Some((e.instance_path().to_string(), expected_value.as_str()?.to_owned()))
+            }
+            _ => None,
+        };
+        let typed: Vec<_> = branches.iter().filter(|errors| !errors.iter().any(another_type)).collect();
+        let null = |e: &ValidationError<'_>| {
+            matches!(e.kind(), ValidationErrorKind::Type { kind: TypeKind::Single(jsonschema::JsonType::Null) })
+        };
+        let mut meant: Vec<_> =
+            typed.iter().copied().filter(|errors| !errors.iter().any(|e| tag(e).is_some())).collect();
+        if typed.is_empty() {
+            meant = branches.iter().filter(|errors| !errors.iter().any(null)).collect();
+        }
+        if let [branch] = meant.as_slice() {
+            for error in branch.iter() {
+                match error.kind() {
+                    ValidationErrorKind::Required { property } => {
+                        self.missing(&error.instance_path().to_string(), property.as_str().unwrap_or_default());
+                    }
+                    _ => self.add(error),
+                }
+            }
+            return;
+        }
+        let tags: Vec<(String, String)> = typed.iter().filter_map(|errors| errors.iter().find_map(tag)).collect();
+        let finding = match tags.first() {
+            Some((at, _)) if meant.is_empty() && tags.iter().all(|(other, _)| other == at) => {
+                let words = tags.iter().map(|(_, word)| word.as_str()).collect();
+                let key = at.rsplit('/').next().unwrap_or_default();
+                let found = error.instance().get(key).cloned().unwrap_or_default();
+                self.unknown_word(&self.name(at), &found, words).at(self.document.span(at))
+            }
+            _ => {
+                let message = format!("{} fits none of its forms: {}", self.name(&pointer), shown(error.instance()));
+                Diagnostic::error(codes::INVALID_VALUE, message).at(self.document.span(&pointer))
+            }
         };
         self.findings.push(finding);
     }
@@ -228,7 +281,8 @@ impl Mistakes<'_> {
             None
         };
         let reason = reason.unwrap_or_else(|| format!("{named} is {}, which does not fit `{pattern}`", shown(found)));
-        Diagnostic::error(codes::INVALID_NAME, reason).help("names become host names and words of device configurations")
+        Diagnostic::error(codes::INVALID_NAME, reason)
+            .help("names become host names and words of device configurations")
     }
 
     /// Returns what the schema says at the error's keyword.

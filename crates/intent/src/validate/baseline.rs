@@ -44,7 +44,8 @@ pub(super) fn check(validation: &mut Validation<'_>) {
                 }
             }
             if let Some((count, node, first)) = twice {
-                let message = format!("the account `{}` is given twice to {}", user.name, first_of(node.as_str(), count));
+                let message =
+                    format!("the account `{}` is given twice to {}", user.name, first_of(node.as_str(), count));
                 let finding = Diagnostic::error(codes::DUPLICATE_USER, message).at(spot.span());
                 validation.report(finding.label(first.span(), "first given here").help("narrow one of the selections"));
             }

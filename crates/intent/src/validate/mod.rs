@@ -30,7 +30,8 @@ pub fn validate(set: &IntentSet, catalogue: &Catalogue) -> (Network, Vec<Diagnos
     let suggester = Suggester::default();
     let network::Built { network, ports, whole, findings } = network::build(set, catalogue, &suggester);
     let words = Words::of(&network);
-    let mut validation = Validation { set, catalogue, network: &network, ports, words, suggester: &suggester, whole, findings };
+    let mut validation =
+        Validation { set, catalogue, network: &network, ports, words, suggester: &suggester, whole, findings };
     let underlays = underlay::check(&mut validation);
     pools::check(&mut validation, &underlays);
     segment::check(&mut validation);
@@ -119,9 +120,14 @@ impl<'a> Validation<'a> {
             let help = if able.is_empty() {
                 "no pack has the feature: do without it".to_owned()
             } else {
-                format!("select other nodes, or run another pack on them: the feature is in {}", crate::suggest::list(&able))
+                format!(
+                    "select other nodes, or run another pack on them: the feature is in {}",
+                    crate::suggest::list(&able)
+                )
             };
-            self.report(Diagnostic::error(codes::MISSING_FEATURE, message).at(document.setting_span(pointer)).help(help));
+            self.report(
+                Diagnostic::error(codes::MISSING_FEATURE, message).at(document.setting_span(pointer)).help(help),
+            );
         }
     }
 
@@ -134,7 +140,7 @@ impl<'a> Validation<'a> {
 /// Returns the finding that the network has no node of this name.
 fn unknown_node(suggester: &Suggester, name: &NodeName, network: &Network) -> Diagnostic {
     let candidates: Vec<&str> = network.nodes().map(|node| node.name.as_str()).collect();
-    unknown(suggester, codes::UNKNOWN_NODE, "node", name.as_str(), candidates.into_iter())
+    unknown(suggester, codes::UNKNOWN_NODE, "node", name.as_str(), candidates)
 }
 
 /// Returns the finding that there is no `what` called `name`, with the nearest of the candidates.

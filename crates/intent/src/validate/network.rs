@@ -162,9 +162,16 @@ impl<'a> Builder<'a> {
 
     /// Tells whether the names of the fabric's nodes are too long, and reports it.
     fn too_long(&mut self, intent: &Intent<FabricSpec>) -> bool {
-        let tiers = [("spine", Some(&intent.spec.spine)), ("leaf", Some(&intent.spec.leaf)), ("border", intent.spec.border.as_ref())];
-        let names = tiers.into_iter().filter_map(|(role, tier)| Some(node_name(&intent.reference.name, role, tier?.count)));
-        let Some(long) = names.max_by_key(String::len).filter(|name| name.parse::<NodeName>().is_err()) else { return false };
+        let tiers = [
+            ("spine", Some(&intent.spec.spine)),
+            ("leaf", Some(&intent.spec.leaf)),
+            ("border", intent.spec.border.as_ref()),
+        ];
+        let names =
+            tiers.into_iter().filter_map(|(role, tier)| Some(node_name(&intent.reference.name, role, tier?.count)));
+        let Some(long) = names.max_by_key(String::len).filter(|name| name.parse::<NodeName>().is_err()) else {
+            return false;
+        };
         let message = format!("a node would be called `{long}`, with more than 63 characters");
         let finding = Diagnostic::error(codes::LONG_NODE_NAME, message).at(intent.document.span("/metadata/name"));
         self.findings.push(finding.help("shorten the name of the fabric"));
@@ -187,7 +194,9 @@ impl<'a> Builder<'a> {
         let mut nodes = Vec::with_capacity(tier.count.into());
         for number in 1..=tier.count {
             // Names that cannot be were reported for the whole fabric.
-            let (Ok(name), Ok(role_name)) = (node_name(fabric, role, number).parse::<NodeName>(), role.parse()) else { continue };
+            let (Ok(name), Ok(role_name)) = (node_name(fabric, role, number).parse::<NodeName>(), role.parse()) else {
+                continue;
+            };
             let mut node = Node {
                 name,
                 role: role_name,
@@ -259,15 +268,23 @@ impl<'a> Builder<'a> {
             );
         }
         for (role, tier) in [("leaf", leaves), ("border", borders)] {
-            let small = tier.iter().find(|(_, platform)| platform.is_some_and(|platform| platform.uplinks.len() < spines.len()));
+            let small = tier
+                .iter()
+                .find(|(_, platform)| platform.is_some_and(|platform| platform.uplinks.len() < spines.len()));
             if let Some((name, Some(platform))) = small {
                 enough = false;
-                let message =
-                    format!("`{name}` has {} uplinks, and {} spines are to be linked to it", platform.uplinks.len(), spines.len());
+                let message = format!(
+                    "`{name}` has {} uplinks, and {} spines are to be linked to it",
+                    platform.uplinks.len(),
+                    spines.len()
+                );
                 self.findings.push(
                     Diagnostic::error(codes::TOO_FEW_PORTS, message)
                         .at(document.span("/spec/spine/count"))
-                        .label(document.span(&format!("/spec/{role}/platform")), format!("the platform of the {role} tier"))
+                        .label(
+                            document.span(&format!("/spec/{role}/platform")),
+                            format!("the platform of the {role} tier"),
+                        )
                         .help("take a platform with more uplinks, or fewer spines"),
                 );
             }
@@ -296,7 +313,12 @@ impl<'a> Builder<'a> {
                 TerminationPoint { node: name.clone(), interface: lower.clone() },
                 TerminationPoint { node: spine.clone(), interface: upper.clone() },
             ];
-            self.link(ends, intent.spec.mtu, source.clone(), [Spot::new(&intent.document, &*pointer), Spot::new(&intent.document, &*pointer)]);
+            self.link(
+                ends,
+                intent.spec.mtu,
+                source.clone(),
+                [Spot::new(&intent.document, &*pointer), Spot::new(&intent.document, &*pointer)],
+            );
         }
     }
 
@@ -339,7 +361,8 @@ impl<'a> Builder<'a> {
             if let Some((other, first)) = self.management.get(&address) {
                 let message = format!("`{name}` and `{other}` have the management address {address}");
                 let finding = Diagnostic::error(codes::DUPLICATE_MANAGEMENT, message).at(spot.span());
-                self.findings.push(finding.label(first.span(), "first used here").help("give one of them another address"));
+                self.findings
+                    .push(finding.label(first.span(), "first used here").help("give one of them another address"));
             } else {
                 self.management.insert(address, (name.clone(), spot));
             }
@@ -353,7 +376,8 @@ impl<'a> Builder<'a> {
             if link.a.node == link.b.node {
                 let message = format!("both ends of the link are on `{}`", link.a.node);
                 let finding = Diagnostic::error(codes::SELF_LINK, message).at(document.span(&ends[1].0));
-                self.findings.push(finding.label(document.span(&ends[0].0), "the other end").help("name the other node"));
+                self.findings
+                    .push(finding.label(document.span(&ends[0].0), "the other end").help("name the other node"));
                 self.linked = false;
                 continue;
             }
@@ -366,7 +390,8 @@ impl<'a> Builder<'a> {
                 continue;
             }
             let [(a, _), (b, _)] = ends;
-            let points = [&link.a, &link.b].map(|end| TerminationPoint { node: end.node.clone(), interface: end.interface.clone() });
+            let points = [&link.a, &link.b]
+                .map(|end| TerminationPoint { node: end.node.clone(), interface: end.interface.clone() });
             let source = intent.source_at(&format!("/spec/links/{index}"));
             self.link(points, link.mtu, source, [Spot::new(document, a), Spot::new(document, b)]);
         }
@@ -414,7 +439,9 @@ impl<'a> Builder<'a> {
         let Some(main) = members.first().and_then(|piece| piece.first()) else { return };
         let mut finding: Option<Diagnostic> = None;
         for piece in members.iter().skip(1).take(LABELLED_PIECES) {
-            let Some((first, spot)) = piece.first().and_then(|name| Some((name, self.nodes.get(*name)?))) else { continue };
+            let Some((first, spot)) = piece.first().and_then(|name| Some((name, self.nodes.get(*name)?))) else {
+                continue;
+            };
             finding = Some(match finding {
                 None => {
                     let message = format!(
@@ -426,7 +453,9 @@ impl<'a> Builder<'a> {
                         .at(spot.span())
                         .help("add the links that are missing to a Topology")
                 }
-                Some(finding) => finding.label(spot.span(), format!("another piece: {}", first_of(first.as_str(), piece.len()))),
+                Some(finding) => {
+                    finding.label(spot.span(), format!("another piece: {}", first_of(first.as_str(), piece.len())))
+                }
             });
         }
         self.findings.extend(finding);

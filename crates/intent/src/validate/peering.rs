@@ -25,7 +25,8 @@ pub(super) fn check(validation: &mut Validation<'_>) {
                 match validation.ports.unknown(node, &session.port.interface, validation.suggester) {
                     Some(finding) => validation.report(finding.at(document.span(&port))),
                     None => {
-                        let point = TerminationPoint { node: node.name.clone(), interface: session.port.interface.clone() };
+                        let point =
+                            TerminationPoint { node: node.name.clone(), interface: session.port.interface.clone() };
                         if let Err(taken) = validation.ports.take(&point, Spot::new(document, &*port)) {
                             validation.report(taken.0.at(document.span(&port)));
                         }
@@ -50,7 +51,8 @@ fn addresses(validation: &mut Validation<'_>, intent: &Intent<PeeringSpec>, sess
     let (ours, neighbor) = (session.address, session.neighbor);
     let (address_at, neighbor_at) = (format!("{at}/address"), format!("{at}/neighbor"));
     let mut fail = |message: String, pointer: &str, help: String| {
-        let other = if pointer == address_at { (&neighbor_at, "the neighbor's address") } else { (&address_at, "our address") };
+        let other =
+            if pointer == address_at { (&neighbor_at, "the neighbor's address") } else { (&address_at, "our address") };
         validation.report(
             Diagnostic::error(codes::NEIGHBOR_ADDRESS, message)
                 .at(document.span(pointer))
@@ -59,17 +61,31 @@ fn addresses(validation: &mut Validation<'_>, intent: &Intent<PeeringSpec>, sess
         );
     };
     if let Some(name) = unusable(&ours, ours.addr()) {
-        fail(format!("{} is the {name} address of its subnet", ours.addr()), &address_at, "take an address between them".into());
+        fail(
+            format!("{} is the {name} address of its subnet", ours.addr()),
+            &address_at,
+            "take an address between them".into(),
+        );
     }
     if !ours.contains(&neighbor) {
         let message = format!("the neighbor {neighbor} is not in the subnet {} of our address", ours.trunc());
-        let example = other_address(&ours).map(|address| format!("take an address of {}, such as `{address}`", ours.trunc()));
-        fail(message, &neighbor_at, example.unwrap_or_else(|| "give our address the length of a subnet with two addresses".into()));
+        let example =
+            other_address(&ours).map(|address| format!("take an address of {}, such as `{address}`", ours.trunc()));
+        fail(
+            message,
+            &neighbor_at,
+            example.unwrap_or_else(|| "give our address the length of a subnet with two addresses".into()),
+        );
     } else if neighbor == ours.addr() {
-        let help = other_address(&ours).map_or_else(String::new, |address| format!("the other address of a link would be `{address}`"));
+        let help = other_address(&ours)
+            .map_or_else(String::new, |address| format!("the other address of a link would be `{address}`"));
         fail(format!("the neighbor has our own address {neighbor}"), &neighbor_at, help);
     } else if let Some(name) = unusable(&ours, neighbor) {
-        fail(format!("{neighbor} is the {name} address of its subnet"), &neighbor_at, "take an address between them".into());
+        fail(
+            format!("{neighbor} is the {name} address of its subnet"),
+            &neighbor_at,
+            "take an address between them".into(),
+        );
     }
 }
 
@@ -79,7 +95,9 @@ fn unusable(subnet: &IpNet, address: IpAddr) -> Option<&'static str> {
     match subnet {
         IpNet::V4(net) if net.prefix_len() < 31 && address == IpAddr::V4(net.network()) => Some("network"),
         IpNet::V4(net) if net.prefix_len() < 31 && address == IpAddr::V4(net.broadcast()) => Some("broadcast"),
-        IpNet::V6(net) if net.prefix_len() < 127 && address == IpAddr::V6(net.network()) => Some("subnet-router anycast"),
+        IpNet::V6(net) if net.prefix_len() < 127 && address == IpAddr::V6(net.network()) => {
+            Some("subnet-router anycast")
+        }
         IpNet::V4(_) | IpNet::V6(_) => None,
     }
 }

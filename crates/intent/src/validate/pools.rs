@@ -9,7 +9,7 @@ use weft_model::{FabricName, IntentKind, Node, NodeName, Role};
 use super::{Spot, Validation, selector, underlay::UnderlayScope};
 use crate::{
     codes,
-    spec::{Addressing, AddressPurpose, AsnAssignment, AsnRange},
+    spec::{AddressPurpose, Addressing, AsnAssignment, AsnRange},
     suggest::first_of,
 };
 
@@ -60,7 +60,7 @@ pub(super) fn check<'a>(validation: &mut Validation<'a>, underlays: &[UnderlaySc
     for peering in validation.set.peerings.values() {
         for (index, session) in peering.spec.sessions.iter().enumerate() {
             if let Some(node) = validation.network.node(session.port.node.as_str()) {
-                let spot = || Spot::new(&*peering.document, format!("/spec/sessions/{index}/port"));
+                let spot = || Spot::new(&peering.document, format!("/spec/sessions/{index}/port"));
                 routing.entry(&node.name).or_insert_with(|| (node, spot()));
             }
         }
@@ -72,10 +72,11 @@ pub(super) fn check<'a>(validation: &mut Validation<'a>, underlays: &[UnderlaySc
 
     let numbered = underlays.iter().filter(|scope| matches!(scope.intent.spec.addressing, Addressing::Numbered));
     let needs = numbered.flat_map(|scope| {
-        let spot = Spot::new(&*scope.intent.document, "/spec/addressing");
-        scope.links.iter().map(move |link| {
-            (link.to_string(), link.ends.iter().map(|end| &end.node).collect(), spot.clone())
-        })
+        let spot = Spot::new(&scope.intent.document, "/spec/addressing");
+        scope
+            .links
+            .iter()
+            .map(move |link| (link.to_string(), link.ends.iter().map(|end| &end.node).collect(), spot.clone()))
     });
     fill(validation, "a link subnet", "link", addresses.get(&AddressPurpose::Link).unwrap_or(&none), needs.collect());
 
@@ -154,13 +155,18 @@ fn fill<'a>(
     }
     for (spot, count, first) in without {
         let message = format!("no pool gives {what} to {}", first_of(&first, count));
-        let pool = if purpose == "asns" { "a range to `asns`".to_owned() } else { format!("a pool with `purpose: {purpose}`") };
+        let pool = if purpose == "asns" {
+            "a range to `asns`".to_owned()
+        } else {
+            format!("a pool with `purpose: {purpose}`")
+        };
         let help = match (pools.is_empty(), count) {
             (true, _) => format!("add {pool} in a Pools intent"),
             (false, 1) => format!("add {pool} that selects it"),
             (false, _) => format!("add {pool} that selects them"),
         };
-        validation.report(Diagnostic::error(codes::NO_POOL, message).at(spot.document.key_span(&spot.pointer)).help(help));
+        validation
+            .report(Diagnostic::error(codes::NO_POOL, message).at(spot.document.key_span(&spot.pointer)).help(help));
     }
     for (index, count) in short {
         exhausted(validation, &pools[index], count, what);
@@ -168,7 +174,8 @@ fn fill<'a>(
 }
 
 fn exhausted(validation: &mut Validation<'_>, pool: &Pool<'_>, short: usize, what: &str) {
-    let message = format!("the pool {} gives {}, and {short} more than that need {what} from it", pool.text, pool.capacity);
+    let message =
+        format!("the pool {} gives {}, and {short} more than that need {what} from it", pool.text, pool.capacity);
     let finding = Diagnostic::error(codes::POOL_EXHAUSTED, message).at(pool.spot.span());
     validation.report(finding.help("widen the pool, or add another one behind it"));
 }

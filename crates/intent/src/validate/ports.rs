@@ -34,12 +34,15 @@ impl<'a> Ports<'a> {
         let message = format!("`{}`, a `{}`, has no port `{interface}`", node.name, node.platform);
         let mut sorted: Vec<&InterfaceName> = ports.iter().copied().collect();
         sorted.sort();
-        let help = match (suggester.nearest(interface.as_str(), sorted.iter().map(|port| port.as_str())), sorted.as_slice()) {
-            (_, []) => "the platform has no ports".to_owned(),
-            (Some(near), [first, .., last]) => format!("did you mean `{near}`? The ports are `{first}` to `{last}`"),
-            (None, [first, .., last]) => format!("the ports are `{first}` to `{last}`"),
-            (_, [only]) => format!("the only port is `{only}`"),
-        };
+        let help =
+            match (suggester.nearest(interface.as_str(), sorted.iter().map(|port| port.as_str())), sorted.as_slice()) {
+                (_, []) => "the platform has no ports".to_owned(),
+                (Some(near), [first, .., last]) => {
+                    format!("did you mean `{near}`? The ports are `{first}` to `{last}`")
+                }
+                (None, [first, .., last]) => format!("the ports are `{first}` to `{last}`"),
+                (_, [only]) => format!("the only port is `{only}`"),
+            };
         Some(Diagnostic::error(codes::UNKNOWN_PORT, message).help(help))
     }
 

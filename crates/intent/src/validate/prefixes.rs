@@ -53,17 +53,17 @@ pub(super) fn check(validation: &mut Validation<'_>) {
     let mut ranges = Vec::new();
     for intent in set.pools.values() {
         for (index, pool) in intent.spec.addresses.iter().enumerate() {
-            let spot = Spot::new(&*intent.document, format!("/spec/addresses/{index}/prefix"));
+            let spot = Spot::new(&intent.document, format!("/spec/addresses/{index}/prefix"));
             ranges.push(Range { prefix: pool.prefix, of: Use::Pool(pool.purpose, &pool.select), spot });
         }
     }
     for intent in set.segments.values() {
-        let spot = Spot::new(&*intent.document, "/spec/prefix");
+        let spot = Spot::new(&intent.document, "/spec/prefix");
         ranges.push(Range { prefix: intent.spec.prefix, of: Use::Segment, spot });
     }
     for intent in set.peerings.values() {
         for (index, session) in intent.spec.sessions.iter().enumerate() {
-            let spot = Spot::new(&*intent.document, format!("/spec/sessions/{index}/address"));
+            let spot = Spot::new(&intent.document, format!("/spec/sessions/{index}/address"));
             ranges.push(Range { prefix: session.address.trunc(), of: Use::Peering, spot });
         }
     }

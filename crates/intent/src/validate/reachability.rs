@@ -62,12 +62,14 @@ fn end(validation: &mut Validation<'_>, end: &FlowEnd, document: &Document, poin
         FlowEnd::Intent(reference) => {
             let set = validation.set;
             let (known, names): (bool, Vec<&str>) = match reference.kind {
-                IntentKind::Segment => {
-                    (set.segments.contains_key(&reference.name), set.segments.keys().map(|name| name.as_str()).collect())
-                }
-                IntentKind::Peering if start => {
-                    (set.peerings.contains_key(&reference.name), set.peerings.keys().map(|name| name.as_str()).collect())
-                }
+                IntentKind::Segment => (
+                    set.segments.contains_key(&reference.name),
+                    set.segments.keys().map(|name| name.as_str()).collect(),
+                ),
+                IntentKind::Peering if start => (
+                    set.peerings.contains_key(&reference.name),
+                    set.peerings.keys().map(|name| name.as_str()).collect(),
+                ),
                 IntentKind::Peering
                 | IntentKind::Fabric
                 | IntentKind::Topology
@@ -81,7 +83,8 @@ fn end(validation: &mut Validation<'_>, end: &FlowEnd, document: &Document, poin
             };
             if !known && validation.has_all(reference.kind) {
                 let kind = reference.kind.as_str();
-                let finding = unknown(validation.suggester, codes::UNKNOWN_REFERENCE, kind, reference.name.as_str(), names.into_iter());
+                let finding =
+                    unknown(validation.suggester, codes::UNKNOWN_REFERENCE, kind, reference.name.as_str(), names);
                 validation.report(finding.at(document.span(pointer)));
             }
         }

@@ -70,7 +70,10 @@ fn lengths(validation: &mut Validation<'_>, intent: &Intent<SegmentSpec>, ports:
             Diagnostic::error(codes::SUBNET_LENGTH, message)
                 .at(document.span("/spec/subnet_length"))
                 .label(document.span("/spec/prefix"), "the prefix")
-                .help(format!("write a length from {} to 30", prefix.prefix_len().saturating_add(1))),
+                .help(match prefix.prefix_len() {
+                    short @ ..30 => format!("write a length from {} to 30", short + 1),
+                    _ => "take a prefix that is shorter than 30 bits".to_owned(),
+                }),
         );
         return;
     }

@@ -85,7 +85,8 @@ pub(super) fn select<'a>(
     if picked.is_empty() && findings.len() == before && network.nodes().len() > 0 {
         let finding = Diagnostic::error(codes::SELECTS_NOTHING, "the selector matches no node");
         let finding = finding.at(document.key_span(pointer));
-        findings.push(finding.help("a node must match all parts: each part alone matches some, but no node matches all"));
+        findings
+            .push(finding.help("a node must match all parts: each part alone matches some, but no node matches all"));
     }
     picked
 }
