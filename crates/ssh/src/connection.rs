@@ -6,13 +6,16 @@ use std::{
 };
 
 use russh::{
-    Channel, ChannelMsg, Disconnect, Preferred,
+    Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect, Preferred,
     client::{self, Handle, Msg},
     keys::{Algorithm, PublicKeyOrCertificate},
 };
 use weft_model::NodeName;
 
 use crate::{HostKeyProblem, KnownHosts, Limits, SshError, Target, authentication::authenticate, tcp};
+
+/// How long a command that took too long may take to be stopped.
+const STOP_LIMIT: Duration = Duration::from_millis(500);
 
 /// What a command printed and how it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,22 +130,36 @@ impl Connection {
     /// A command that takes longer than `limit`, a connection that is lost, and an end without exit status are errors; an
     /// exit status other than 0 is not.
     pub async fn exec(&self, command: &str, input: Option<&str>, limit: Duration) -> Result<ExecOutput, SshError> {
-        let run = self.run(command, input, limit);
-        match tokio::time::timeout(limit, run).await {
-            Ok(output) => output,
-            Err(_) => Err(SshError::TimedOut {
-                device: self.device.clone(),
-                waited_for: format!("`{}` to end", brief(command)),
-                limit,
-            }),
+        let timed_out = || SshError::TimedOut {
+            device: self.device.clone(),
+            waited_for: format!("`{}` to end", brief(command)),
+            limit,
+        };
+        let began = std::time::Instant::now();
+        let (mut reader, writer) = self.channel(limit).await?.split();
+        let left = limit.saturating_sub(began.elapsed());
+        if let Ok(output) = tokio::time::timeout(left, self.run(&mut reader, &writer, command, input)).await {
+            return output;
         }
+        // What was given up must not go on behind our back. Not every server passes signals on, so this is no guarantee.
+        let stop = async {
+            let _ = writer.signal(russh::Sig::KILL).await;
+            while reader.wait().await.is_some() {}
+        };
+        let _ = tokio::time::timeout(STOP_LIMIT, stop).await;
+        let _ = writer.close().await;
+        Err(timed_out())
     }
 
-    async fn run(&self, command: &str, input: Option<&str>, limit: Duration) -> Result<ExecOutput, SshError> {
+    async fn run(
+        &self,
+        reader: &mut ChannelReadHalf,
+        writer: &ChannelWriteHalf<Msg>,
+        command: &str,
+        input: Option<&str>,
+    ) -> Result<ExecOutput, SshError> {
         let while_running = || format!("while `{}` ran", brief(command));
         let fail = |source| during(&self.device, &while_running(), source);
-        let channel = self.channel(limit).await?;
-        let (mut reader, writer) = channel.split();
         writer.exec(true, command).await.map_err(fail)?;
         let send = async {
             // A command may end before it has read everything: what it says counts, not that writing failed.
