@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use divan::{Bencher, black_box};
-use weft_compile::{Allocations, allocate, compile};
+use weft_compile::{Allocations, allocate, compile, external_routers};
 use weft_device::config::DeviceConfig;
 use weft_diagnostics::has_errors;
 use weft_intent::{IntentSet, SourceFile, load, validate};
 use weft_model::{Catalogue, Network, NodeName};
 
-#[expect(dead_code, reason = "the bench needs the catalogue only")]
 #[path = "../tests/example/mod.rs"]
 mod example;
 
@@ -58,7 +57,9 @@ fn text(devices: usize) -> String {
         \x20   - { range: 4200010000-4200019999, assign: per-node }\n---\n\
         apiVersion: weft/v1\nkind: Underlay\nmetadata: { name: all }\nspec: { protocol: ebgp, addressing: numbered }\n---\n\
         apiVersion: weft/v1\nkind: Segment\nmetadata: { name: hosts }\nspec:\n  prefix: 10.64.0.0/10\n  subnet_length: 24\n  \
-        scope: site\n  ports: [{ select: { roles: [leaf] }, interfaces: [swp1, swp2] }]\n";
+        scope: site\n  ports: [{ select: { roles: [leaf] }, interfaces: [swp1, swp2] }]\n---\n\
+        apiVersion: weft/v1\nkind: Reachability\nmetadata: { name: across }\nspec:\n  from: node/f1-leaf-01\n  \
+        to: node/f2-leaf-01\n  survive: { links: 1 }\n";
     text
 }
 
@@ -111,6 +112,20 @@ fn check_rules(bencher: Bencher<'_, '_>, devices: usize) {
     let configs = compiled(&intents, &network, &allocated(&intents, &network));
     bencher.bench_local(|| {
         let findings = weft_check::check(black_box(&intents), &network, &configs);
+        assert!(findings.is_empty(), "{findings:?}");
+    });
+}
+
+/// With a promise that is to survive the failure of any one link.
+#[divan::bench(args = [100], sample_count = 10)]
+fn check_prediction(bencher: Bencher<'_, '_>, devices: usize) {
+    let (intents, network) = read(&text(devices), &example::catalogue());
+    let allocations = allocated(&intents, &network);
+    let configs = compiled(&intents, &network, &allocations);
+    let external = external_routers(&intents, &network, &allocations);
+    bencher.bench_local(|| {
+        let (findings, _) =
+            weft_check::check_predicted(black_box(&intents), &network, &allocations, &configs, &external);
         assert!(findings.is_empty(), "{findings:?}");
     });
 }
