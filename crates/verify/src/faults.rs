@@ -80,26 +80,33 @@ impl Faults {
         self.drifted.first().or_else(|| self.unreachable.first()).and_then(|device| self.of(device))
     }
 
-    /// Returns words for the links and sessions that the network has lost, at most `most` of them, and how many there are.
-    pub(crate) fn lost(&self, intended: &Intended<'_>, most: usize) -> (Vec<String>, usize) {
-        let mut links = BTreeSet::new();
+    /// Returns words for the links and sessions that the network has lost; with `external`, those to external neighbors
+    /// too. What is lost with a link is said of the link only.
+    pub(crate) fn lost(&self, intended: &Intended<'_>, external: bool) -> Vec<String> {
+        let mut lost = BTreeSet::new();
         for port in &self.ports {
-            if let Some(link) = intended.network.link_at(port) {
-                links.insert(format!("link {link}"));
+            let config = intended.configs.get(&port.node).and_then(|config| config.interfaces.get(&port.interface));
+            match config.map(|interface| &interface.kind) {
+                Some(InterfaceKind::Link { .. }) => {
+                    lost.extend(intended.network.link_at(port).map(|link| format!("link {link}")));
+                }
+                Some(InterfaceKind::External) if external => {
+                    lost.insert(format!("port {port}"));
+                }
+                Some(InterfaceKind::External | InterfaceKind::Host | InterfaceKind::Loopback) | None => {}
             }
         }
-        let sessions = self.sessions.iter().flat_map(|(device, sessions)| {
-            sessions
-                .iter()
-                .filter(|(interface, _)| {
-                    let port = TerminationPoint { node: device.clone(), interface: (*interface).clone() };
-                    let far = intended.network.link_at(&port).and_then(|link| link.far_end(device));
-                    !self.ports.contains(&port) && !far.is_some_and(|far| self.ports.contains(far))
-                })
-                .map(move |(_, words)| format!("{device} {words}"))
-        });
-        let all: Vec<String> = links.into_iter().chain(sessions).collect();
-        let number = all.len();
-        (all.into_iter().take(most).collect(), number)
+        for (device, sessions) in &self.sessions {
+            for (interface, words) in sessions {
+                let port = TerminationPoint { node: device.clone(), interface: interface.clone() };
+                let link = intended.network.link_at(&port);
+                let far = link.and_then(|link| link.far_end(device));
+                let with_link = self.ports.contains(&port) || far.is_some_and(|far| self.ports.contains(far));
+                if !with_link && (external || link.is_some()) {
+                    lost.insert(format!("{device} {words}"));
+                }
+            }
+        }
+        lost.into_iter().collect()
     }
 }

@@ -12,6 +12,8 @@ use crate::{Compliance, Evidence, IntentResult, Observed, Part, Parts};
 
 /// So many observations are kept for one intent; a report of more helps nobody.
 const MOST_EVIDENCE: usize = 100;
+/// Stands between what was observed and its likely cause.
+pub(crate) const CAUSE: &str = "; likely cause: ";
 
 /// What an observation is about. Of two equally bad observations the one that causes the other comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -195,7 +197,9 @@ fn sentence(evidence: &Evidence) -> String {
         Compliance::Unknown if subject == "device" => format!("{place}could not be observed: {observed}"),
         Compliance::Unknown => format!("{place}{subject}: {observed}"),
         Compliance::Compliant | Compliance::Degraded | Compliance::Violated => {
-            format!("{place}{subject}: {observed} instead of {expected}")
+            let (observed, cause) = observed.split_once(CAUSE).unwrap_or((observed, ""));
+            let because = if cause.is_empty() { String::new() } else { format!(" ({cause})") };
+            format!("{place}{subject}: {observed} instead of {expected}{because}")
         }
     }
 }

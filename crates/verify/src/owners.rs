@@ -7,13 +7,14 @@ use std::{
 
 use ipnet::IpNet;
 use weft_compile::PortKey;
-use weft_model::{IntentRef, InterfaceName, NodeName, TerminationPoint};
+use weft_device::state::NextHop;
+use weft_model::{IntentKind, IntentRef, InterfaceName, NodeName, TerminationPoint};
 
 use crate::Intended;
 
 /// Which intents answer for a session and for a prefix.
 pub(crate) struct Owners {
-    sessions: HashMap<TerminationPoint, IntentRef>,
+    sessions: HashMap<NodeName, HashMap<InterfaceName, IntentRef>>,
     prefixes: HashMap<IpNet, Claims>,
     underlays: HashMap<NodeName, Vec<IntentRef>>,
     peerings: HashMap<NodeName, BTreeSet<IntentRef>>,
@@ -54,7 +55,7 @@ impl Owners {
                     if link.ends.iter().all(|end| picked.contains(&end.node))
                         && let Some(end) = link.near_end(node)
                     {
-                        owners.sessions.insert(end.clone(), underlay.reference.clone());
+                        owners.run(end.clone(), &underlay.reference);
                     }
                 }
             }
@@ -85,7 +86,7 @@ impl Owners {
             for session in &peering.spec.sessions {
                 let port = termination_point(&session.port.node, &session.port.interface);
                 owners.peerings.entry(port.node.clone()).or_default().insert(peering.reference.clone());
-                owners.sessions.insert(port, peering.reference.clone());
+                owners.run(port, &peering.reference);
             }
             for prefix in &peering.spec.accept.prefixes {
                 owners.claim(prefix.trunc()).accepted.push(peering.reference.clone());
@@ -97,13 +98,18 @@ impl Owners {
         owners
     }
 
+    /// Keeps whose session runs over a port.
+    fn run(&mut self, port: TerminationPoint, intent: &IntentRef) {
+        self.sessions.entry(port.node).or_default().insert(port.interface, intent.clone());
+    }
+
     fn claim(&mut self, prefix: IpNet) -> &mut Claims {
         self.prefixes.entry(prefix).or_default()
     }
 
-    /// Returns the underlay or peering whose session runs over this port.
-    pub(crate) fn session(&self, port: &TerminationPoint) -> Option<&IntentRef> {
-        self.sessions.get(port)
+    /// Returns the underlay or peering whose session runs over this interface of a device.
+    pub(crate) fn session(&self, device: &NodeName, interface: &InterfaceName) -> Option<&IntentRef> {
+        self.sessions.get(device)?.get(interface)
     }
 
     /// Returns why a prefix is in the network, if an intent is the reason.
@@ -111,18 +117,15 @@ impl Owners {
         self.prefixes.get(prefix)
     }
 
-    /// Returns the underlays that answer for the loopback of `origin` at `device`: those that select both, or else, where
-    /// the one is reached over several underlays, those that select the origin.
-    pub(crate) fn underlays<'a>(
-        &'a self,
-        origin: &NodeName,
-        device: &NodeName,
-    ) -> impl Iterator<Item = &'a IntentRef> + use<'a> {
-        let none: &[IntentRef] = &[];
-        let of_origin = self.underlays.get(origin).map_or(none, Vec::as_slice);
-        let of_device = self.underlays.get(device).map_or(none, Vec::as_slice);
-        let shared = of_origin.iter().any(|underlay| of_device.contains(underlay));
-        of_origin.iter().filter(move |underlay| !shared || of_device.contains(underlay))
+    /// Returns the underlays that carry a route with these next hops out of a device; those that select the device where
+    /// no next hop leads out of it.
+    pub(crate) fn carrying<'a>(&'a self, device: &NodeName, hops: &BTreeSet<NextHop>) -> BTreeSet<&'a IntentRef> {
+        let over: BTreeSet<&IntentRef> = hops
+            .iter()
+            .filter_map(|hop| self.session(device, hop.interface()?))
+            .filter(|intent| intent.kind == IntentKind::Underlay)
+            .collect();
+        if over.is_empty() { self.underlays.get(device).into_iter().flatten().collect() } else { over }
     }
 
     /// Tells whether `peering` has a session on `device`.

@@ -264,18 +264,20 @@ fn redundancy(
     if reachability.spec.survive.links == 0 {
         return;
     }
-    let (words, number) = faults.lost(intended, 3);
-    if number == 0 {
+    let ReachabilitySpec { from, to, .. } = &reachability.spec;
+    let outside = matches!(to, FlowEnd::Address(_))
+        || matches!(from, FlowEnd::Intent(from) if from.kind == IntentKind::Peering);
+    let lost = faults.lost(intended, outside);
+    if lost.is_empty() {
         ledger.holds(&reachability.reference, Topic::Redundancy, 1);
         return;
     }
-    let more = if number > words.len() { format!(" and {} more", number - words.len()) } else { String::new() };
     let evidence = Evidence {
         compliance: Compliance::Degraded,
         device: None,
         subject: "redundancy of the network".to_owned(),
         expected: "every link and session up".to_owned(),
-        observed: format!("down: {}{more}", words.join(", ")),
+        observed: format!("down: {}", few(&lost)),
     };
     ledger.fails(&reachability.reference, Topic::Redundancy, evidence);
 }

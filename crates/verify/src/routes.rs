@@ -15,7 +15,7 @@ use weft_model::{IntentRef, InterfaceName, NodeName};
 use crate::{
     Compliance, Evidence, Intended, Observed, Part,
     faults::Faults,
-    ledger::{Ledger, Topic},
+    ledger::{CAUSE, Ledger, Topic},
     owners::{Claims, Owners},
 };
 
@@ -52,8 +52,9 @@ pub struct RouteMismatch {
     pub expected: BTreeSet<NextHop>,
     /// The observed next hops; none where there is no route.
     pub found: BTreeSet<NextHop>,
-    /// What most likely causes it, in a line.
-    pub cause: String,
+    /// What most likely causes it, in a line, if anything else is seen to be broken.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cause: Option<String>,
 }
 
 /// A table of routes.
@@ -114,18 +115,18 @@ pub(crate) fn assess(
             let Some(expected) = expected else { continue };
             match found {
                 Some(found) => {
-                    comparison.compared += compare(device, table, expected, found, &mut mismatches, |prefix| {
-                        let claims = owners.prefix(prefix);
-                        for intent in claims.iter().flat_map(|claims| answering(claims, owners, device)) {
+                    comparison.compared += compare(device, table, expected, found, &mut mismatches, |prefix, route| {
+                        let Some(claims) = owners.prefix(prefix) else { return };
+                        for intent in answering(claims, owners, device, &route.next_hops) {
                             *good.entry(intent).or_default() += 1;
                         }
                     });
                 }
                 None => {
                     let answering: BTreeSet<&IntentRef> = expected
-                        .keys()
-                        .filter_map(|prefix| owners.prefix(prefix))
-                        .flat_map(|claims| answering(claims, owners, device))
+                        .iter()
+                        .filter_map(|(prefix, route)| Some((owners.prefix(prefix)?, route)))
+                        .flat_map(|(claims, route)| answering(claims, owners, device, &route.next_hops))
                         .collect();
                     for intent in answering {
                         ledger.unread(intent, device, seen, part);
@@ -157,9 +158,15 @@ pub(crate) fn assess(
     comparison
 }
 
-/// Returns the intents that want this prefix on this device just as it was predicted.
-fn answering<'a>(claims: &'a Claims, owners: &'a Owners, device: &NodeName) -> Vec<&'a IntentRef> {
-    let loopback = claims.loopback.iter().flat_map(|origin| owners.underlays(origin, device));
+/// Returns the intents that want this prefix on this device to have these next hops: the underlays that carry a loopback
+/// there, the segment of a subnet, the peerings of the device.
+fn answering<'a>(
+    claims: &'a Claims,
+    owners: &'a Owners,
+    device: &NodeName,
+    hops: &BTreeSet<NextHop>,
+) -> Vec<&'a IntentRef> {
+    let loopback = claims.loopback.iter().flat_map(|_| owners.carrying(device, hops));
     let host_port = claims.host_port.iter().map(|(segment, _)| segment);
     let peerings = claims.accepted.iter().chain(&claims.announced);
     loopback.chain(host_port).chain(peerings.filter(|peering| owners.peers_at(peering, device))).collect()
@@ -173,13 +180,13 @@ fn compare(
     expected: &RouteTable,
     found: &RouteTable,
     mismatches: &mut Vec<RouteMismatch>,
-    mut same: impl FnMut(&IpNet),
+    mut same: impl FnMut(&IpNet, &Route),
 ) -> usize {
     let mut compared = 0;
     let mut differs = |prefix: IpNet, is, expected: Option<&Route>, found: Option<&Route>| {
         let hops = |route: Option<&Route>| route.map(|route| route.next_hops.clone()).unwrap_or_default();
         let (expected, found, device) = (hops(expected), hops(found), device.clone());
-        mismatches.push(RouteMismatch { device, table, prefix, is, expected, found, cause: String::new() });
+        mismatches.push(RouteMismatch { device, table, prefix, is, expected, found, cause: None });
     };
     let (mut left, mut right) = (expected.iter().peekable(), found.iter().peekable());
     loop {
@@ -195,7 +202,7 @@ fn compare(
             (Some((prefix, expected)), Some((_, found))) => {
                 compared += 1;
                 match difference(&expected.next_hops, &found.next_hops) {
-                    None => same(prefix),
+                    None => same(prefix, expected),
                     Some(kind) => differs(*prefix, kind, Some(expected), Some(found)),
                 }
             }
@@ -253,6 +260,11 @@ fn same_hop(a: &NextHop, b: &NextHop) -> bool {
     }
 }
 
+/// Returns the expected next hops that were not found.
+fn lost(mismatch: &RouteMismatch) -> impl Iterator<Item = &NextHop> {
+    mismatch.expected.iter().filter(|hop| !mismatch.found.iter().any(|other| same_hop(hop, other)))
+}
+
 /// Puts the differences together that speak in the same way against the same intent.
 fn gather<'m>(mismatches: &'m [RouteMismatch], owners: &Owners) -> Gathered<'m> {
     let mut gathered = Gathered::new();
@@ -273,16 +285,18 @@ fn charged<'a>(
     owners: &'a Owners,
 ) -> Vec<(&'a IntentRef, Compliance)> {
     let device = &mismatch.device;
+    let lost: BTreeSet<NextHop> = lost(mismatch).cloned().collect();
+    let hops = if lost.is_empty() { &mismatch.expected } else { &lost };
     match mismatch.is {
         // A default route that is missing is a matter of the peerings that give one, wherever it is missing.
         MismatchKind::Missing => {
             let everywhere =
                 claims.accepted.iter().filter(|_| !claims.accepted.iter().any(|p| owners.peers_at(p, device)));
-            let all = answering(claims, owners, device).into_iter().chain(everywhere);
+            let all = answering(claims, owners, device, hops).into_iter().chain(everywhere);
             all.map(|intent| (intent, Compliance::Violated)).collect()
         }
         MismatchKind::Thinner | MismatchKind::Different => {
-            answering(claims, owners, device).into_iter().map(|intent| (intent, Compliance::Degraded)).collect()
+            answering(claims, owners, device, hops).into_iter().map(|intent| (intent, Compliance::Degraded)).collect()
         }
         // It is where it must not be.
         MismatchKind::Unexpected => {
@@ -309,7 +323,8 @@ fn evidence(
     let example = prefixes.values().next().map(|(_, mismatch)| *mismatch);
     let hops = |of: fn(&RouteMismatch) -> &BTreeSet<NextHop>| example.map(of).map(words).unwrap_or_default();
     let (expected, found) = (hops(|mismatch| &mismatch.expected), hops(|mismatch| &mismatch.found));
-    let why = example.map(|mismatch| format!(" ({})", mismatch.cause)).unwrap_or_default();
+    let why = example.and_then(|mismatch| mismatch.cause.as_ref()).map(|cause| format!("{CAUSE}{cause}"));
+    let why = why.unwrap_or_default();
     let (expected, observed) = match kind {
         MismatchKind::Missing => (format!("next hop {expected}"), format!("no route{why}")),
         MismatchKind::Unexpected => ("no route".to_owned(), format!("next hop {found}{why}")),
@@ -329,7 +344,7 @@ pub(crate) fn words(hops: &BTreeSet<NextHop>) -> String {
 
 /// Says what most likely causes a difference: a fault at the interface that should be used, the device itself, the place
 /// the prefix comes from, or the first fault anywhere.
-fn cause(mismatch: &RouteMismatch, claims: Option<&Claims>, seen: Option<&Observed>, faults: &Faults) -> String {
+fn cause(mismatch: &RouteMismatch, claims: Option<&Claims>, seen: Option<&Observed>, faults: &Faults) -> Option<String> {
     let device = &mismatch.device;
     if mismatch.table == Table::Fib {
         let rib = seen.and_then(|seen| seen.state.rib.as_ref()).and_then(|rib| rib.get(&mismatch.prefix));
@@ -338,20 +353,15 @@ fn cause(mismatch: &RouteMismatch, claims: Option<&Claims>, seen: Option<&Observ
             None => mismatch.is == MismatchKind::Unexpected,
         };
         if as_predicted {
-            return "the forwarding table does not follow the routing daemon".to_owned();
+            return Some("the forwarding table does not follow the routing daemon".to_owned());
         }
     }
-    let lost: BTreeSet<&InterfaceName> = mismatch
-        .expected
-        .iter()
-        .filter(|hop| !mismatch.found.iter().any(|other| same_hop(hop, other)))
-        .filter_map(NextHop::interface)
-        .collect();
-    if let Some(fault) = lost.into_iter().find_map(|interface| faults.at(device, interface)) {
-        return fault;
+    let interfaces: BTreeSet<&InterfaceName> = lost(mismatch).filter_map(NextHop::interface).collect();
+    if let Some(fault) = interfaces.into_iter().find_map(|interface| faults.at(device, interface)) {
+        return Some(fault);
     }
     if let Some(fault) = faults.of(device) {
-        return fault;
+        return Some(fault);
     }
     let origin = claims.and_then(|claims| match (&claims.host_port, &claims.loopback) {
         (Some((_, port)), _) => Some((&port.node, Some(&port.interface))),
@@ -361,13 +371,9 @@ fn cause(mismatch: &RouteMismatch, claims: Option<&Claims>, seen: Option<&Observ
     if let Some((node, interface)) = origin {
         let fault = interface.and_then(|interface| faults.at(node, interface)).or_else(|| faults.of(node));
         if let Some(fault) = fault {
-            return if mismatch.is == MismatchKind::Missing { format!("missing origin: {fault}") } else { fault };
+            let missing = mismatch.is == MismatchKind::Missing;
+            return Some(if missing { format!("missing origin: {fault}") } else { fault });
         }
     }
-    faults.elsewhere().unwrap_or_else(|| match mismatch.is {
-        MismatchKind::Missing => "not announced, and nothing else is seen to be broken".to_owned(),
-        MismatchKind::Unexpected | MismatchKind::Thinner | MismatchKind::Different => {
-            "nothing else is seen to be broken".to_owned()
-        }
-    })
+    faults.elsewhere()
 }

@@ -6,7 +6,7 @@ use weft_device::{
     config::{DeviceConfig, InterfaceKind, Neighbor, NeighborTarget, PeerType},
     state::{NeighborState, SessionState},
 };
-use weft_model::{IntentRef, InterfaceName, NodeName, TerminationPoint};
+use weft_model::{IntentRef, NodeName};
 
 use crate::{
     Compliance, Evidence, Intended, Observed, Part,
@@ -20,8 +20,8 @@ pub(crate) fn far_node(config: &DeviceConfig, neighbor: &Neighbor, owners: &Owne
     match config.interfaces.get(&neighbor.interface).map(|interface| &interface.kind) {
         Some(InterfaceKind::Link { peer }) => peer.node.to_string(),
         Some(InterfaceKind::External) => {
-            let port = port(&config.device, &neighbor.interface);
-            owners.session(&port).map_or_else(|| neighbor.description.clone(), ToString::to_string)
+            let peering = owners.session(&config.device, &neighbor.interface);
+            peering.map_or_else(|| neighbor.description.clone(), |peering| peering.name.to_string())
         }
         Some(InterfaceKind::Host | InterfaceKind::Loopback) | None => neighbor.description.clone(),
     }
@@ -51,7 +51,7 @@ pub(crate) fn assess(
             let seen = observed.get(device);
             let states = seen.and_then(|seen| seen.state.neighbors.as_ref());
             for (target, neighbor) in config.bgp.iter().flat_map(|bgp| &bgp.neighbors) {
-                let Some(intent) = owners.session(&port(device, &neighbor.interface)) else { continue };
+                let Some(intent) = owners.session(device, &neighbor.interface) else { continue };
                 let state = states.and_then(|states| states.get(target));
                 match pass {
                     Pass::Count => {
@@ -125,8 +125,4 @@ fn judge(neighbor: &Neighbor, state: Option<&NeighborState>, down: Compliance) -
         (Some(_), None) => finding(Compliance::Degraded, "BFD up", "not watched by BFD".to_owned(), false),
         (Some(_), Some(true)) | (None, _) => None,
     }
-}
-
-fn port(device: &NodeName, interface: &InterfaceName) -> TerminationPoint {
-    TerminationPoint { node: device.clone(), interface: interface.clone() }
 }

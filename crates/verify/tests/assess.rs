@@ -14,7 +14,7 @@ use weft_device::{
     state::{InterfaceState, NeighborState, NextHop, OperStatus, Route, RouteProtocol, SessionState},
 };
 use weft_intent::{IntentSet, SourceFile};
-use weft_model::{Catalogue, InterfaceName, Network, NodeName, PackDescription, PackName, Platform, TerminationPoint};
+use weft_model::{Catalogue, InterfaceName, Network, NodeName, PackName, TerminationPoint};
 use weft_pack::{Pack, Rendered};
 use weft_simulate::{Cable, Failed, Prediction, simulate};
 use weft_verify::{
@@ -38,18 +38,6 @@ static EXAMPLE: LazyLock<Example> = LazyLock::new(Example::new);
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-fn catalogue() -> Catalogue {
-    let platform = |ports: usize, uplinks: std::ops::RangeInclusive<usize>| Platform {
-        ports: (1..=ports).map(|port| format!("swp{port}").parse().unwrap()).collect(),
-        uplinks: uplinks.map(|port| format!("swp{port}").parse().unwrap()).collect(),
-    };
-    let description = PackDescription {
-        features: ["bgp.numbered", "bgp.unnumbered", "bgp.bfd", "bgp.tcp-md5", "bgp.ecmp"].map(str::to_owned).into(),
-        platforms: [("vs-16".parse().unwrap(), platform(16, 15..=16)), ("vs-8".parse().unwrap(), platform(8, 1..=2))].into(),
-    };
-    ["frr", "bird"].iter().map(|pack| (pack.parse().unwrap(), description.clone())).collect()
 }
 
 /// Returns the text files below a folder by their path in it.
@@ -79,7 +67,16 @@ impl Example {
             .collect();
         let (intents, found) = weft_intent::load(&sources);
         assert!(found.is_empty(), "{found:#?}");
-        let (network, found) = weft_intent::validate(&intents, &catalogue());
+        let loom: PackName = "loom".parse().unwrap();
+        let (pack, found) = Pack::load(loom.clone(), &files(&root().join("device-templates/loom")));
+        assert!(found.is_empty(), "{found:#?}");
+        let pack = pack.unwrap();
+        // As in an emulated lab, one OS runs on all devices, whichever the intents name.
+        let mut description = pack.description();
+        description.features.extend(["bgp", "bgp.unnumbered", "bfd", "ntp", "dns", "users"].map(str::to_owned));
+        let catalogue: Catalogue =
+            ["frr", "bird"].iter().map(|name| (name.parse().unwrap(), description.clone())).collect();
+        let (network, found) = weft_intent::validate(&intents, &catalogue);
         assert!(found.is_empty(), "{found:#?}");
         let (allocations, found) = weft_compile::allocate(&intents, &network, &Allocations::default());
         assert!(found.is_empty(), "{found:#?}");
@@ -92,10 +89,6 @@ impl Example {
         cables.extend(external.cables.clone());
         let predicted = simulate(&all, &cables, &Failed::default());
 
-        let loom: PackName = "loom".parse().unwrap();
-        let (pack, found) = Pack::load(loom.clone(), &files(&root().join("device-templates/loom")));
-        assert!(found.is_empty(), "{found:#?}");
-        let pack = pack.unwrap();
         let rendered = configs.iter().map(|(device, config)| {
             let (rendered, found) = pack.render(&DeviceConfig { pack: loom.clone(), ..config.clone() });
             assert!(found.is_empty(), "{found:#?}");
@@ -237,7 +230,7 @@ fn text(assessment: &Assessment) -> String {
                 mismatch.is,
                 hops(&mismatch.found),
                 hops(&mismatch.expected),
-                mismatch.cause
+                mismatch.cause.as_deref().unwrap_or("no cause seen")
             )
             .unwrap();
         }
