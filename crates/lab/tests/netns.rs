@@ -146,7 +146,7 @@ impl Up {
         Command::new("nsenter")
             .arg(format!("--net={}", namespace.display()))
             .args(["ssh", "-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"])
-            .args(["-o", "ConnectTimeout=2", "-o", "IdentitiesOnly=yes", "-o", "GlobalKnownHostsFile=/dev/null"])
+            .args(["-o", "ConnectTimeout=2", "-o", "ServerAliveInterval=1", "-o", "IdentitiesOnly=yes", "-o", "GlobalKnownHostsFile=/dev/null"])
             .arg("-i")
             .arg(dir.join("id_ed25519"))
             .arg("-o")

@@ -88,7 +88,8 @@ impl Fault {
                 router::nft(
                     &end.namespace,
                     &format!(
-                        "table netdev {} {{ chain drop {{ type filter hook ingress device \"{}\" priority -500; drop; }} }}\n",
+                        "table netdev {} {{\n chain discard {{\n  type filter hook ingress device \"{}\" priority -500;\n  \
+                         drop;\n }}\n}}\n",
                         drop_table(end),
                         end.interface
                     ),
