@@ -82,15 +82,27 @@ pub(super) fn check<'a>(validation: &mut Validation<'a>, underlays: &[UnderlaySc
 
     // A node without a management address is one that the inventory knows how to reach: only exhaustion is a mistake.
     let management = addresses.get(&AddressPurpose::Management).unwrap_or(&none);
+    let managed = of_nodes(management);
     let needs = validation
         .network
         .nodes()
-        .filter(|node| node.management.is_none() && management.iter().any(|pool| pool.nodes.contains(&node.name)))
+        .filter(|node| node.management.is_none() && managed.contains_key(&node.name))
         .map(|node| (node.name.as_str().to_owned(), vec![&node.name], management[0].spot.clone()));
     let needs = needs.collect();
     fill(validation, "a management address", "management", management, needs);
 
     numbers(validation, &ranges, &asns, &routing);
+}
+
+/// Returns the pools of each node, by their place in the list, in order.
+fn of_nodes<'a>(pools: &[Pool<'a>]) -> HashMap<&'a NodeName, Vec<usize>> {
+    let mut of: HashMap<&NodeName, Vec<usize>> = HashMap::new();
+    for (index, pool) in pools.iter().enumerate() {
+        for node in &pool.nodes {
+            of.entry(node).or_default().push(index);
+        }
+    }
+    of
 }
 
 /// Returns how many addresses or subnets a pool gives.
@@ -123,20 +135,22 @@ fn fill<'a>(
     pools: &[Pool<'a>],
     needs: Vec<(String, Vec<&'a NodeName>, Spot<'a>)>,
 ) {
+    let fitting = of_nodes(pools);
+    let none = Vec::new();
     let mut left: Vec<u128> = pools.iter().map(|pool| pool.capacity).collect();
     let mut short: BTreeMap<usize, usize> = BTreeMap::new();
     let mut without: Vec<(Spot<'a>, usize, String)> = Vec::new();
     for (name, nodes, spot) in needs {
         let mut last = None;
         let mut given = false;
-        for (index, pool) in pools.iter().enumerate() {
-            if nodes.iter().all(|node| pool.nodes.contains(*node)) {
-                last = Some(index);
-                if left[index] > 0 {
-                    left[index] -= 1;
-                    given = true;
-                    break;
-                }
+        let mut lists = nodes.iter().map(|node| fitting.get(*node).unwrap_or(&none));
+        let (first, others) = (lists.next().unwrap_or(&none), lists.collect::<Vec<_>>());
+        for &index in first.iter().filter(|&index| others.iter().all(|list| list.binary_search(index).is_ok())) {
+            last = Some(index);
+            if left[index] > 0 {
+                left[index] -= 1;
+                given = true;
+                break;
             }
         }
         match (given, last) {
@@ -206,10 +220,11 @@ fn numbers<'a>(
     pools: &[Pool<'a>],
     routing: &BTreeMap<&'a NodeName, (&'a Node, Spot<'a>)>,
 ) {
+    let fitting = of_nodes(pools);
     let mut shared: HashMap<usize, BTreeSet<(&FabricName, &Role)>> = HashMap::new();
     let mut needs: Vec<(String, Vec<&'a NodeName>, Spot<'a>)> = Vec::new();
     for (node, spot) in routing.values() {
-        let first = pools.iter().position(|pool| pool.nodes.contains(&node.name));
+        let first = fitting.get(&node.name).and_then(|list| list.first().copied());
         // Of the nodes that share a number, one needs it.
         if let (Some(index), Some(fabric)) = (first, &node.fabric)
             && ranges[index].1 == AsnAssignment::PerFabricRole
