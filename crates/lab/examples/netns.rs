@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cargo run -p weft-lab --example netns -- up DIR            # bare routers, /run/netns/try-*
+//! cargo run -p weft-lab --example netns -- up-intents DIR intents device-templates   # the network of these intents
 //! cargo run -p weft-lab --example netns -- exec DIR NODE COMMAND ...
 //! cargo run -p weft-lab --example netns -- fault DIR 'link-down leaf-01:swp1'
 //! cargo run -p weft-lab --example netns -- heal DIR 'link-down leaf-01:swp1'
@@ -13,10 +14,19 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-use std::{collections::BTreeMap, error::Error, path::Path, process::ExitCode};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    error::Error,
+    fs,
+    path::Path,
+    process::ExitCode,
+};
 
+use weft_compile::Allocations;
+use weft_intent::SourceFile;
 use weft_lab::netns::{ExternalRouter, Fault, Lab, LabHost, LabTopology, NetnsDevice};
-use weft_model::{NodeName, TerminationPoint};
+use weft_model::{Catalogue, NodeName, PackName, TerminationPoint};
+use weft_pack::Pack;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -38,10 +48,10 @@ fn main() -> ExitCode {
 fn run(words: &[&str]) -> Result<ExitCode, Box<dyn Error>> {
     match words {
         ["up", dir, rest @ ..] => {
-            let start = std::time::Instant::now();
-            let topology = small_fabric(rest.first().unwrap_or(&"try"))?;
-            Lab::up(&topology, Path::new(dir))?;
-            println!("{} routers up in {:.1} s", topology.devices.len() + topology.external_routers.len(), start.elapsed().as_secs_f32());
+            up(&small_fabric(rest.first().unwrap_or(&"try"))?, dir)?;
+        }
+        ["up-intents", dir, intents, templates, rest @ ..] => {
+            up(&of_intents(rest.first().unwrap_or(&"try"), Path::new(intents), Path::new(templates))?, dir)?;
         }
         ["down", dir] => Lab::attach(Path::new(dir))?.down()?,
         ["status", dir] => {
@@ -62,12 +72,95 @@ fn run(words: &[&str]) -> Result<ExitCode, Box<dyn Error>> {
         ["heal", dir, "all"] => Lab::attach(Path::new(dir))?.heal_all()?,
         ["heal", dir, fault] => Lab::attach(Path::new(dir))?.heal(&fault.parse()?)?,
         _ => {
-            eprintln!("usage: netns up DIR [NAME] | down DIR | status DIR | exec DIR NODE COMMAND ... | fault DIR FAULT | heal DIR FAULT|all");
+            eprintln!("usage: netns up DIR [NAME] | up-intents DIR INTENTS TEMPLATES [NAME] | down DIR | status DIR | exec DIR NODE COMMAND ... | fault DIR FAULT | heal DIR FAULT|all");
             eprintln!("faults: {}", Fault::FORMS.join(", "));
             return Ok(ExitCode::from(2));
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn up(topology: &LabTopology, dir: &str) -> Result<(), Box<dyn Error>> {
+    let start = std::time::Instant::now();
+    Lab::up(topology, Path::new(dir))?;
+    println!(
+        "{} routers and {} hosts up in {:.1} s",
+        topology.devices.len() + topology.external_routers.len(),
+        topology.hosts.len(),
+        start.elapsed().as_secs_f32()
+    );
+    Ok(())
+}
+
+/// Returns the lab of the network that intents describe. Mistakes in them are for `weft validate` to explain.
+fn of_intents(name: &str, intents: &Path, templates: &Path) -> Result<LabTopology, Box<dyn Error>> {
+    let mut sources = Vec::new();
+    for (path, text) in texts(intents)? {
+        if path.ends_with(".yaml") && !path.ends_with(".lock.yaml") {
+            sources.push(SourceFile { path: path.into(), text: text.into() });
+        }
+    }
+    let mut packs = BTreeMap::new();
+    for entry in fs::read_dir(templates)? {
+        let folder = entry?.path();
+        let name = folder.file_name().and_then(|name| name.to_str()).ok_or("a folder has no name")?;
+        if let (Some(pack), _) = Pack::load(name.parse()?, &texts(&folder)?) {
+            packs.insert(name.parse::<PackName>()?, pack);
+        }
+    }
+    let catalogue: Catalogue = packs.iter().map(|(name, pack)| (name.clone(), pack.description())).collect();
+    let (intents, _) = weft_intent::load(&sources);
+    let (network, findings) = weft_intent::validate(&intents, &catalogue);
+    for finding in &findings {
+        eprintln!("{}: {}", finding.code.id, finding.message);
+    }
+    let (allocations, _) = weft_compile::allocate(&intents, &network, &Allocations::default());
+    let external = weft_compile::external_routers(&intents, &network, &allocations);
+    let mut cables = external.cables.clone();
+    cables.extend(network.links().map(|link| link.ends.clone()));
+    let hosts = weft_compile::hosts(&intents, &network, &allocations);
+    let ends: Vec<&TerminationPoint> = cables.iter().flatten().chain(hosts.iter().map(|host| &host.port)).collect();
+    let interfaces = |node: &NodeName| {
+        ends.iter().filter(|end| end.node == *node).map(|end| end.interface.clone()).collect::<BTreeSet<_>>()
+    };
+    let mut topology = LabTopology { name: name.to_owned(), ..LabTopology::default() };
+    for node in network.nodes() {
+        let management = *allocations.management.get(&node.name).ok_or("a node has no management address")?;
+        let device = NetnsDevice { pack: node.pack.clone(), management, interfaces: interfaces(&node.name) };
+        topology.devices.insert(node.name.clone(), device);
+    }
+    for (name, config) in &external.configs {
+        let pack = packs.get(&config.pack).ok_or("an external router has no pack")?;
+        let rendered = pack.render(config).0.ok_or("an external router is not rendered")?;
+        let files = rendered.files.into_iter().map(|(name, file)| (name, file.text)).collect();
+        let router = ExternalRouter { pack: config.pack.clone(), interfaces: interfaces(name), files };
+        topology.external_routers.insert(name.clone(), router);
+    }
+    for host in &hosts {
+        topology.hosts.push(LabHost {
+            name: host.name.parse()?,
+            port: host.port.clone(),
+            address: host.address,
+            gateway: host.gateway,
+        });
+    }
+    topology.cables = cables;
+    Ok(topology)
+}
+
+/// Returns the texts of a folder and the folders in it, by path within it.
+fn texts(folder: &Path) -> Result<BTreeMap<String, String>, Box<dyn Error>> {
+    let mut texts = BTreeMap::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).ok_or("a file has no name")?.to_owned();
+        if path.is_dir() {
+            texts.extend(self::texts(&path)?.into_iter().map(|(inner, text)| (format!("{name}/{inner}"), text)));
+        } else {
+            texts.insert(name, fs::read_to_string(&path)?);
+        }
+    }
+    Ok(texts)
 }
 
 fn small_fabric(name: &str) -> Result<LabTopology, Box<dyn Error>> {
