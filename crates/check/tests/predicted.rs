@@ -1,5 +1,7 @@
 //! Reachability intents on the predicted example network: all hold, and a broken one is told with its path and failure.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 #[path = "../../compile/tests/example/mod.rs"]
 mod example;
 

@@ -1,5 +1,7 @@
 //! Each rule catches its mistake at the line of the intent that caused the element, and nothing is found in the example.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 #[path = "../../compile/tests/example/mod.rs"]
 mod example;
 

@@ -1,5 +1,7 @@
 //! Allocations are stable: nothing is renumbered because something else comes or goes, and nothing is given twice.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod example;
 
 use std::{

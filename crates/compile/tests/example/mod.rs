@@ -1,7 +1,7 @@
 //! What tests of compilation and of checks share: the example network, and networks written in a test.
 
-// Not every test uses every part.
-#![allow(dead_code)]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(dead_code, reason = "not every test uses every part")]
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
