@@ -72,7 +72,9 @@ fn run(words: &[&str]) -> Result<ExitCode, Box<dyn Error>> {
         ["heal", dir, "all"] => Lab::attach(Path::new(dir))?.heal_all()?,
         ["heal", dir, fault] => Lab::attach(Path::new(dir))?.heal(&fault.parse()?)?,
         _ => {
-            eprintln!("usage: netns up DIR [NAME] | up-intents DIR INTENTS TEMPLATES [NAME] | down DIR | status DIR | exec DIR NODE COMMAND ... | fault DIR FAULT | heal DIR FAULT|all");
+            eprintln!(
+                "usage: netns up DIR [NAME] | up-intents DIR INTENTS TEMPLATES [NAME] | down DIR | status DIR | exec DIR NODE COMMAND ... | fault DIR FAULT | heal DIR FAULT|all"
+            );
             eprintln!("faults: {}", Fault::FORMS.join(", "));
             return Ok(ExitCode::from(2));
         }
@@ -112,7 +114,7 @@ fn of_intents(name: &str, intents: &Path, templates: &Path) -> Result<LabTopolog
     let (intents, _) = weft_intent::load(&sources);
     let (network, findings) = weft_intent::validate(&intents, &catalogue);
     for finding in &findings {
-        eprintln!("{}: {}", finding.code.id, finding.message);
+        eprintln!("{}: {}", finding.code.id(), finding.message);
     }
     let (allocations, _) = weft_compile::allocate(&intents, &network, &Allocations::default());
     let external = weft_compile::external_routers(&intents, &network, &allocations);

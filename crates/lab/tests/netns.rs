@@ -3,7 +3,7 @@
 //!
 //! Skipped, with the reason, on machines that cannot run them.
 
-#![allow(clippy::print_stderr)]
+#![allow(clippy::print_stderr, clippy::unwrap_used)]
 
 use std::{
     collections::BTreeMap,
@@ -73,7 +73,8 @@ fn fabric(name: String) -> LabTopology {
     let transit = ExternalRouter {
         pack: "frr".parse().unwrap(),
         interfaces: ["eth1".parse().unwrap()].into(),
-        files: [("frr.conf".to_owned(), TRANSIT.to_owned()), ("links.conf".to_owned(), "eth1 mtu 1500\n".to_owned())].into(),
+        files: [("frr.conf".to_owned(), TRANSIT.to_owned()), ("links.conf".to_owned(), "eth1 mtu 1500\n".to_owned())]
+            .into(),
     };
     let devices: BTreeMap<NodeName, NetnsDevice> = [
         ("spine-01", device("frr", "10.255.0.1", &["swp1", "swp2"])),
@@ -146,7 +147,16 @@ impl Up {
         Command::new("nsenter")
             .arg(format!("--net={}", namespace.display()))
             .args(["ssh", "-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"])
-            .args(["-o", "ConnectTimeout=2", "-o", "ServerAliveInterval=1", "-o", "IdentitiesOnly=yes", "-o", "GlobalKnownHostsFile=/dev/null"])
+            .args([
+                "-o",
+                "ConnectTimeout=2",
+                "-o",
+                "ServerAliveInterval=1",
+                "-o",
+                "IdentitiesOnly=yes",
+                "-o",
+                "GlobalKnownHostsFile=/dev/null",
+            ])
             .arg("-i")
             .arg(dir.join("id_ed25519"))
             .arg("-o")
@@ -212,11 +222,24 @@ fn bare_routers_become_a_network_by_hand() {
     lab.vtysh(
         "leaf-01",
         &[
-            "configure", "interface swp1", "ip address 10.1.0.1/31", "interface swp2", "ip address 10.1.0.3/31",
-            "interface swp3", "ip address 10.20.1.1/24", "interface swp4", "ip address 192.0.2.1/31", "exit",
-            "router bgp 64701", "no bgp ebgp-requires-policy", "bgp bestpath as-path multipath-relax",
-            "neighbor 10.1.0.0 remote-as external", "neighbor 10.1.0.2 remote-as external",
-            "neighbor 192.0.2.0 remote-as external", "address-family ipv4 unicast", "network 10.20.1.0/24",
+            "configure",
+            "interface swp1",
+            "ip address 10.1.0.1/31",
+            "interface swp2",
+            "ip address 10.1.0.3/31",
+            "interface swp3",
+            "ip address 10.20.1.1/24",
+            "interface swp4",
+            "ip address 192.0.2.1/31",
+            "exit",
+            "router bgp 64701",
+            "no bgp ebgp-requires-policy",
+            "bgp bestpath as-path multipath-relax",
+            "neighbor 10.1.0.0 remote-as external",
+            "neighbor 10.1.0.2 remote-as external",
+            "neighbor 192.0.2.0 remote-as external",
+            "address-family ipv4 unicast",
+            "network 10.20.1.0/24",
         ],
     );
     for (spine, addresses) in [("spine-01", ["10.1.0.0", "10.1.0.4"]), ("spine-02", ["10.1.0.2", "10.1.0.6"])] {
@@ -229,8 +252,16 @@ fn bare_routers_become_a_network_by_hand() {
         lab.vtysh(
             spine,
             &[
-                "configure", "interface swp1", &left, "interface swp2", &right, "exit", "router bgp 64601",
-                "no bgp ebgp-requires-policy", neighbors[0], neighbors[1],
+                "configure",
+                "interface swp1",
+                &left,
+                "interface swp2",
+                &right,
+                "exit",
+                "router bgp 64601",
+                "no bgp ebgp-requires-policy",
+                neighbors[0],
+                neighbors[1],
             ],
         );
     }
@@ -336,7 +367,9 @@ fn a_router_refuses_a_line_in_the_words_of_its_suite() {
     }
     let lab = up(&pair(unique("line")));
     let frr = "hostname a\\nrouter bgp 64701\\n bgp log-neighbor-changes\\n";
-    let on_frr = format!("printf '{frr}' >/tmp/new; vtysh -C -f /tmp/new; echo check $?; /usr/lib/frr/frr-reload.py --reload /tmp/new; echo reload $?");
+    let on_frr = format!(
+        "printf '{frr}' >/tmp/new; vtysh -C -f /tmp/new; echo check $?; /usr/lib/frr/frr-reload.py --reload /tmp/new; echo reload $?"
+    );
     let on_bird = "printf 'protocol device { }\\nprotocol static { ipv4; }\\n' >/tmp/new; chmod 644 /tmp/new; bird -p -c /tmp/new; echo check $?; \
         birdc 'configure check \"/tmp/new\"'; echo ask $?; birdc 'configure \"/tmp/new\" timeout 5'; echo reload $?; birdc configure confirm; echo confirm $?";
     lab.inject("reject-line a log-neighbor-changes");
@@ -370,7 +403,14 @@ fn management_is_lost_until_the_change_is_undone() {
     lab.inject("management-lost-after-apply b");
     assert!(lab.answers("10.255.0.1") && lab.answers("10.255.0.2"));
     lab.vtysh("a", &["configure", "ip prefix-list NEW permit 10.0.0.0/8"]);
-    lab.exec("b", &["sh", "-c", "printf 'protocol device { }\\n' >/tmp/new; chmod 644 /tmp/new; birdc 'configure \"/tmp/new\" timeout 6'"]);
+    lab.exec(
+        "b",
+        &[
+            "sh",
+            "-c",
+            "printf 'protocol device { }\\n' >/tmp/new; chmod 644 /tmp/new; birdc 'configure \"/tmp/new\" timeout 6'",
+        ],
+    );
     eventually("both are cut off", || !lab.answers("10.255.0.1") && !lab.answers("10.255.0.2"));
     // BIRD goes back by its own timer, FRR when somebody undoes the change.
     eventually("BIRD is back", || lab.answers("10.255.0.2"));

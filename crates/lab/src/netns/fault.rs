@@ -131,9 +131,10 @@ impl Fault {
     pub(super) fn heal(&self, state: &mut State, init: &Path) -> Result<(), LabError> {
         match self {
             Self::LinkDown(port) => set_link(&state.cable_at(port)?, state, "up"),
-            Self::SilentDrop(port) => state.cable_at(port)?.iter().try_for_each(|end| {
-                router::nft(&end.namespace, &format!("delete table netdev {}\n", drop_table(end)))
-            }),
+            Self::SilentDrop(port) => state
+                .cable_at(port)?
+                .iter()
+                .try_for_each(|end| router::nft(&end.namespace, &format!("delete table netdev {}\n", drop_table(end)))),
             Self::NodeDown(node) => {
                 let container = router::boot(node.as_str(), state.router(node.as_str())?, init)?;
                 if let Some(router) = state.routers.get_mut(node) {
@@ -155,9 +156,9 @@ impl Fault {
                 control(node, state, &["accept"])?;
                 // Others may be there for the same router.
                 let others = state.faults.iter().filter(|fault| *fault != self);
-                others.filter_map(|fault| fault.refused_in(node)).try_for_each(|pattern| {
-                    control(node, state, &["refuse", pattern])
-                })
+                others
+                    .filter_map(|fault| fault.refused_in(node))
+                    .try_for_each(|pattern| control(node, state, &["refuse", pattern]))
             }
             Self::ManagementLostAfterApply(node) => {
                 if running(state, node.as_str()).is_ok() {
@@ -238,8 +239,7 @@ fn set_link(ends: &[KernelEnd; 2], state: &State, to: &str) -> Result<(), LabErr
 }
 
 fn drop_table(end: &KernelEnd) -> String {
-    let interface: String =
-        end.interface.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let interface: String = end.interface.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     format!("weft_lab_{interface}")
 }
 
@@ -333,7 +333,8 @@ impl FromStr for Fault {
         let rest = rest.trim();
         let node = |text: &str| text.parse::<NodeName>().map_err(|error| fail(error.to_string()));
         let port = || {
-            let (name, interface) = rest.split_once(':').ok_or_else(|| fail("a port is written NODE:PORT".to_owned()))?;
+            let (name, interface) =
+                rest.split_once(':').ok_or_else(|| fail("a port is written NODE:PORT".to_owned()))?;
             let interface = interface.parse().map_err(|error| fail(format!("{error}")))?;
             Ok(TerminationPoint { node: node(name)?, interface })
         };

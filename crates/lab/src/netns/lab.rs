@@ -89,9 +89,8 @@ impl Lab {
             return Err(LabError::Missing(missing));
         }
         fs::create_dir_all(dir).map_err(|source| LabError::File { operation: "make", path: dir.to_owned(), source })?;
-        let dir = dir
-            .canonicalize()
-            .map_err(|source| LabError::File { operation: "find", path: dir.to_owned(), source })?;
+        let dir =
+            dir.canonicalize().map_err(|source| LabError::File { operation: "find", path: dir.to_owned(), source })?;
         let lock = Lock::take(&dir)?;
         if State::path(&dir).exists() {
             return Err(LabError::AlreadyUp(dir));
@@ -119,9 +118,8 @@ impl Lab {
     /// Returns that there is none, or why its state cannot be read.
     pub fn attach(dir: &Path) -> Result<Self, LabError> {
         State::load(dir)?;
-        let dir = dir
-            .canonicalize()
-            .map_err(|source| LabError::File { operation: "find", path: dir.to_owned(), source })?;
+        let dir =
+            dir.canonicalize().map_err(|source| LabError::File { operation: "find", path: dir.to_owned(), source })?;
         Ok(Self { dir })
     }
 

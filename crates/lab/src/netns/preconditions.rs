@@ -65,10 +65,9 @@ pub fn missing() -> Vec<String> {
             missing.extend(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned));
         }
         // The last line of the probe succeeds in any case.
-        Ok(output) => missing.push(format!(
-            "no namespaces can be made: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        )),
+        Ok(output) => {
+            missing.push(format!("no namespaces can be made: {}", String::from_utf8_lossy(&output.stderr).trim()))
+        }
         Err(error) => missing.push(error.to_string()),
     }
     missing

@@ -36,7 +36,8 @@ impl Process {
 
     /// Tells whether it runs. One that has ended and waits for its parent does not.
     pub(super) fn is_alive(&self) -> bool {
-        stat(self.pid).is_some_and(|(state, start_ticks)| start_ticks == self.start_ticks && !matches!(state, 'Z' | 'X'))
+        stat(self.pid)
+            .is_some_and(|(state, start_ticks)| start_ticks == self.start_ticks && !matches!(state, 'Z' | 'X'))
     }
 
     /// Returns its first child.

@@ -51,7 +51,12 @@ pub(super) fn output(command: &mut Command, input: &str) -> Result<Output, LabEr
 }
 
 /// Runs lines of `ip` in one process, in a network namespace or the caller's own.
-pub(super) fn ip_batch(what: &str, namespace: Option<&str>, options: &[&str], lines: &[String]) -> Result<(), LabError> {
+pub(super) fn ip_batch(
+    what: &str,
+    namespace: Option<&str>,
+    options: &[&str],
+    lines: &[String],
+) -> Result<(), LabError> {
     if lines.is_empty() {
         return Ok(());
     }
