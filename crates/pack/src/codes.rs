@@ -6,7 +6,7 @@ use weft_diagnostics::Code;
 pub const INVALID_MANIFEST: Code = Code::new(
     "WEFT-400",
     "invalid pack manifest",
-    "The file `manifest.yaml` of a pack is missing or cannot be read as one. Its form is the schema `manifest`.",
+    "The file `manifest.yaml` of a pack is missing or is not one YAML document. Its form is the schema `manifest`.",
 );
 /// The manifest names a file that the pack does not have.
 pub const MISSING_FILE: Code = Code::new(

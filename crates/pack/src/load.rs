@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use minijinja::{Environment, value::Value};
 use regex::Regex;
 use weft_diagnostics::{Diagnostic, SourceSpan, has_errors};
+use weft_intent::{SourceFile, document};
 use weft_model::{PackDescription, PackName, PlatformName};
 
 use crate::{
@@ -108,15 +109,24 @@ impl Loader<'_> {
             self.diagnostics.push(finding.at(place));
             return None;
         };
-        match serde_yaml::from_str(text) {
-            Ok(manifest) => Some(manifest),
-            Err(error) => {
-                let (line, column) = error.location().map_or((1, 1), |at| (at.line() as u32, at.column() as u32));
-                let place = SourceSpan::point(place.file, line.max(1), column.max(1));
-                self.diagnostics.push(Diagnostic::error(codes::INVALID_MANIFEST, error.to_string()).at(place));
+        let (documents, mut findings) = document::parse(&SourceFile::new(place.file.clone(), text.as_str()));
+        let manifest = match documents.as_slice() {
+            [(document, value)] => {
+                let (manifest, mistakes) = document::typed(document, value);
+                findings.extend(mistakes);
+                manifest
+            }
+            _ => {
+                if findings.is_empty() {
+                    let finding = Diagnostic::error(codes::INVALID_MANIFEST, "a manifest is one YAML document");
+                    findings.push(finding.at(place));
+                }
                 None
             }
-        }
+        };
+        let manifest = if has_errors(&findings) { None } else { manifest };
+        self.diagnostics.extend(findings);
+        manifest
     }
 
     /// Adds a finding in the manifest, at the first line that holds `text`.
