@@ -9,9 +9,9 @@ use std::{
 };
 
 use tokio::{sync::Semaphore, task::JoinSet};
-use weft_model::{NodeName, PackName};
+use weft_model::{NodeName, PackName, SecretRef};
 use weft_pack::Pack;
-use weft_ssh::{Inventory, Limits, Secrets, Target};
+use weft_ssh::{EnvironmentSecrets, Inventory, Limits, SecretError, SecretValue, Secrets, Target};
 use weft_verify::{ObserveTarget, Reading};
 
 use crate::stages::{Compiled, Project};
@@ -101,6 +101,35 @@ pub fn from_allocations(compiled: &Compiled, user: &str) -> Inventory {
         pack: None,
     };
     Inventory { devices: devices.map(|(device, address)| (device.clone(), target(*address))).collect() }
+}
+
+/// Secrets that know which of them stand in the rendered configurations, so that their values are taken out of everything that
+/// is read from a device, whoever made the source of the values.
+pub(crate) struct SecretsOf {
+    values: Arc<dyn Secrets>,
+    references: Vec<SecretRef>,
+}
+
+impl SecretsOf {
+    /// Returns `values` with the references of all placeholders in the rendered texts.
+    pub(crate) fn rendered(compiled: &Compiled, values: Arc<dyn Secrets>) -> Self {
+        let texts = compiled.rendered.values().flat_map(|device| device.files.values()).map(|file| file.text.as_str());
+        let mut references = EnvironmentSecrets::of_texts(texts).references();
+        references.extend(values.references());
+        references.sort();
+        references.dedup();
+        Self { values, references }
+    }
+}
+
+impl Secrets for SecretsOf {
+    fn resolve(&self, reference: &SecretRef) -> Result<SecretValue, SecretError> {
+        self.values.resolve(reference)
+    }
+
+    fn references(&self) -> Vec<SecretRef> {
+        self.references.clone()
+    }
 }
 
 /// How the devices of a run are reached.

@@ -1,10 +1,6 @@
 //! Runs a pipeline: one stage after the other, with a record on disk that is true at every moment.
 
-use std::{
-    fmt::Display,
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fmt::Display, path::PathBuf, sync::Arc};
 
 use tokio::sync::watch;
 use weft_diagnostics::{Diagnostic, Severity, has_errors, render};
@@ -16,7 +12,7 @@ use weft_verify::Round;
 use crate::{
     codes,
     definition::{CheckStage, CompileStage, Pipeline, PlanStage, PushStage, ReportStage, Stage, Unreachable, VerifyStage},
-    reach::{self, InventoryOrigin, Reach},
+    reach::{self, InventoryOrigin, Reach, SecretsOf},
     report::{Format, Report},
     run::{
         Clock, DeviceRecord, DeviceResult, Finding, LinkRecord, LinkState, NetworkRecord, NodeRecord, RunDirectory, RunId,
@@ -38,7 +34,7 @@ pub struct RunOptions {
     pub locked: bool,
     /// The plan that must be carried out: the run fails when the plan it makes is another one.
     pub plan: Option<Plan>,
-    /// Where the values of secrets come from.
+    /// Where the values of secrets come from. Those that stand in the configurations need not be among its references.
     pub secrets: Arc<dyn Secrets>,
     /// The clock.
     pub clock: Clock,
@@ -116,7 +112,7 @@ pub async fn run(
         ended: None,
         stages: pipeline.stages.iter().map(|stage| StageRecord::queued(stage.name())).collect(),
         waves: Vec::new(),
-        devices: Default::default(),
+        devices: BTreeMap::new(),
     })?;
     observer.event(&RunEvent::RunBegins(&record));
     let mut run = Run {
@@ -290,7 +286,8 @@ impl Run<'_> {
         let (inventory, origin) = inventory
             .unwrap_or_else(|| (reach::from_allocations(&compiled, &self.options.user), InventoryOrigin::Allocations));
         self.observer.event(&RunEvent::Inventory(&origin));
-        self.reach = Some(Reach::new(project, inventory, self.options.secrets.clone()));
+        let secrets = Arc::new(SecretsOf::rendered(&compiled, self.options.secrets.clone()));
+        self.reach = Some(Reach::new(project, inventory, secrets));
         let lines = compiled.lines();
         let devices = crate::report::counted(compiled.rendered.len(), "device");
         let lock = if wrote { "; the lock file was written" } else { "" };
@@ -328,12 +325,14 @@ impl Run<'_> {
         let plan = stages::plan(project, compiled, &running, &(&push.waves).into(), self.sources.exact_commit());
         let json = plan.to_json().map_err(|error| internal(&self.directory, "plan.json", &error))?;
         self.directory.write("plan.json", json.as_bytes())?;
-        let mut waves = std::collections::BTreeMap::new();
+        let mut waves = BTreeMap::new();
         for wave in &plan.waves {
-            let WaveRecord { name, devices, reason } =
-                WaveRecord { name: wave.name.clone(), devices: wave.devices.clone(), reason: wave.reason.clone() };
-            waves.extend(devices.iter().map(|device| (device.clone(), name.clone())));
-            self.record.waves.push(WaveRecord { name, devices, reason });
+            waves.extend(wave.devices.iter().map(|device| (device.clone(), wave.name.clone())));
+            self.record.waves.push(WaveRecord {
+                name: wave.name.clone(),
+                devices: wave.devices.clone(),
+                reason: wave.reason.clone(),
+            });
         }
         for (name, device) in &plan.devices {
             let Some(record) = self.record.devices.get_mut(name) else { continue };
@@ -398,7 +397,7 @@ impl Run<'_> {
     }
 
     fn pushed(&self, report: &PushReport, parameters: &PushStage) -> Outcome {
-        let mut counts = std::collections::BTreeMap::new();
+        let mut counts = BTreeMap::new();
         for device in self.record.devices.values().filter(|device| device.wave.is_some()) {
             *counts.entry(device.result).or_insert(0_usize) += 1;
         }
