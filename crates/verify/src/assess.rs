@@ -7,11 +7,7 @@ use weft_model::NodeName;
 
 use crate::{
     Compliance, DeviceDrift, Intended, IntentResult, Observed, Parts, ProbeResults, RouteComparison, drift,
-    faults::Faults,
-    ledger::Ledger,
-    links,
-    owners::Owners,
-    peering, pools, reachability, routes, segments, sessions,
+    faults::Faults, ledger::Ledger, links, owners::Owners, peering, pools, reachability, routes, segments, sessions,
 };
 
 /// How the network stands against its intents.
@@ -60,11 +56,7 @@ impl Assessment {
 ///
 /// It looks at nothing else: the same inputs give the same assessment. The cost is linear in the entries of all tables, and
 /// logarithmic in the number of prefixes.
-pub fn assess(
-    intended: &Intended<'_>,
-    observed: &BTreeMap<NodeName, Observed>,
-    probes: &ProbeResults,
-) -> Assessment {
+pub fn assess(intended: &Intended<'_>, observed: &BTreeMap<NodeName, Observed>, probes: &ProbeResults) -> Assessment {
     assess_and_ask(intended, observed, probes).0
 }
 

@@ -14,7 +14,7 @@ use weft_device::{
 use weft_model::NodeName;
 
 use crate::{
-    Assessment, Compliance, Intended, Observed, ObserveTarget, Part, Parts, ProbePlan, ProbeResults, Reading,
+    Assessment, Compliance, Intended, ObserveTarget, Observed, Part, Parts, ProbePlan, ProbeResults, Reading,
     WhatToCollect, assess::assess_and_ask, observe, probes, run_probes,
 };
 
@@ -123,8 +123,7 @@ pub async fn converge(
             (assessment, unsettled) = assess_and_ask(intended, &observed, &made);
         }
         let worst = assessment.worst();
-        let round =
-            Round { number: rounds, read: what.len(), unsettled: unsettled.len(), counts: assessment.counts() };
+        let round = Round { number: rounds, read: what.len(), unsettled: unsettled.len(), counts: assessment.counts() };
         on_round(&round);
         let reached = worst <= policy.target;
         if reached || over {

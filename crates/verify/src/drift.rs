@@ -112,15 +112,13 @@ fn charge(device: &NodeName, file: &str, lines: &[DriftLine], ledger: &mut Ledge
                 Topic::Configuration,
                 match line.is {
                     DriftKind::Missing => violated(
-                        format!("{file}, line {} of the intended configuration", line.line),
+                        format!("intended line {} of {file}", line.line),
                         format!("{text} {place}"),
                         "no such line".to_owned(),
                     ),
-                    DriftKind::Extra => violated(
-                        format!("{file}, line {} of the running configuration", line.line),
-                        format!("no such line in what the intent causes {place}"),
-                        text,
-                    ),
+                    DriftKind::Extra => {
+                        violated(format!("running line {} of {file}", line.line), format!("no such line {place}"), text)
+                    }
                 },
             );
         }
@@ -128,7 +126,7 @@ fn charge(device: &NodeName, file: &str, lines: &[DriftLine], ledger: &mut Ledge
             ledger.fails(
                 intent,
                 Topic::Configuration,
-                violated(format!("{file}, {more} more lines"), "as intended".to_owned(), "different".to_owned()),
+                violated(format!("{more} more lines of {file}"), "as intended".to_owned(), "different".to_owned()),
             );
         }
     }

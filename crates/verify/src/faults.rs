@@ -23,11 +23,7 @@ pub(crate) struct Faults {
 
 impl Faults {
     /// Looks for interfaces that are down, devices that did not answer and devices that drifted.
-    pub(crate) fn new(
-        intended: &Intended<'_>,
-        observed: &BTreeMap<NodeName, Observed>,
-        drift: &[DeviceDrift],
-    ) -> Self {
+    pub(crate) fn new(intended: &Intended<'_>, observed: &BTreeMap<NodeName, Observed>, drift: &[DeviceDrift]) -> Self {
         let mut faults = Self {
             drifted: drift.iter().map(|drift| drift.device.clone()).collect(),
             unreachable: observed

@@ -153,7 +153,11 @@ mod tests {
             let destinations: Vec<FlowDestination> = destinations.map(destination).collect();
             let pairs = cover(&sources, &destinations, limit);
             assert_eq!(pairs.of, of);
-            assert!(pairs.chosen.len() >= least && pairs.chosen.len() <= least.max(limit) + 100, "{}", pairs.chosen.len());
+            assert!(
+                pairs.chosen.len() >= least && pairs.chosen.len() <= least.max(limit) + 100,
+                "{}",
+                pairs.chosen.len()
+            );
             if of > 0 {
                 let from: BTreeSet<_> = pairs.chosen.iter().map(|(from, _)| from).collect();
                 let to: BTreeSet<_> = pairs.chosen.iter().map(|(_, to)| to).collect();

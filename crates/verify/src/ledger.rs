@@ -70,12 +70,8 @@ impl Ledger {
     /// Returns a ledger with an account for each intent.
     pub(crate) fn new(intents: &IntentSet) -> Self {
         let accounts = sources(intents).into_iter().map(|source| {
-            let account = Account {
-                source: source.clone(),
-                good: BTreeMap::new(),
-                bad: BTreeSet::new(),
-                notes: Vec::new(),
-            };
+            let account =
+                Account { source: source.clone(), good: BTreeMap::new(), bad: BTreeSet::new(), notes: Vec::new() };
             (source.intent, account)
         });
         Self { accounts: accounts.collect(), unsettled: BTreeMap::new() }
@@ -161,8 +157,7 @@ impl Ledger {
 
 impl Account {
     fn result(self, intent: IntentRef) -> IntentResult {
-        let compliance =
-            self.bad.first().map_or(Compliance::Compliant, |(Reverse(compliance), _, _)| *compliance);
+        let compliance = self.bad.first().map_or(Compliance::Compliant, |(Reverse(compliance), _, _)| *compliance);
         let failing = self.bad.len();
         let observations = self.good.values().sum::<usize>() + failing;
         let evidence: Vec<Evidence> =
@@ -218,7 +213,8 @@ fn sources(intents: &IntentSet) -> Vec<Source> {
     fn of<S>(of_kind: &BTreeMap<weft_model::Name, Intent<S>>) -> impl Iterator<Item = Source> {
         of_kind.values().map(Intent::source)
     }
-    let IntentSet { fabrics, topologies, pools, underlays, segments, peerings, reachabilities, baselines, .. } = intents;
+    let IntentSet { fabrics, topologies, pools, underlays, segments, peerings, reachabilities, baselines, .. } =
+        intents;
     of(fabrics)
         .chain(of(topologies))
         .chain(of(pools))

@@ -18,6 +18,7 @@ pub(crate) struct Owners {
     prefixes: HashMap<IpNet, Claims>,
     underlays: HashMap<NodeName, Vec<IntentRef>>,
     peerings: HashMap<NodeName, BTreeSet<IntentRef>>,
+    with_hosts: BTreeSet<NodeName>,
     /// The host ports of each segment, with their subnets.
     pub(crate) segment_ports: BTreeMap<IntentRef, Vec<(TerminationPoint, Option<IpNet>)>>,
 }
@@ -44,6 +45,7 @@ impl Owners {
             prefixes: HashMap::new(),
             underlays: HashMap::new(),
             peerings: HashMap::new(),
+            with_hosts: BTreeSet::new(),
             segment_ports: BTreeMap::new(),
         };
         for underlay in intents.underlays.values() {
@@ -76,6 +78,7 @@ impl Owners {
                 }
             }
             for (port, subnet) in &ports {
+                owners.with_hosts.insert(port.node.clone());
                 if let Some(subnet) = subnet {
                     owners.claim(subnet.trunc()).host_port = Some((segment.reference.clone(), port.clone()));
                 }
@@ -131,6 +134,11 @@ impl Owners {
     /// Tells whether `peering` has a session on `device`.
     pub(crate) fn peers_at(&self, peering: &IntentRef, device: &NodeName) -> bool {
         self.peerings.get(device).is_some_and(|peerings| peerings.contains(peering))
+    }
+
+    /// Tells whether a device has neither host ports nor external neighbors.
+    pub(crate) fn only_passes_on(&self, device: &NodeName) -> bool {
+        !self.with_hosts.contains(device) && !self.peerings.contains_key(device)
     }
 
     /// Returns the address of a host port, which is the gateway of its subnet.

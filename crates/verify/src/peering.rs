@@ -61,7 +61,11 @@ impl Border<'_> {
         self.ledger.holds(&self.peering.reference, Topic::Announcement, found.intersection(&allowed).count());
         if !beyond.is_empty() {
             let list: Vec<String> = allowed.iter().map(ToString::to_string).collect();
-            self.violated(format!("prefixes {to}"), format!("only {}", list.join(", ")), format!("also {}", few(&beyond)));
+            self.violated(
+                format!("prefixes {to}"),
+                format!("only {}", list.join(", ")),
+                format!("also {}", few(&beyond)),
+            );
         }
         // A session that is down announces nothing: that is said once, of the session.
         let established = seen
@@ -106,7 +110,11 @@ impl Border<'_> {
             .and_then(|neighbors| neighbors.get(&NeighborTarget::Address(self.session.neighbor)))
             .and_then(|neighbor| neighbor.prefixes_received);
         if let Some(received) = received.filter(|&received| received as usize > allowed.len()) {
-            self.violated(format!("number of prefixes {from}"), format!("at most {}", allowed.len()), received.to_string());
+            self.violated(
+                format!("number of prefixes {from}"),
+                format!("at most {}", allowed.len()),
+                received.to_string(),
+            );
         }
     }
 }

@@ -9,8 +9,7 @@ use weft_model::{IntentRef, NodeName};
 use weft_ssh::{Limits, Secrets, Session};
 
 use crate::{
-    Compliance, Evidence, Intended,
-    flows::{self},
+    Compliance, Evidence, Intended, Observed, Part, flows,
     ledger::{Ledger, Topic},
     observe::{ObserveTarget, reason},
     owners::Owners,
@@ -114,8 +113,7 @@ pub fn probes(intended: &Intended<'_>, limit: usize) -> ProbePlan {
         sources.retain(|from| intended.configs.contains_key(&from.node));
         let destinations = flows::destinations(intended, &owners, &reachability.spec.to);
         let pairs = flows::cover(&sources, &destinations, limit);
-        plan.coverage
-            .insert(reachability.reference.clone(), Coverage { probed: pairs.chosen.len(), of: pairs.of });
+        plan.coverage.insert(reachability.reference.clone(), Coverage { probed: pairs.chosen.len(), of: pairs.of });
         plan.probes.extend(pairs.chosen.iter().map(|(from, to)| Probe {
             intent: reachability.reference.clone(),
             from: from.node.clone(),
@@ -214,7 +212,12 @@ async fn ping_all(
 }
 
 /// Keeps what came of the probes of an intent.
-pub(crate) fn assess(intent: &IntentRef, probes: &ProbeResults, ledger: &mut Ledger) {
+pub(crate) fn assess(
+    intent: &IntentRef,
+    probes: &ProbeResults,
+    observed: &BTreeMap<NodeName, Observed>,
+    ledger: &mut Ledger,
+) {
     for result in probes.results.iter().filter(|result| result.probe.intent == *intent) {
         if result.is_as_expected() {
             ledger.holds(intent, Topic::Probe, 1);
@@ -226,6 +229,11 @@ pub(crate) fn assess(intent: &IntentRef, probes: &ProbeResults, ledger: &mut Led
                 let lossy = *answer_expected && *received > 0;
                 let compliance = if lossy { Compliance::Degraded } else { Compliance::Violated };
                 (compliance, format!("{received} of {sent} answered"))
+            }
+            // Said once of the device, not for each of its probes.
+            ProbeOutcome::NotDone { .. } if observed.get(from).is_none_or(|seen| seen.unreachable.is_some()) => {
+                ledger.unread(intent, from, observed.get(from), Part::Interfaces);
+                continue;
             }
             ProbeOutcome::NotDone { reason } => (Compliance::Unknown, reason.clone()),
         };

@@ -60,7 +60,7 @@ pub(crate) fn assess(
             Expectation::Reachable => redundancy(intended, reachability, faults, ledger),
             Expectation::Isolated => unannounced(intended, reachability, &destinations, observed, ledger),
         }
-        probes::assess(&reachability.reference, probes, ledger);
+        probes::assess(&reachability.reference, probes, observed, ledger);
     }
 }
 
@@ -222,9 +222,8 @@ fn unannounced(
         FlowEnd::Intent(_) | FlowEnd::Node(_) | FlowEnd::Address(_) => None,
     };
     let Some(peering) = peering else { return };
-    let overlaps = |prefix: &IpNet| {
-        destinations.iter().any(|to| prefix.contains(&to.subnet) || to.subnet.contains(prefix))
-    };
+    let overlaps =
+        |prefix: &IpNet| destinations.iter().any(|to| prefix.contains(&to.subnet) || to.subnet.contains(prefix));
     for session in &peering.spec.sessions {
         let (device, target) = (&session.port.node, NeighborTarget::Address(session.neighbor));
         let seen = observed.get(device);
@@ -255,18 +254,13 @@ fn unannounced(
 }
 
 /// What is to survive the loss of a link does not survive another one while one is lost.
-fn redundancy(
-    intended: &Intended<'_>,
-    reachability: &Intent<ReachabilitySpec>,
-    faults: &Faults,
-    ledger: &mut Ledger,
-) {
+fn redundancy(intended: &Intended<'_>, reachability: &Intent<ReachabilitySpec>, faults: &Faults, ledger: &mut Ledger) {
     if reachability.spec.survive.links == 0 {
         return;
     }
     let ReachabilitySpec { from, to, .. } = &reachability.spec;
-    let outside = matches!(to, FlowEnd::Address(_))
-        || matches!(from, FlowEnd::Intent(from) if from.kind == IntentKind::Peering);
+    let outside =
+        matches!(to, FlowEnd::Address(_)) || matches!(from, FlowEnd::Intent(from) if from.kind == IntentKind::Peering);
     let lost = faults.lost(intended, outside);
     if lost.is_empty() {
         ledger.holds(&reachability.reference, Topic::Redundancy, 1);

@@ -10,7 +10,7 @@ use std::{
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use weft_device::state::{NextHop, Route, RouteProtocol, RouteTable};
-use weft_model::{IntentRef, InterfaceName, NodeName};
+use weft_model::{IntentKind, IntentRef, InterfaceName, NodeName};
 
 use crate::{
     Compliance, Evidence, Intended, Observed, Part,
@@ -91,7 +91,8 @@ impl fmt::Display for Table {
 }
 
 /// Evidence of one device for one intent, gathered over prefixes: the tables each prefix differs in, and one mismatch.
-type Gathered<'m> = BTreeMap<(IntentRef, Compliance, MismatchKind), BTreeMap<IpNet, (BTreeSet<Table>, &'m RouteMismatch)>>;
+type Gathered<'m> =
+    BTreeMap<(IntentRef, Compliance, MismatchKind), BTreeMap<IpNet, (BTreeSet<Table>, &'m RouteMismatch)>>;
 
 /// Compares every device.
 pub(crate) fn assess(
@@ -140,7 +141,7 @@ pub(crate) fn assess(
         for mismatch in &mut mismatches {
             mismatch.cause = cause(mismatch, owners.prefix(&mismatch.prefix), seen, faults);
         }
-        for (key, prefixes) in gather(&mismatches, owners) {
+        for (key, prefixes) in gather(&mismatches, owners, faults) {
             let (intent, compliance, kind) = key;
             ledger.fails(&intent, Topic::Route, evidence(device, compliance, kind, &prefixes));
         }
@@ -266,11 +267,11 @@ fn lost(mismatch: &RouteMismatch) -> impl Iterator<Item = &NextHop> {
 }
 
 /// Puts the differences together that speak in the same way against the same intent.
-fn gather<'m>(mismatches: &'m [RouteMismatch], owners: &Owners) -> Gathered<'m> {
+fn gather<'m>(mismatches: &'m [RouteMismatch], owners: &Owners, faults: &Faults) -> Gathered<'m> {
     let mut gathered = Gathered::new();
     for mismatch in mismatches {
         let Some(claims) = owners.prefix(&mismatch.prefix) else { continue };
-        for (intent, compliance) in charged(mismatch, claims, owners) {
+        for (intent, compliance) in charged(mismatch, claims, owners, faults) {
             let prefixes = gathered.entry((intent.clone(), compliance, mismatch.is)).or_default();
             prefixes.entry(mismatch.prefix).or_insert_with(|| (BTreeSet::new(), mismatch)).0.insert(mismatch.table);
         }
@@ -283,6 +284,7 @@ fn charged<'a>(
     mismatch: &RouteMismatch,
     claims: &'a Claims,
     owners: &'a Owners,
+    faults: &Faults,
 ) -> Vec<(&'a IntentRef, Compliance)> {
     let device = &mismatch.device;
     let lost: BTreeSet<NextHop> = lost(mismatch).cloned().collect();
@@ -293,7 +295,16 @@ fn charged<'a>(
             let everywhere =
                 claims.accepted.iter().filter(|_| !claims.accepted.iter().any(|p| owners.peers_at(p, device)));
             let all = answering(claims, owners, device, hops).into_iter().chain(everywhere);
-            all.map(|intent| (intent, Compliance::Violated)).collect()
+            // A device that only passes packets on, and that has lost its own way to the prefix, is no longer asked to.
+            let passed_by = owners.only_passes_on(device)
+                && hops
+                    .iter()
+                    .all(|hop| hop.interface().is_some_and(|interface| faults.at(device, interface).is_some()));
+            all.map(|intent| match intent.kind {
+                IntentKind::Segment if passed_by => (intent, Compliance::Degraded),
+                _ => (intent, Compliance::Violated),
+            })
+            .collect()
         }
         MismatchKind::Thinner | MismatchKind::Different => {
             answering(claims, owners, device, hops).into_iter().map(|intent| (intent, Compliance::Degraded)).collect()
@@ -344,7 +355,12 @@ pub(crate) fn words(hops: &BTreeSet<NextHop>) -> String {
 
 /// Says what most likely causes a difference: a fault at the interface that should be used, the device itself, the place
 /// the prefix comes from, or the first fault anywhere.
-fn cause(mismatch: &RouteMismatch, claims: Option<&Claims>, seen: Option<&Observed>, faults: &Faults) -> Option<String> {
+fn cause(
+    mismatch: &RouteMismatch,
+    claims: Option<&Claims>,
+    seen: Option<&Observed>,
+    faults: &Faults,
+) -> Option<String> {
     let device = &mismatch.device;
     if mismatch.table == Table::Fib {
         let rib = seen.and_then(|seen| seen.state.rib.as_ref()).and_then(|rib| rib.get(&mismatch.prefix));

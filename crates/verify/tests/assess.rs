@@ -296,7 +296,8 @@ fn a_neighbor_of_another_as_violates() {
 #[test]
 fn a_missing_prefix_violates_its_intent() {
     let mut world = World::as_predicted();
-    let subnet = EXAMPLE.allocations.segments[&"web".parse::<weft_model::Name>().unwrap()].values().next().unwrap().trunc();
+    let subnet =
+        EXAMPLE.allocations.segments[&"web".parse::<weft_model::Name>().unwrap()].values().next().unwrap().trunc();
     let state = &mut world.device("b2-leaf-03").state;
     state.rib.as_mut().unwrap().remove(&subnet).unwrap();
     state.fib.as_mut().unwrap().remove(&subnet).unwrap();
@@ -365,7 +366,12 @@ fn a_device_that_does_not_answer_makes_unknown() {
 #[test]
 fn a_probe_without_an_answer_violates() {
     let mut world = World::as_predicted();
-    let result = world.probes.results.iter_mut().find(|result| result.probe.intent.to_string() == "reachability/web-to-internet").unwrap();
+    let result = world
+        .probes
+        .results
+        .iter_mut()
+        .find(|result| result.probe.intent.to_string() == "reachability/web-to-internet")
+        .unwrap();
     result.outcome = ProbeOutcome::Done { sent: 3, received: 0 };
     golden("failed-ping", &world);
 }
