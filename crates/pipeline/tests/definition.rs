@@ -66,7 +66,7 @@ fn what_is_wrong_is_told_with_its_place() {
 fn unknown_keys_and_values_out_of_range_are_findings_at_their_place() {
     for (stages, line, column, word) in [
         ("    - vaildate: {}\n", 6, 7, "validate"),
-        ("    - push: { waves: { cannary: 1 } }\n", 6, 26, "canary"),
+        ("    - push: { waves: { cannary: 1 } }\n", 6, 24, "canary"),
         ("    - push: { confirm_seconds: 1 }\n", 6, 32, "5"),
         ("    - push: { atomicity: fleet }\n", 6, 26, "fleet"),
         ("    - report: { formats: [pdf] }\n", 6, 27, "pdf"),
