@@ -1,5 +1,7 @@
 //! The example network, observed as predicted and then with one thing wrong: which intents are told to be how.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where what it needs is not there")]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,

@@ -1,5 +1,7 @@
 //! Devices that nobody answers for: what is said of them, and that nothing waits for longer than it may.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where what it needs is not there")]
+
 use std::{collections::BTreeMap, fs, net::TcpListener, path::Path, sync::Arc, time::Duration};
 
 use weft_model::NodeName;
