@@ -309,7 +309,7 @@ fn a_missing_prefix_violates_its_intent() {
 #[test]
 fn a_forwarding_table_that_keeps_one_next_hop_degrades() {
     let mut world = World::as_predicted();
-    for (_, route) in world.device("b1-leaf-01").state.fib.as_mut().unwrap() {
+    for route in world.device("b1-leaf-01").state.fib.as_mut().unwrap().values_mut() {
         while route.next_hops.len() > 1 {
             route.next_hops.pop_last();
         }
