@@ -50,11 +50,8 @@ pub const NOT_READ: Code = Code::new(
 );
 
 /// A pack's file is not UTF-8.
-pub const PACK_NOT_TEXT: Code = Code::new(
-    "WEFT-911",
-    "file of a pack is not text",
-    "The files of a device pack are UTF-8 texts.",
-);
+pub const PACK_NOT_TEXT: Code =
+    Code::new("WEFT-911", "file of a pack is not text", "The files of a device pack are UTF-8 texts.");
 
 /// A folder of `device-templates` has a name that no pack can have.
 pub const PACK_NAME: Code = Code::new(

@@ -358,8 +358,7 @@ pub fn load(file: &SourceFile) -> (Option<Pipeline>, Vec<Diagnostic>) {
     findings.extend(mistakes);
     let Some(typed) = typed else { return (None, findings) };
     let stages = stages(document, typed.spec.stages, &mut findings);
-    let pipeline =
-        Pipeline { name: typed.metadata.name.to_string(), description: typed.metadata.description, stages };
+    let pipeline = Pipeline { name: typed.metadata.name.to_string(), description: typed.metadata.description, stages };
     findings.sort();
     (findings.is_empty().then_some(pipeline), findings)
 }
@@ -412,7 +411,8 @@ fn stages(document: &Document, items: Vec<StageItem>, findings: &mut Vec<Diagnos
             );
             continue;
         }
-        let missing: Vec<String> = needs(name).iter().filter(|need| !seen.contains_key(need)).map(|n| format!("`{n}`")).collect();
+        let missing: Vec<String> =
+            needs(name).iter().filter(|need| !seen.contains_key(need)).map(|n| format!("`{n}`")).collect();
         if !missing.is_empty() {
             findings.push(
                 Diagnostic::error(codes::STAGE_MISSING, format!("`{name}` needs {} before it", missing.join(" and ")))
@@ -473,5 +473,6 @@ fn needs(name: StageName) -> &'static [StageName] {
 /// Tells whether a path given by the user stays in the project.
 fn is_inside(path: &str) -> bool {
     use std::path::{Component, Path};
-    !path.is_empty() && Path::new(path).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+    !path.is_empty()
+        && Path::new(path).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
 }

@@ -74,7 +74,8 @@ pub fn inventory(root: &Path, file: Option<&Path>) -> Result<Option<(Inventory, 
         serde_yaml::from_str(&text).map_err(|source| InventoryError::Malformed { path: path.clone(), source })?;
     let folder = path.parent().unwrap_or(Path::new("."));
     for target in inventory.devices.values_mut() {
-        for path in [&mut target.identity, &mut target.known_hosts, &mut target.network_namespace].into_iter().flatten() {
+        for path in [&mut target.identity, &mut target.known_hosts, &mut target.network_namespace].into_iter().flatten()
+        {
             // Joining keeps a path that is absolute already.
             *path = folder.join(&*path);
         }

@@ -11,12 +11,14 @@ use weft_verify::Round;
 
 use crate::{
     codes,
-    definition::{CheckStage, CompileStage, Pipeline, PlanStage, PushStage, ReportStage, Stage, Unreachable, VerifyStage},
+    definition::{
+        CheckStage, CompileStage, Pipeline, PlanStage, PushStage, ReportStage, Stage, Unreachable, VerifyStage,
+    },
     reach::{self, InventoryOrigin, Reach, SecretsOf},
     report::{Format, Report},
     run::{
-        Clock, DeviceRecord, DeviceResult, Finding, LinkRecord, LinkState, NetworkRecord, NodeRecord, RunDirectory, RunId,
-        RunRecord, RunState, RunStore, StageName, StageRecord, StageState, StoreError, WaveRecord,
+        Clock, DeviceRecord, DeviceResult, Finding, LinkRecord, LinkState, NetworkRecord, NodeRecord, RunDirectory,
+        RunId, RunRecord, RunState, RunStore, StageName, StageRecord, StageState, StoreError, WaveRecord,
     },
     source::Sources,
     stages::{self, Compiled, Predicted, Project, PushRequest},
@@ -301,7 +303,8 @@ impl Run<'_> {
         };
         let findings = stages::check(project, compiled);
         let summary = render::summary(&findings);
-        let warned = parameters.fail_on_warnings && findings.iter().any(|finding| finding.severity == Severity::Warning);
+        let warned =
+            parameters.fail_on_warnings && findings.iter().any(|finding| finding.severity == Severity::Warning);
         let mut outcome = Outcome::found(findings, summary);
         if warned {
             outcome.state = StageState::Failed;
@@ -404,7 +407,10 @@ impl Run<'_> {
         let counts: Vec<String> = counts.iter().map(|(result, count)| format!("{count} {result}")).collect();
         let summary = format!("{} in {}", counts.join(", "), crate::report::counted(report.waves.len(), "wave"));
         let lost = parameters.unreachable == Unreachable::Fail
-            && report.devices.values().any(|device| matches!(device.result, weft_push::DeviceResult::Unreachable { .. }));
+            && report
+                .devices
+                .values()
+                .any(|device| matches!(device.result, weft_push::DeviceResult::Unreachable { .. }));
         if report.succeeded() && !lost {
             return Outcome::succeeded(summary);
         }
@@ -433,11 +439,11 @@ impl Run<'_> {
         self.directory.write_json("assessment.json", &converged.assessment)?;
         self.directory.write_json("observed.json", &converged.observed)?;
         let states = stages::link_states(predicted, compiled, &converged.observed);
-        let network =
-            network_record(project, compiled, |cable| states.get(&cable[0]).copied().unwrap_or_default());
+        let network = network_record(project, compiled, |cable| states.get(&cable[0]).copied().unwrap_or_default());
         self.directory.write_json("network.json", &network)?;
         let counts = converged.assessment.counts();
-        let counts: Vec<String> = counts.iter().rev().map(|(compliance, count)| format!("{count} {compliance}")).collect();
+        let counts: Vec<String> =
+            counts.iter().rev().map(|(compliance, count)| format!("{count} {compliance}")).collect();
         let summary = format!("{} after {}", counts.join(", "), crate::report::counted(converged.rounds, "round"));
         let mut outcome = Outcome::succeeded(summary);
         if converged.assessment.worst() > parameters.fail_on.worst_accepted() {

@@ -1,5 +1,7 @@
 //! Pipeline definitions: those of the project load, and broken ones are told where they are broken.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::{fs, path::Path};
 
 use weft_diagnostics::Diagnostic;
@@ -36,7 +38,8 @@ fn the_projects_own_pipelines_load() {
 
 #[test]
 fn a_stage_without_parameters_has_its_defaults() {
-    let (pipeline, findings) = load(&with_stages("    - validate:\n    - compile: {}\n    - check: {}\n    - plan: {}\n    - push: {}\n"));
+    let (pipeline, findings) =
+        load(&with_stages("    - validate:\n    - compile: {}\n    - check: {}\n    - plan: {}\n    - push: {}\n"));
     assert!(findings.is_empty(), "{findings:?}");
     assert_eq!(pipeline.unwrap().push(), definition::PushStage::default());
 }
@@ -56,7 +59,9 @@ fn what_is_wrong_is_told_with_its_place() {
         assert!(pipeline.is_none());
         let found: Vec<_> = findings
             .iter()
-            .map(|finding| (finding.code.id(), finding.span.as_ref().unwrap().line, finding.span.as_ref().unwrap().column))
+            .map(|finding| {
+                (finding.code.id(), finding.span.as_ref().unwrap().line, finding.span.as_ref().unwrap().column)
+            })
             .collect();
         assert_eq!(found, expected, "{stages}");
     }

@@ -1,6 +1,8 @@
 //! Reports of a small run made by hand: one golden file for each format that people or programs read line by line, and what
 //! must hold for every page.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::{collections::BTreeSet, fs, path::Path};
 
 use weft_pipeline::{
@@ -108,7 +110,8 @@ fn markdown_neither_runs_html_nor_outgrows_a_comment() {
         }
     }
     let assessment: Vec<_> = serde_json::from_str(&input("assessment.json")).unwrap();
-    let markdown = Report::new(&record(), &network(), Some(&plan), &assessment).render(Format::Markdown, false).unwrap();
+    let markdown =
+        Report::new(&record(), &network(), Some(&plan), &assessment).render(Format::Markdown, false).unwrap();
     assert!(markdown.chars().count() <= 65_000);
     assert!(!markdown.contains("<script"));
     assert!(markdown.contains("left out"));

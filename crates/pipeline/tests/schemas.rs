@@ -1,5 +1,7 @@
 //! The schemas of pipelines and reports in `schemas/` are those that the types give.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::{fs, path::Path};
 
 use weft_pipeline::{definition::PipelineDocument, report::Report};
@@ -11,7 +13,11 @@ fn current(name: &str, schema: serde_json::Value) {
     if std::env::var_os("UPDATE_EXPECT").is_some() {
         fs::write(&path, &text).unwrap();
     }
-    assert_eq!(fs::read_to_string(&path).unwrap_or_default(), text, "{name} is out of date; UPDATE_EXPECT=1 rewrites it");
+    assert_eq!(
+        fs::read_to_string(&path).unwrap_or_default(),
+        text,
+        "{name} is out of date; UPDATE_EXPECT=1 rewrites it"
+    );
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Reading a project from the working tree and straight from git's objects.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::{fs, path::Path};
 
 use weft_pipeline::source::{self, SourceError, Sources};

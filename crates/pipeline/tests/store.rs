@@ -1,5 +1,7 @@
 //! The run store: ids, records that survive, runs whose process has gone.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::{fs, path::Path};
 
 use weft_pipeline::run::{RunDirectory, RunId, RunRecord, RunState, RunStore, StoreError, Timestamp};

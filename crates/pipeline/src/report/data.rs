@@ -8,8 +8,8 @@ use weft_plan::{DeviceChange, Plan};
 use weft_verify::{Assessment, IntentResult};
 
 use crate::run::{
-    DeviceResult, LinkRecord, NetworkRecord, NodeRecord, RunDirectory, RunId, RunRecord, RunState, StageRecord, StoreError,
-    Timestamp, WaveRecord,
+    DeviceResult, LinkRecord, NetworkRecord, NodeRecord, RunDirectory, RunId, RunRecord, RunState, StageRecord,
+    StoreError, Timestamp, WaveRecord,
 };
 
 /// A report of one run.

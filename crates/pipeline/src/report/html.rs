@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use minijinja::{Environment, UndefinedBehavior, syntax::SyntaxConfig, value::{Serde, Value}};
+use minijinja::{
+    Environment, UndefinedBehavior,
+    syntax::SyntaxConfig,
+    value::{Serde, Value},
+};
 use serde::Serialize;
 
 use super::{DeviceReport, Report, RunReport, Standing, Totals, counted, data::stage_milliseconds, duration, topology};
@@ -38,7 +42,8 @@ enum Tone {
 /// Returns the page.
 pub(super) fn render(report: &Report) -> Result<String, minijinja::Error> {
     let mut environment = Environment::new();
-    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build()?);
+    environment
+        .set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build()?);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     // Escaping follows from the name's ending.
     environment.add_template("page.html", PAGE)?;
@@ -254,7 +259,9 @@ struct StandingView {
 
 fn standings(report: &Report) -> Vec<StandingView> {
     let counts = report.totals.intents.iter().rev();
-    counts.map(|(standing, &count)| StandingView { name: standing.as_str(), count, tone: standing_tone(*standing) }).collect()
+    counts
+        .map(|(standing, &count)| StandingView { name: standing.as_str(), count, tone: standing_tone(*standing) })
+        .collect()
 }
 
 #[derive(Serialize)]

@@ -66,7 +66,9 @@ fn stage_case(stage: &StageRecord) -> TestCase {
     let mut status = match stage.state {
         StageState::Succeeded => TestCaseStatus::success(),
         StageState::Failed => TestCaseStatus::non_success(NonSuccessKind::Error),
-        StageState::Queued | StageState::Running | StageState::Skipped | StageState::Cancelled => TestCaseStatus::skipped(),
+        StageState::Queued | StageState::Running | StageState::Skipped | StageState::Cancelled => {
+            TestCaseStatus::skipped()
+        }
     };
     if stage.state != StageState::Succeeded {
         status.set_message(printable(stage.error.as_deref().unwrap_or(&stage.summary)));
@@ -123,7 +125,10 @@ fn intent_case(intent: &IntentReport) -> TestCase {
             .iter()
             .map(|evidence| {
                 let device = evidence.device.as_deref().map(|device| format!("{device}: ")).unwrap_or_default();
-                let text = format!("{device}{}: expected {}, observed {}", evidence.subject, evidence.expected, evidence.observed);
+                let text = format!(
+                    "{device}{}: expected {}, observed {}",
+                    evidence.subject, evidence.expected, evidence.observed
+                );
                 printable(&text)
             })
             .collect();

@@ -68,10 +68,15 @@ fn head(report: &Report) -> String {
     };
     let counts = |counts: Vec<String>| if counts.is_empty() { "–".to_owned() } else { counts.join(", ") };
     let devices = report.totals.devices.iter().map(|(result, count)| format!("{count} {result}")).collect();
-    let intents = report.totals.intents.iter().map(|(standing, count)| format!("{count} {}", standing.as_str())).collect();
+    let intents =
+        report.totals.intents.iter().map(|(standing, count)| format!("{count} {}", standing.as_str())).collect();
     let mut out = format!("## {mark} weft {}: {}\n\n", cell(&run.pipeline), run.state);
     out.push_str("| | |\n|---|---|\n");
-    out.push_str(&format!("| Run | `{}`{} |\n", run.id, run.duration_ms.map(|took| format!(", {}", duration(took))).unwrap_or_default()));
+    out.push_str(&format!(
+        "| Run | `{}`{} |\n",
+        run.id,
+        run.duration_ms.map(|took| format!(", {}", duration(took))).unwrap_or_default()
+    ));
     out.push_str(&format!("| Commit | {} |\n", cell(&report.revision())));
     out.push_str(&format!(
         "| Findings | {}, {} |\n",
@@ -139,12 +144,20 @@ fn intents(report: &Report) -> Vec<String> {
                 .take(5)
                 .map(|evidence| {
                     let device = evidence.device.as_deref().map(|device| format!("{device}: ")).unwrap_or_default();
-                    let text = format!("{device}{}: expected {}, observed {}", evidence.subject, evidence.expected, evidence.observed);
+                    let text = format!(
+                        "{device}{}: expected {}, observed {}",
+                        evidence.subject, evidence.expected, evidence.observed
+                    );
                     format!("<br>– {}", cell(&text))
                 })
                 .collect();
             let place = code(&format!("{}:{}", intent.file, intent.line));
-            format!("| {mark} {} | {} | {place} | {}{evidence} |\n", intent.standing.as_str(), code(&intent.intent), cell(&intent.summary))
+            format!(
+                "| {mark} {} | {} | {place} | {}{evidence} |\n",
+                intent.standing.as_str(),
+                code(&intent.intent),
+                cell(&intent.summary)
+            )
         })
         .collect()
 }

@@ -10,9 +10,7 @@ mod markdown;
 mod text;
 mod topology;
 
-pub use data::{
-    DeviceReport, EvidenceReport, FileReport, IntentReport, Report, RunReport, Standing, Totals,
-};
+pub use data::{DeviceReport, EvidenceReport, FileReport, IntentReport, Report, RunReport, Standing, Totals};
 
 use std::{fmt, str::FromStr};
 

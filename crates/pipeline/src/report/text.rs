@@ -87,7 +87,8 @@ impl Page {
                 StageState::Skipped => ("skipped", QUIET),
             };
             let took = stage_milliseconds(stage).map(duration).unwrap_or_default();
-            let lead = format!("  {} {:<9} {took:>11}  ", self.styled(&format!("{mark:<9}"), style), stage.name.as_str());
+            let lead =
+                format!("  {} {:<9} {took:>11}  ", self.styled(&format!("{mark:<9}"), style), stage.name.as_str());
             let text = if stage.summary.is_empty() { "-" } else { &stage.summary };
             self.wrapped(&lead, 35, text, Style::new());
             if let Some(error) = &stage.error {
@@ -160,7 +161,8 @@ impl Page {
         self.title(&format!("Intents: {}", counts.join(", ")));
         for intent in &report.intents {
             let style = standing_style(intent.standing);
-            let lead = format!("  {} {}  ", self.styled(&format!("{:<9}", intent.standing.as_str()), style), intent.intent);
+            let lead =
+                format!("  {} {}  ", self.styled(&format!("{:<9}", intent.standing.as_str()), style), intent.intent);
             let indent = (14 + intent.intent.chars().count()).min(WIDTH / 2);
             self.wrapped(&lead, indent, &intent.summary, Style::new());
             if intent.standing == Standing::Compliant {
@@ -169,7 +171,10 @@ impl Page {
             self.wrapped("    ", 4, &format!("{}:{}", intent.file, intent.line), QUIET);
             for evidence in intent.evidence.iter().take(MOST_LINES) {
                 let device = evidence.device.as_deref().map(|device| format!("{device}: ")).unwrap_or_default();
-                let text = format!("{device}{}: expected {}, observed {}", evidence.subject, evidence.expected, evidence.observed);
+                let text = format!(
+                    "{device}{}: expected {}, observed {}",
+                    evidence.subject, evidence.expected, evidence.observed
+                );
                 let lead = format!("    {} ", self.styled("-", standing_style(evidence.standing)));
                 self.wrapped(&lead, 6, &text, Style::new());
             }

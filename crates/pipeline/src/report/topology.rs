@@ -80,7 +80,12 @@ pub(super) fn draw(report: &Report) -> Option<Drawing> {
     let mut columns: BTreeMap<(bool, &str), BTreeMap<u8, Vec<&NodeRecord>>> = BTreeMap::new();
     for node in &report.nodes {
         let site = node.site.as_deref();
-        columns.entry((site.is_none(), site.unwrap_or(""))).or_default().entry(tier(&node.role)).or_default().push(node);
+        columns
+            .entry((site.is_none(), site.unwrap_or("")))
+            .or_default()
+            .entry(tier(&node.role))
+            .or_default()
+            .push(node);
     }
     for (index, rows) in columns.values_mut().enumerate() {
         for row in rows.values_mut() {
@@ -144,6 +149,9 @@ struct End<'a> {
     far: i32,
 }
 
+/// Who wants a place on an edge: where the far end is, the link, and which of its ends.
+type Place = (i32, usize, usize);
+
 /// Returns the links as curves. Each has a place of its own on the edge of its node, in the order of the far ends, so that
 /// links cross as little as the places of the nodes allow; those that are down come last, on top of the others.
 fn route(report: &Report, nodes: &[Node]) -> Vec<Link> {
@@ -157,7 +165,7 @@ fn route(report: &Report, nodes: &[Node]) -> Vec<Link> {
         ends.push([End { node: a, top: a.y >= b.y, far: b.x }, End { node: b, top: b.y >= a.y, far: a.x }]);
         drawn.push(link);
     }
-    let mut edges: BTreeMap<(&str, bool), Vec<(i32, usize, usize)>> = BTreeMap::new();
+    let mut edges: BTreeMap<(&str, bool), Vec<Place>> = BTreeMap::new();
     for (index, pair) in ends.iter().enumerate() {
         for (side, end) in pair.iter().enumerate() {
             edges.entry((&end.node.name, end.top)).or_default().push((end.far, index, side));

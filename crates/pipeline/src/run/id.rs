@@ -47,7 +47,9 @@ impl FromStr for RunId {
         let commit = parts.next().is_some_and(|part| {
             (1..=4).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
         });
-        let nth = parts.next().is_none_or(|part| (1..=9).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit()));
+        let nth = parts
+            .next()
+            .is_none_or(|part| (1..=9).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit()));
         if time && commit && nth && parts.next().is_none() {
             Ok(Self(text.to_owned()))
         } else {
@@ -103,7 +105,9 @@ mod tests {
 
     #[test]
     fn a_path_is_not_an_id() {
-        for bad in ["", "../x", "20261123-072620", "20261123-072620-7f3a/..", "20261123-072620-7f3a-", "2026112-0726200-7f3a"] {
+        for bad in
+            ["", "../x", "20261123-072620", "20261123-072620-7f3a/..", "20261123-072620-7f3a-", "2026112-0726200-7f3a"]
+        {
             assert!(bad.parse::<RunId>().is_err(), "{bad}");
         }
         for good in ["20261123-072620-7f3a", "20261123-072620-tree-3"] {

@@ -114,12 +114,11 @@ impl FromStr for Timestamp {
             let number = |from: usize, to: usize| text.get(from..to)?.parse::<u64>().ok();
             let (month, day) = (number(5, 7)?, number(8, 10)?);
             let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
-            let in_range = (1..=12).contains(&month) && (1..=31).contains(&day) && hour < 24 && minute < 60 && second < 60;
+            let in_range =
+                (1..=12).contains(&month) && (1..=31).contains(&day) && hour < 24 && minute < 60 && second < 60;
             (shape && in_range).then_some(())?;
             let days = days_from_civil(number(0, 4)?, month, day)?;
-            Some(Self::from_milliseconds(
-                ((days * 24 + hour) * 60 + minute) * 60_000 + second * 1000 + number(20, 23)?,
-            ))
+            Some(Self::from_milliseconds(((days * 24 + hour) * 60 + minute) * 60_000 + second * 1000 + number(20, 23)?))
         };
         // A day that its month does not have would come back as another one.
         parse().filter(|time| time.to_string() == text).ok_or_else(|| InvalidTimestamp(text.chars().take(80).collect()))
@@ -176,7 +175,13 @@ mod tests {
 
     #[test]
     fn what_is_no_time_is_refused() {
-        for text in ["", "2026-02-30T00:00:00.000Z", "2026-13-01T00:00:00.000Z", "1969-12-31T23:59:59.999Z", "+026-01-01T00:00:00.000Z"] {
+        for text in [
+            "",
+            "2026-02-30T00:00:00.000Z",
+            "2026-13-01T00:00:00.000Z",
+            "1969-12-31T23:59:59.999Z",
+            "+026-01-01T00:00:00.000Z",
+        ] {
             assert!(text.parse::<Timestamp>().is_err(), "{text}");
         }
     }

@@ -40,8 +40,7 @@ pub(super) fn of_head(project: &Path) -> Result<Option<(String, Files)>, SourceE
 
 /// Opens the repository that the project is in: the nearest folder upwards that has a `.git`.
 fn open(project: &Path) -> Result<Option<Repository>, SourceError> {
-    let absolute =
-        project.canonicalize().map_err(|source| SourceError::Read { path: project.to_owned(), source })?;
+    let absolute = project.canonicalize().map_err(|source| SourceError::Read { path: project.to_owned(), source })?;
     match absolute.ancestors().find(|folder| folder.join(".git").exists()) {
         Some(root) => gix::open(root).map(Some).map_err(|error| repository_error(project, error)),
         None => Ok(None),
@@ -60,7 +59,9 @@ fn files(project: &Path, repository: &Repository, root: Tree<'_>) -> Result<File
         root
     } else {
         match root.lookup_entry_by_path(&within).map_err(|error| failed(&error))? {
-            Some(entry) => entry.object().map_err(|error| failed(&error))?.peel_to_tree().map_err(|error| failed(&error))?,
+            Some(entry) => {
+                entry.object().map_err(|error| failed(&error))?.peel_to_tree().map_err(|error| failed(&error))?
+            }
             // The project was added after the commit.
             None => return Ok(Files::new()),
         }
@@ -73,9 +74,8 @@ fn files(project: &Path, repository: &Repository, root: Tree<'_>) -> Result<File
 /// Returns where the project is within its repository.
 fn place(project: &Path, repository: &Repository) -> Result<PathBuf, SourceError> {
     let Some(root) = repository.workdir() else { return Ok(PathBuf::new()) };
-    let absolute = |path: &Path| {
-        path.canonicalize().map_err(|source| SourceError::Read { path: path.to_owned(), source })
-    };
+    let absolute =
+        |path: &Path| path.canonicalize().map_err(|source| SourceError::Read { path: path.to_owned(), source });
     Ok(absolute(project)?.strip_prefix(absolute(root)?).map(Path::to_owned).unwrap_or_default())
 }
 

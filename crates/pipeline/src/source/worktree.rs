@@ -24,7 +24,9 @@ fn walk(folder: &Path, name: &str, files: &mut Files) -> Result<(), SourceError>
     for entry in fs::read_dir(folder).map_err(|error| failed(folder, error))? {
         let entry = entry.map_err(|error| failed(folder, error))?;
         let path = entry.path();
-        let Some(file_name) = entry.file_name().to_str().map(str::to_owned) else { return Err(SourceError::Path(path)) };
+        let Some(file_name) = entry.file_name().to_str().map(str::to_owned) else {
+            return Err(SourceError::Path(path));
+        };
         if file_name.starts_with('.') {
             continue;
         }

@@ -1,6 +1,6 @@
 //! Compile: intents to the configuration of every device and its text; the lock file.
 
-use std::{collections::BTreeMap, fs, io, path::PathBuf, path::Path};
+use std::{collections::BTreeMap, fs, io, path::Path, path::PathBuf};
 
 use rayon::prelude::*;
 use serde_json::Value;
@@ -139,7 +139,8 @@ fn changes(old: &Allocations, new: &Allocations) -> Vec<String> {
             Some(_) => {}
         }
     }
-    changes.extend(old.iter().filter(|(key, _)| !new.contains_key(*key)).map(|(key, was)| format!("{key} goes: {was}")));
+    changes
+        .extend(old.iter().filter(|(key, _)| !new.contains_key(*key)).map(|(key, was)| format!("{key} goes: {was}")));
     changes
 }
 
@@ -167,11 +168,19 @@ mod tests {
     #[test]
     fn changes_of_the_lock_file_are_told_entry_by_entry() {
         let old: Allocations = Allocations {
-            asns: [("a".parse().unwrap(), 64_601.try_into().unwrap()), ("b".parse().unwrap(), 64_602.try_into().unwrap())].into(),
+            asns: [
+                ("a".parse().unwrap(), 64_601.try_into().unwrap()),
+                ("b".parse().unwrap(), 64_602.try_into().unwrap()),
+            ]
+            .into(),
             ..Allocations::default()
         };
         let new: Allocations = Allocations {
-            asns: [("a".parse().unwrap(), 64_603.try_into().unwrap()), ("c".parse().unwrap(), 64_602.try_into().unwrap())].into(),
+            asns: [
+                ("a".parse().unwrap(), 64_603.try_into().unwrap()),
+                ("c".parse().unwrap(), 64_602.try_into().unwrap()),
+            ]
+            .into(),
             ..Allocations::default()
         };
         assert_eq!(

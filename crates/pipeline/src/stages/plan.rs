@@ -17,7 +17,8 @@ pub async fn read_running(reach: &Reach, compiled: &Compiled, concurrency: usize
     let targets = reach.targets(compiled);
     let read = |device: NodeName, target: weft_verify::ObserveTarget, reach: Reach| async move {
         let read = async {
-            let mut session = Session::open(&device, &target.target, target.pack, &reach.limits, &*reach.secrets).await?;
+            let mut session =
+                Session::open(&device, &target.target, target.pack, &reach.limits, &*reach.secrets).await?;
             let running = session.running().await;
             session.close().await;
             running
@@ -42,7 +43,13 @@ fn in_a_line(error: &dyn std::error::Error) -> String {
 }
 
 /// Makes the plan. `commit` is the one that the files are exactly, if they are one's.
-pub fn plan(project: &Project, compiled: &Compiled, running: &Running, waves: &WavePolicy, commit: Option<&str>) -> Plan {
+pub fn plan(
+    project: &Project,
+    compiled: &Compiled,
+    running: &Running,
+    waves: &WavePolicy,
+    commit: Option<&str>,
+) -> Plan {
     weft_plan::plan(&PlanInputs {
         commit,
         weft: env!("CARGO_PKG_VERSION"),

@@ -74,7 +74,9 @@ pub fn gate_findings(plan: &Plan, sources: &Sources, parameters: &PushStage) -> 
     }
     if gate.require_clean_tree && sources.exact_commit().is_none() {
         let message = match &sources.commit {
-            Some(commit) => format!("the files differ from those of commit {}, and `require_clean_tree` is true", short(commit)),
+            Some(commit) => {
+                format!("the files differ from those of commit {}, and `require_clean_tree` is true", short(commit))
+            }
             None => "the files are of no commit, and `require_clean_tree` is true".to_owned(),
         };
         findings.push(Diagnostic::error(codes::GATE_CLOSED, message).help("commit the files, or run with `--commit`"));

@@ -49,7 +49,10 @@ pub fn validate(sources: &Sources) -> (Option<Project>, Vec<Diagnostic>) {
     let (intents, mistakes) = weft_intent::load(&sources.intents);
     findings.extend(mistakes);
     // With a pack missing because of its own mistakes, each intent that names it would be called wrong too.
-    let network = if findings.iter().any(|finding| is_about_packs(finding) && finding.severity == weft_diagnostics::Severity::Error) {
+    let network = if findings
+        .iter()
+        .any(|finding| is_about_packs(finding) && finding.severity == weft_diagnostics::Severity::Error)
+    {
         Network::default()
     } else {
         let (network, mistakes) = weft_intent::validate(&intents, &catalogue);

@@ -39,7 +39,14 @@ pub async fn verify(
         ..ConvergePolicy::default()
     };
     let reading = reach.reading(parameters.concurrency.into());
-    weft_verify::converge(&intended(project, compiled, predicted), &reach.targets(compiled), &reading, &policy, on_round).await
+    weft_verify::converge(
+        &intended(project, compiled, predicted),
+        &reach.targets(compiled),
+        &reading,
+        &policy,
+        on_round,
+    )
+    .await
 }
 
 /// Returns the state of each cable by its smaller end: up when both ends were seen up, down when one was seen down. The end
