@@ -1,7 +1,5 @@
 //! Pipeline definitions: those of the project load, and broken ones are told where they are broken.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
 use std::{fs, path::Path};
 
 use weft_diagnostics::Diagnostic;
