@@ -39,7 +39,7 @@ step plan
 echo "== A link is cut: the network still carries everything, with less to spare"
 step lab fault link-down b1-spine-01:swp1
 finds verify --now
-step lab fault link-up b1-spine-01:swp1
+step lab heal link-down b1-spine-01:swp1
 
 echo "== A line is changed by hand: the report names the device, the line and the intent"
 step lab exec b1-leaf-01 configure exclusive ';' interface swp1 ';' mtu 1400 ';' commit

@@ -141,7 +141,8 @@ fn every_diagnostic_code_is_unique_and_documented() {
 #[test]
 fn the_project_stands_alone() {
     // Spelled in two parts, so that this file does not hold the words it looks for.
-    let foreign = [["../", "shared"], ["/work/", "main"], ["/tmp/", "t/"], ["crates", ".io/api"], ["deb.", "debian.org"]];
+    let foreign =
+        [["../", "shared"], ["/work/", "main"], ["/tmp/", "t/"], ["crates", ".io/api"], ["deb.", "debian.org"]];
     let mut wrong = Vec::new();
     for file in files(&root(), &[]) {
         let Ok(text) = fs::read_to_string(&file) else { continue };

@@ -26,7 +26,14 @@ Exit codes:
 #[derive(Debug, Args)]
 pub(crate) struct Global {
     /// Work in this folder instead of the current one
-    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true, default_value = ".", hide_default_value = true)]
+    #[arg(
+        short = 'C',
+        long = "directory",
+        value_name = "DIR",
+        global = true,
+        default_value = ".",
+        hide_default_value = true
+    )]
     pub(crate) directory: PathBuf,
     /// How results are printed
     #[arg(long, global = true, default_value = "text", value_name = "FORMAT")]
@@ -206,9 +213,6 @@ pub(crate) enum Lab {
         /// What the devices are
         #[arg(long, default_value = "emulated")]
         backend: Backend,
-        /// Stay in the foreground until interrupted (emulated)
-        #[arg(long)]
-        foreground: bool,
     },
     /// Stop the lab and remove what it made
     Down,
@@ -222,12 +226,22 @@ pub(crate) enum Lab {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<String>,
     },
-    /// Break something, or heal it
+    /// Break something: `link-down NODE:PORT`, `silent-drop NODE:PORT`, `node-down NODE`, `ssh-cut NODE`,
+    /// `management-down NODE`, `reject-line NODE PATTERN`, `management-lost-after-apply NODE`, `daemon-dead NODE DAEMON`
     Fault {
         /// What to break
-        #[command(subcommand)]
-        fault: Fault,
+        #[arg(required = true)]
+        fault: Vec<String>,
     },
+    /// Repair what `fault` broke
+    Heal {
+        /// What was broken, in the same words; `all` for everything
+        #[arg(required = true)]
+        fault: Vec<String>,
+    },
+    /// The process of an emulated lab
+    #[command(hide = true)]
+    Serve,
 }
 
 /// What devices a lab has.
@@ -237,52 +251,4 @@ pub(crate) enum Backend {
     Emulated,
     /// Real routers in network namespaces; needs root
     Netns,
-}
-
-/// A fault of a lab.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Fault {
-    /// Cut the link at `DEVICE:INTERFACE`
-    LinkDown {
-        /// One end of the link
-        link: String,
-    },
-    /// Mend the link at `DEVICE:INTERFACE`
-    LinkUp {
-        /// One end of the link
-        link: String,
-    },
-    /// Switch a device off
-    NodeDown {
-        /// The device
-        device: String,
-    },
-    /// Switch a device on again
-    NodeUp {
-        /// The device
-        device: String,
-    },
-    /// Drop a device's SSH sessions and refuse new ones
-    SshCut {
-        /// The device
-        device: String,
-    },
-    /// Let SSH through again
-    SshHeal {
-        /// The device
-        device: String,
-    },
-    /// Make a device refuse configuration lines that match a regular expression
-    RejectLine {
-        /// The device
-        device: String,
-        /// The regular expression; empty to stop refusing
-        #[arg(default_value = "")]
-        pattern: String,
-    },
-    /// Make a device lose its management connection when it is changed next
-    ManagementLost {
-        /// The device
-        device: String,
-    },
 }

@@ -1,3 +1,38 @@
-//! The `weft` command.
+//! The `weft` command: arguments, printing, exit codes.
 
-fn main() {}
+mod args;
+mod commands;
+
+mod failure;
+mod output;
+mod progress;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use weft_pipeline::ExitCode as Exit;
+
+use crate::{args::Arguments, output::Output};
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are asked for, and no mistake.
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Success };
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    let output = Output::new(&arguments.global);
+    let exit = match commands::run(&arguments, &output) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            output.error(&failure.to_string());
+            failure.exit()
+        }
+    };
+    exit.into()
+}

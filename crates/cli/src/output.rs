@@ -51,6 +51,11 @@ impl Output {
         }
     }
 
+    /// Says why the command ends.
+    pub(crate) fn error(&self, text: &str) {
+        let _ = writeln!(std::io::stderr().lock(), "error: {text}");
+    }
+
     /// Prints findings: as the result where it is JSON, else with their source lines, and how many they are.
     pub(crate) fn findings(&self, diagnostics: &[Diagnostic], sources: &SourceMap) {
         if self.format == Format::Json {

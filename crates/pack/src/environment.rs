@@ -2,7 +2,9 @@
 //!
 //! None has a loader: a template can name another one of its pack and nothing else. Each stops after a number of steps.
 
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, UndefinedBehavior, syntax::SyntaxConfig, value::Value};
+use minijinja::{
+    AutoEscape, Environment, Error, ErrorKind, Output, UndefinedBehavior, syntax::SyntaxConfig, value::Value,
+};
 
 use crate::{
     filters,
@@ -120,4 +122,3 @@ pub(crate) fn reason(error: &Error) -> String {
         None => kind,
     }
 }
-

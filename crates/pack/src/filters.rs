@@ -6,7 +6,10 @@ use std::{
 };
 
 use ipnet::IpNet;
-use minijinja::{Environment, Error, ErrorKind, value::{Serde, Value}};
+use minijinja::{
+    Environment, Error, ErrorKind,
+    value::{Serde, Value},
+};
 use regex::Regex;
 use serde::Deserialize;
 use weft_device::config::SshKey;
@@ -55,7 +58,8 @@ fn ssh_key(key: &Value) -> Result<String, Error> {
 
 fn secret(reference: &str) -> Result<String, Error> {
     // The text is not repeated: it may be a secret that was written in the reference's place.
-    let reference: SecretRef = reference.parse().map_err(|_| wrong("`secret` takes a reference to a secret".to_owned()))?;
+    let reference: SecretRef =
+        reference.parse().map_err(|_| wrong("`secret` takes a reference to a secret".to_owned()))?;
     Ok(reference.placeholder())
 }
 

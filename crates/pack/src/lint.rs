@@ -54,10 +54,13 @@ pub(crate) fn flaws(environment: &Environment<'_>, name: &str, source: &str, var
     }
     if let Ok(template) = environment.get_template(name) {
         let unknown: BTreeSet<String> = template.undeclared_variables(false).into_iter().collect();
-        for variable in unknown.iter().filter(|v| !variables.contains(&v.as_str()) && !FUNCTIONS.contains(&v.as_str())) {
+        for variable in unknown.iter().filter(|v| !variables.contains(&v.as_str()) && !FUNCTIONS.contains(&v.as_str()))
+        {
             let line = Regex::new(&format!(r"\b{}\b", regex::escape(variable)))
                 .ok()
-                .and_then(|pattern| TAGS.find_iter(source).find_map(|tag| Some(tag.start() + pattern.find(tag.as_str())?.start())))
+                .and_then(|pattern| {
+                    TAGS.find_iter(source).find_map(|tag| Some(tag.start() + pattern.find(tag.as_str())?.start()))
+                })
                 .map_or(1, at);
             flaws.push(Flaw { line, message: format!("there is no variable `{variable}`") });
         }
@@ -77,7 +80,10 @@ mod tests {
 
     #[test]
     fn what_a_dead_branch_hides_is_found() {
-        assert_eq!(messages("{% if bgp %}\n{{ bgp | banana }}\n{% endif %}"), [(2, "there is no filter `banana`".to_owned())]);
+        assert_eq!(
+            messages("{% if bgp %}\n{{ bgp | banana }}\n{% endif %}"),
+            [(2, "there is no filter `banana`".to_owned())]
+        );
         assert_eq!(messages("{% if bgp is not wise %}{% endif %}"), [(1, "there is no test `wise`".to_owned())]);
         assert_eq!(messages("x\n{{ bpg }}"), [(2, "there is no variable `bpg`".to_owned())]);
         assert_eq!(messages("{{ bgp | length }}{% for x in bgp %}{{ x ~ '| banana' }}{% endfor %}{# bpg | no #}"), []);

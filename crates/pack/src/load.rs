@@ -51,11 +51,13 @@ impl Pack {
         loader.commands(&manifest, &command, &input);
         loader.unknown_files();
 
-        let carried = files.iter().filter_map(|(path, text)| Some((path.strip_prefix("files/")?.to_owned(), text.clone())));
+        let carried =
+            files.iter().filter_map(|(path, text)| Some((path.strip_prefix("files/")?.to_owned(), text.clone())));
         let carried = Value::from_pairs(carried);
         let mut diagnostics = loader.diagnostics;
         diagnostics.sort();
-        let pack = Self { name, manifest, description, normalisers, configuration, parsers, command, input, files: carried };
+        let pack =
+            Self { name, manifest, description, normalisers, configuration, parsers, command, input, files: carried };
         ((!has_errors(&diagnostics)).then_some(pack), diagnostics)
     }
 
@@ -105,7 +107,8 @@ impl Loader<'_> {
     fn manifest(&mut self) -> Option<Manifest> {
         let place = SourceSpan::point(path_of(self.name, "manifest.yaml"), 1, 1);
         let Some(text) = self.files.get("manifest.yaml") else {
-            let finding = Diagnostic::error(codes::INVALID_MANIFEST, format!("pack `{}` has no `manifest.yaml`", self.name));
+            let finding =
+                Diagnostic::error(codes::INVALID_MANIFEST, format!("pack `{}` has no `manifest.yaml`", self.name));
             self.diagnostics.push(finding.at(place));
             return None;
         };
@@ -133,7 +136,8 @@ impl Loader<'_> {
     fn in_manifest(&mut self, finding: Diagnostic, text: &str) {
         let first = text.lines().next().unwrap_or_default();
         let lines = self.files.get("manifest.yaml").map(String::as_str).unwrap_or_default().lines();
-        let line = lines.zip(1..).find(|(line, _)| !first.is_empty() && line.contains(first)).map_or(1, |(_, line)| line);
+        let line =
+            lines.zip(1..).find(|(line, _)| !first.is_empty() && line.contains(first)).map_or(1, |(_, line)| line);
         self.diagnostics.push(finding.at(SourceSpan::point(path_of(self.name, "manifest.yaml"), line, 1)));
     }
 
@@ -201,7 +205,13 @@ impl Loader<'_> {
     }
 
     /// Compiles and checks the templates of `folder`; `used` are those that the manifest names.
-    fn templates(&mut self, environment: &mut Environment<'static>, folder: &str, used: &BTreeSet<&str>, variables: &[&str]) {
+    fn templates(
+        &mut self,
+        environment: &mut Environment<'static>,
+        folder: &str,
+        used: &BTreeSet<&str>,
+        variables: &[&str],
+    ) {
         for missing in used.iter().filter(|name| !self.files.contains_key(&format!("{folder}/{name}"))) {
             let message = format!("the pack has no file `{folder}/{missing}`");
             self.in_manifest(Diagnostic::error(codes::MISSING_FILE, message), missing);
@@ -235,9 +245,10 @@ impl Loader<'_> {
                 let mut environment = environment.clone();
                 let flaw = match environment.add_template_owned("command", text.clone()) {
                     Err(error) => Some(environment::reason(&error)),
-                    Ok(()) => {
-                        lint::flaws(&environment, "command", text, command::VARIABLES).into_iter().next().map(|flaw| flaw.message)
-                    }
+                    Ok(()) => lint::flaws(&environment, "command", text, command::VARIABLES)
+                        .into_iter()
+                        .next()
+                        .map(|flaw| flaw.message),
                 };
                 if let Some(message) = flaw {
                     self.in_manifest(Diagnostic::error(codes::INVALID_TEMPLATE, message), text);

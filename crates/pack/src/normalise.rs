@@ -120,7 +120,8 @@ mod tests {
     #[test]
     fn order_within_a_section_makes_no_difference() {
         let one = "router bgp 1\n neighbor swp10 x\n neighbor swp2 x\n !\n address-family a\n  network b\n  network a\n exit\n!\nip x\n";
-        let other = "ip x\nrouter bgp 1\n address-family a\n  network a\n  network b\n neighbor swp2 x\n neighbor swp10 x\n";
+        let other =
+            "ip x\nrouter bgp 1\n address-family a\n  network a\n  network b\n neighbor swp2 x\n neighbor swp10 x\n";
         let normaliser = unordered(&["^ *(!|exit.*)$"]);
         assert_eq!(normaliser.apply(one), normaliser.apply(other));
         assert!(normaliser.apply(one).find("swp2").unwrap() < normaliser.apply(one).find("swp10").unwrap());

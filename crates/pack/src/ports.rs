@@ -61,7 +61,8 @@ mod tests {
 
     #[test]
     fn an_uplink_is_a_port() {
-        let lists = |ports: &str, uplink: &str| PlatformManifest { ports: vec![ports.into()], uplinks: vec![uplink.into()] };
+        let lists =
+            |ports: &str, uplink: &str| PlatformManifest { ports: vec![ports.into()], uplinks: vec![uplink.into()] };
         assert!(platform(&lists("swp{1..4}", "swp{3..4}")).is_ok());
         assert!(platform(&lists("swp{1..4}", "swp5")).unwrap_err().contains("swp5"));
     }

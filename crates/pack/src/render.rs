@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use minijinja::{Error, value::{Serde, Value}};
+use minijinja::{
+    Error,
+    value::{Serde, Value},
+};
 use weft_device::config::DeviceConfig;
 use weft_diagnostics::{Diagnostic, SourceSpan};
 
@@ -40,7 +43,7 @@ impl Pack {
             let (text, lines) = from.lines(&marked);
             files.insert(file.name.clone(), RenderedFile { text, lines });
         }
-        let rendered = Rendered { device: device.device.clone(), pack: device.pack.clone(), files };
+        let rendered = Rendered { device: device.device.clone(), pack: self.name().clone(), files };
         (diagnostics.is_empty().then_some(rendered), diagnostics)
     }
 

@@ -63,7 +63,8 @@ impl Router {
     fn start(pack: &str) -> Option<Self> {
         let daemon = if pack == "frr" { "/usr/lib/frr/zebra" } else { "/usr/sbin/bird" };
         let is_root = fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
-        let namespaces = Command::new("unshare").args(["-m", "-n", "true"]).status().is_ok_and(|status| status.success());
+        let namespaces =
+            Command::new("unshare").args(["-m", "-n", "true"]).status().is_ok_and(|status| status.success());
         if !is_root || !namespaces || !Path::new(daemon).exists() {
             eprintln!("SKIPPED: the agent of `{pack}` needs root, namespaces and {daemon}");
             return None;
@@ -84,7 +85,8 @@ impl Router {
             !router.init.is_empty() && Path::new(&format!("/proc/{}/root/run/booted", router.init)).exists()
         });
         for port in [1, 15, 16] {
-            let link = format!("ip link add swp{port} type veth peer name far{port} && ip link set far{port} up mtu 9216");
+            let link =
+                format!("ip link add swp{port} type veth peer name far{port} && ip link set far{port} up mtu 9216");
             assert!(router.shell(&link, None).succeeded);
         }
         Some(router)
@@ -140,9 +142,13 @@ impl Router {
 
     fn rendered(&self, case: &str) -> BTreeMap<String, String> {
         let path = root().join("device-templates").join(self.pack.name().as_str()).join("cases/render").join(case);
-        let device: DeviceConfig = serde_yaml::from_str(&fs::read_to_string(path.join("device.yaml")).unwrap()).unwrap();
+        let device: DeviceConfig =
+            serde_yaml::from_str(&fs::read_to_string(path.join("device.yaml")).unwrap()).unwrap();
         let files = self.pack.render(&device).0.unwrap().files;
-        files.into_iter().map(|(name, file)| (name, file.text.replace("${secret:env/UNDERLAY_KEY}", "hunter2"))).collect()
+        files
+            .into_iter()
+            .map(|(name, file)| (name, file.text.replace("${secret:env/UNDERLAY_KEY}", "hunter2")))
+            .collect()
     }
 
     /// Everything before `arm`; returns what `check` says.
@@ -322,6 +328,7 @@ fn drift_is_seen() {
 /// One agent for both packs: the folders carry a copy each, since a pack is a folder.
 #[test]
 fn the_packs_carry_the_same_agent() {
-    let text = |pack: &str| fs::read_to_string(root().join("device-templates").join(pack).join("files/agent.sh")).unwrap();
+    let text =
+        |pack: &str| fs::read_to_string(root().join("device-templates").join(pack).join("files/agent.sh")).unwrap();
     assert_eq!(text("frr"), text("bird"));
 }

@@ -89,7 +89,12 @@ fn devices_render_as_expected() {
         assert!(!cases.is_empty(), "{pack_name} has no case");
         for case in cases {
             let (rendered, diagnostics) = pack.render(&device(&case));
-            assert!(diagnostics.is_empty(), "{}: {}", case.display(), render::text(&diagnostics, &SourceMap::default(), false));
+            assert!(
+                diagnostics.is_empty(),
+                "{}: {}",
+                case.display(),
+                render::text(&diagnostics, &SourceMap::default(), false)
+            );
             let rendered = rendered.unwrap();
             let mut known = BTreeSet::from(["device.yaml".to_owned()]);
             for (file, content) in &rendered.files {
@@ -148,10 +153,8 @@ fn what_devices_print_is_read_as_expected() {
 /// The routing daemons' own parsers take what the packs render.
 #[test]
 fn daemons_accept_what_is_rendered() {
-    let checks: [(&str, &str, &str, &[&str]); 2] = [
-        ("frr", "expected.frr.conf", "vtysh", &["-C", "-f"]),
-        ("bird", "expected.bird.conf", "bird", &["-p", "-c"]),
-    ];
+    let checks: [(&str, &str, &str, &[&str]); 2] =
+        [("frr", "expected.frr.conf", "vtysh", &["-C", "-f"]), ("bird", "expected.bird.conf", "bird", &["-p", "-c"])];
     for (pack_name, file, program, arguments) in checks {
         for case in folders(&templates().join(pack_name).join("cases/render")) {
             let path = case.join(file);

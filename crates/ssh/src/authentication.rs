@@ -89,8 +89,7 @@ async fn with_file<H: Handler>(
 }
 
 async fn with_agent<H: Handler>(device: &NodeName, target: &Target, handle: &mut Handle<H>) -> Result<(), SshError> {
-    let fail =
-        |reason: String| SshError::Authentication { device: device.clone(), user: target.user.clone(), reason };
+    let fail = |reason: String| SshError::Authentication { device: device.clone(), user: target.user.clone(), reason };
     let mut agent = AgentClient::connect_env().await.map_err(|error| {
         fail(format!("no SSH agent ({error}): start one, or name a key file as `identity` in the inventory"))
     })?;

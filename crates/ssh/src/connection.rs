@@ -194,11 +194,7 @@ impl Connection {
         match status {
             Some(status) => Ok(ExecOutput { status, stdout: text(stdout), stderr: text(stderr) }),
             None if signal.is_none() && (!ended || self.handle.is_closed()) => Err(fail(russh::Error::Disconnect)),
-            None => Err(SshError::NoExitStatus {
-                device: self.device.clone(),
-                command: brief(command),
-                signal,
-            }),
+            None => Err(SshError::NoExitStatus { device: self.device.clone(), command: brief(command), signal }),
         }
     }
 

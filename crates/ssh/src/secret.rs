@@ -192,7 +192,8 @@ mod tests {
     #[test]
     fn a_secret_goes_in_and_comes_out() {
         let secrets = fixed(&[("env/A", "bgp"), ("env/AB", "bgp-and-more")]);
-        let text = "router bgpx\n password ${secret:env/A}\n password \"${secret:env/AB}\"\n ${secret:nonsense} ${secret:\n";
+        let text =
+            "router bgpx\n password ${secret:env/A}\n password \"${secret:env/AB}\"\n ${secret:nonsense} ${secret:\n";
         let revealed = reveal(text, &secrets).unwrap();
         assert_eq!(
             &*revealed,

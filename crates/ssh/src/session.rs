@@ -34,6 +34,7 @@ pub struct Session<'s> {
     redaction: Redaction,
     rules: Option<ShellRules>,
     shell: Option<Shell>,
+    prepared: bool,
 }
 
 /// What a command printed, and its exit status where the transport has one.
@@ -84,6 +85,7 @@ impl<'s> Session<'s> {
             redaction: Redaction::new(secrets),
             rules,
             shell: None,
+            prepared: false,
         })
     }
 
@@ -114,11 +116,25 @@ impl<'s> Session<'s> {
         Ok(outputs)
     }
 
+    /// Brings what the pack's other steps need to the device, once in a session. A device that is new has none of it.
+    ///
+    /// # Errors
+    /// See [`Session::step`].
+    pub async fn prepare(&mut self) -> Result<(), SessionError> {
+        let pack = self.pack.clone();
+        if let (false, Some(step)) = (self.prepared, &pack.manifest().transaction.prepare) {
+            self.step(step, &BTreeMap::from([("device", self.device.to_string())])).await?;
+        }
+        self.prepared = true;
+        Ok(())
+    }
+
     /// Reads the running text of every file, secrets replaced by their placeholders.
     ///
     /// # Errors
     /// See [`Session::step`].
     pub async fn running(&mut self) -> Result<BTreeMap<String, String>, SessionError> {
+        self.prepare().await?;
         let pack = self.pack.clone();
         let mut texts = BTreeMap::new();
         for file in &pack.manifest().files {
@@ -152,12 +168,7 @@ impl<'s> Session<'s> {
     ///
     /// # Errors
     /// An output in which the pack cannot find the counts is an error.
-    pub async fn ping(
-        &mut self,
-        source: IpAddr,
-        destination: IpAddr,
-        count: u8,
-    ) -> Result<PingResult, SessionError> {
+    pub async fn ping(&mut self, source: IpAddr, destination: IpAddr, count: u8) -> Result<PingResult, SessionError> {
         let pack = self.pack.clone();
         let probes = &pack.manifest().probes;
         let vars = BTreeMap::from([
@@ -216,7 +227,8 @@ impl<'s> Session<'s> {
         let mut output = match &self.rules {
             None => {
                 let done = self.connection.exec(&rendered.run, input, limit).await?;
-                let words = first_lines(&format!("{}{}", done.stderr, if done.status == 0 { "" } else { &done.stdout }));
+                let words =
+                    first_lines(&format!("{}{}", done.stderr, if done.status == 0 { "" } else { &done.stdout }));
                 Output { refused: done.status != 0, text: done.stdout, status: Some(done.status), words }
             }
             Some(rules) => {

@@ -18,11 +18,8 @@ use crate::{Limits, SshError, Target};
 pub(crate) async fn connect(device: &NodeName, target: &Target, limits: &Limits) -> Result<TcpStream, SshError> {
     let address = target.address;
     let limit = limits.connect;
-    let timed_out = || SshError::TimedOut {
-        device: device.clone(),
-        waited_for: format!("a TCP connection to {address}"),
-        limit,
-    };
+    let timed_out =
+        || SshError::TimedOut { device: device.clone(), waited_for: format!("a TCP connection to {address}"), limit };
     let io = |source: io::Error| match source.kind() {
         io::ErrorKind::ConnectionRefused => SshError::Refused { device: device.clone(), address },
         io::ErrorKind::TimedOut => timed_out(),

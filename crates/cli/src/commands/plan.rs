@@ -1,0 +1,87 @@
+//! `weft plan`: what would change on the devices, and in which order.
+
+use std::{fmt::Write, fs, path::Path};
+
+use anyhow::Context;
+use weft_pipeline::{ExitCode as Exit, definition::Stage, stages};
+use weft_plan::{DeviceChange, Plan, WavePolicy};
+
+use crate::{
+    args::{Format, Global, Lock, Reach, Revision},
+    commands::{block_on, run::pipeline},
+    failure::Failure,
+    output::Output,
+    workspace::Workspace,
+};
+
+/// What a plan is made with.
+pub(crate) struct Arguments<'a> {
+    pub(crate) revision: &'a Revision,
+    pub(crate) lock: &'a Lock,
+    pub(crate) reach: &'a Reach,
+    pub(crate) pipeline: &'a Path,
+    pub(crate) out: Option<&'a Path>,
+}
+
+pub(crate) fn run(global: &Global, arguments: &Arguments<'_>, output: &Output) -> Result<Exit, Failure> {
+    let mut workspace = Workspace::read(global, arguments.revision, output)?;
+    let Some(pipeline) = pipeline(&mut workspace, arguments.pipeline) else { return Ok(Exit::Findings) };
+    let inventory = workspace.inventory(arguments.reach)?;
+    let Some(project) = workspace.project() else { return Ok(Exit::Findings) };
+    let Some(compiled) = workspace.compiled(&project, inventory.as_ref(), Some(arguments.lock))? else {
+        return Ok(Exit::Findings);
+    };
+    if workspace.add_findings(stages::check(&project, &compiled)) {
+        workspace.print_findings();
+        return Ok(Exit::Findings);
+    }
+    let reach = workspace.reach(&project, &compiled, inventory);
+    let concurrency = pipeline.stages.iter().find_map(|stage| match stage {
+        Stage::Plan(plan) => Some(plan.concurrency),
+        _ => None,
+    });
+    let running = block_on(stages::read_running(&reach, &compiled, concurrency.unwrap_or(16).into(), |_| {}))?;
+    let waves = pipeline.push().waves;
+    let waves = WavePolicy { canary: waves.canary.into(), size: waves.size.into() };
+    let plan = stages::plan(&project, &compiled, &running, &waves, workspace.sources.exact_commit());
+    let json = plan.to_json()?;
+    if let Some(out) = arguments.out {
+        fs::write(out, &json).with_context(|| format!("write the plan {}", out.display()))?;
+    }
+    match output.format {
+        Format::Json => output.result(json),
+        _ => output.result(text(&plan, output)),
+    }
+    Ok(if plan.unreachable().next().is_some() { Exit::Findings } else { Exit::Success })
+}
+
+/// Returns the diffs device by device, then what will happen in a few lines.
+fn text(plan: &Plan, output: &Output) -> String {
+    let mut text = String::new();
+    for (device, planned) in &plan.devices {
+        let DeviceChange::Replace { files, .. } = &planned.change else { continue };
+        for (file, change) in files {
+            let _ = writeln!(text, "{}", paint(output, anstyle::Style::new().bold(), &format!("{device} {file}")));
+            for line in change.diff.lines() {
+                let style = match line.as_bytes().first() {
+                    Some(b'+') => anstyle::AnsiColor::Green.on_default(),
+                    Some(b'-') => anstyle::AnsiColor::Red.on_default(),
+                    Some(b'@') => anstyle::AnsiColor::Cyan.on_default(),
+                    _ => anstyle::Style::new(),
+                };
+                let _ = writeln!(text, "{}", paint(output, style, line));
+            }
+        }
+    }
+    for (device, reason) in plan.unreachable() {
+        let _ = writeln!(text, "{device} cannot be read: {reason}");
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text + &plan.summary()
+}
+
+fn paint(output: &Output, style: anstyle::Style, words: &str) -> String {
+    if output.colour() { format!("{style}{words}{style:#}") } else { words.to_owned() }
+}

@@ -1,0 +1,99 @@
+//! `weft run`, and what `apply` and `verify` share with it: carries out a pipeline and prints the report.
+
+use std::{path::Path, sync::Arc};
+
+use weft_pipeline::{
+    ExitCode as Exit, RunOptions,
+    definition::{self, Pipeline},
+    report::Report,
+    run::{RunStore, Timestamp},
+};
+use weft_plan::Plan;
+use weft_ssh::Secrets;
+
+use crate::{
+    args::{Global, Lock, Reach, Revision},
+    commands::{block_on, report},
+    failure::Failure,
+    output::Output,
+    progress::Progress,
+    workspace::Workspace,
+};
+
+pub(crate) fn run(
+    global: &Global,
+    pipeline: &Path,
+    revision: &Revision,
+    lock: &Lock,
+    reach: &Reach,
+    output: &Output,
+) -> Result<Exit, Failure> {
+    execute(global, &Run { pipeline, revision, reach, locked: lock.locked, plan: None }, output, |pipeline| pipeline)
+}
+
+/// What a pipeline is carried out with.
+pub(crate) struct Run<'a> {
+    pub(crate) pipeline: &'a Path,
+    pub(crate) revision: &'a Revision,
+    pub(crate) reach: &'a Reach,
+    pub(crate) locked: bool,
+    /// The plan that must be carried out.
+    pub(crate) plan: Option<Plan>,
+}
+
+/// Carries out the pipeline that `chosen` makes of the one in the file, and prints the report of the run.
+pub(crate) fn execute(
+    global: &Global,
+    run: &Run<'_>,
+    output: &Output,
+    chosen: impl FnOnce(Pipeline) -> Pipeline,
+) -> Result<Exit, Failure> {
+    let mut workspace = Workspace::read(global, run.revision, output)?;
+    let Some(pipeline) = pipeline(&mut workspace, run.pipeline) else { return Ok(Exit::Findings) };
+    let pipeline = chosen(pipeline);
+    let (cancel, cancelled) = tokio::sync::watch::channel(false);
+    let secrets: Arc<dyn Secrets> = Arc::new(weft_ssh::EnvironmentSecrets::of_texts(std::iter::empty()));
+    let options = RunOptions {
+        root: global.directory.clone(),
+        inventory: run.reach.inventory.clone(),
+        user: std::env::var("USER").unwrap_or_else(|_| "root".to_owned()),
+        locked: run.locked,
+        plan: run.plan.clone(),
+        secrets,
+        clock: Timestamp::clock(),
+        cancel: cancelled,
+    };
+    let progress = Progress::new(output, &workspace.map);
+    let findings = workspace.findings().to_vec();
+    let record = block_on(async {
+        let work = weft_pipeline::run(&pipeline, &workspace.sources, findings, &options, &progress);
+        tokio::pin!(work);
+        let mut interrupted = false;
+        loop {
+            tokio::select! {
+                record = &mut work => return record,
+                signal = tokio::signal::ctrl_c(), if !interrupted => {
+                    interrupted = true;
+                    if signal.is_ok() {
+                        output.say("interrupted: what is not confirmed goes back");
+                        let _ = cancel.send(true);
+                    }
+                }
+            }
+        }
+    })??;
+    let (directory, _) = RunStore::of_project(&global.directory).load(record.id.as_str())?;
+    let text = Report::load(&directory, &record)?.render(report::format(output.format), output.colour())?;
+    output.result(text);
+    Ok(Exit::of(&record))
+}
+
+/// Reads a pipeline of the project. Returns `None` when there are errors; they are then printed.
+pub(crate) fn pipeline(workspace: &mut Workspace<'_>, file: &Path) -> Option<Pipeline> {
+    let (pipeline, findings) = definition::find(&workspace.sources.pipelines, &file.to_string_lossy());
+    if workspace.add_findings(findings) {
+        workspace.print_findings();
+        return None;
+    }
+    pipeline
+}
