@@ -17,7 +17,8 @@ pub fn compare(file: &str, running: &str, intended: &str) -> Option<FileChange> 
     let old: Vec<&str> = running.lines().collect();
     let new: Vec<&str> = intended.lines().collect();
     let diff = TextDiff::from_slices(&old, &new);
-    let mut change = FileChange { added: 0, removed: 0, diff: format!("--- {file} (running)\n+++ {file} (intended)\n") };
+    let mut change =
+        FileChange { added: 0, removed: 0, diff: format!("--- {file} (running)\n+++ {file} (intended)\n") };
     for group in diff.grouped_ops(CONTEXT) {
         let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
         let (old_start, old_end) = (first.old_range().start, last.old_range().end);
@@ -152,7 +153,9 @@ router bgp 64701
     #[test]
     fn a_header_fits_a_terminal() {
         let long = "neighbor ".to_owned() + &"x".repeat(90);
-        for section in [vec!["router bgp 1", "address-family ipv4 unicast", "neighbor 10.255.255.255 a"], vec![&long[..]]] {
+        for section in
+            [vec!["router bgp 1", "address-family ipv4 unicast", "neighbor 10.255.255.255 a"], vec![&long[..]]]
+        {
             let line = header("@@ -100,12 +100,14 @@", &section);
             assert!(line.chars().count() <= 80, "{line}");
         }
@@ -166,10 +169,15 @@ router bgp 64701
         for line in diff.lines().skip(2) {
             match line.split_at(1) {
                 ("@", rest) => {
-                    let (start, count) = rest.split_once('-').unwrap().1.split(' ').next().unwrap().split_once(',').unwrap_or((
-                        rest.split_once('-').unwrap().1.split(' ').next().unwrap(),
-                        "1",
-                    ));
+                    let (start, count) = rest
+                        .split_once('-')
+                        .unwrap()
+                        .1
+                        .split(' ')
+                        .next()
+                        .unwrap()
+                        .split_once(',')
+                        .unwrap_or((rest.split_once('-').unwrap().1.split(' ').next().unwrap(), "1"));
                     let start: usize = start.parse().unwrap();
                     let start = if count == "0" { start } else { start - 1 };
                     out.extend_from_slice(&old[at..start]);

@@ -38,7 +38,9 @@ pub fn plan(inputs: &PlanInputs<'_>) -> Plan {
         let change = match (inputs.running.get(name), inputs.packs.get(&rendered.pack)) {
             (None, _) => DeviceChange::Unreachable { reason: "it was not asked for its running configuration".into() },
             (Some(Err(reason)), _) => DeviceChange::Unreachable { reason: reason.clone() },
-            (Some(Ok(_)), None) => DeviceChange::Unreachable { reason: format!("there is no pack `{}`", rendered.pack) },
+            (Some(Ok(_)), None) => {
+                DeviceChange::Unreachable { reason: format!("there is no pack `{}`", rendered.pack) }
+            }
             (Some(Ok(running)), Some(pack)) => {
                 if is_bare(running) {
                     bare.insert(name.clone());
@@ -92,8 +94,6 @@ fn compare(pack: &Pack, rendered: &Rendered, running: &BTreeMap<String, String>)
 /// Says whether a device runs no BGP, in whatever words its OS has for it: traffic does not go through it yet.
 fn is_bare(running: &BTreeMap<String, String>) -> bool {
     let is_comment = |line: &str| line.trim_start().starts_with(['!', '#']);
-    let says_bgp = |line: &str| {
-        line.split(|c: char| !c.is_alphanumeric()).any(|word| word.eq_ignore_ascii_case("bgp"))
-    };
+    let says_bgp = |line: &str| line.split(|c: char| !c.is_alphanumeric()).any(|word| word.eq_ignore_ascii_case("bgp"));
     !running.values().flat_map(|text| text.lines()).any(|line| !is_comment(line) && says_bgp(line))
 }

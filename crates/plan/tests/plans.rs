@@ -170,7 +170,8 @@ fn what_moved_since_is_named() {
         "spine-1" => Err("refused".into()),
         _ => Ok(IN_USE),
     });
-    let moved: Vec<String> = plan.verify_unmoved(&now, &packs()).into_iter().map(|moved| moved.device.to_string()).collect();
+    let moved: Vec<String> =
+        plan.verify_unmoved(&now, &packs()).into_iter().map(|moved| moved.device.to_string()).collect();
     assert_eq!(moved, ["leaf-1", "spine-1"]);
 }
 

@@ -116,9 +116,7 @@ impl<'a> Device<'a> {
         let mut variables = self.variables();
         variables.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let done = match &mut self.session {
-            Some(session) => {
-                session.step(step, &variables).await.map_err(|error| Failure::session(name, &error))
-            }
+            Some(session) => session.step(step, &variables).await.map_err(|error| Failure::session(name, &error)),
             None => Err(Failure::new(name, "there is no session")),
         };
         self.end(name, began, done.as_ref().err());
@@ -160,8 +158,9 @@ impl<'a> Device<'a> {
                 .map_err(|error| Failure::session(step, &error))?,
             None => return Err(Failure::new(step, "there is no session")),
         };
-        Status::read(&outputs.concat(), &self.context.transaction)
-            .ok_or_else(|| Failure::new(step, format!("the device says of its transaction: {}", outputs.concat().trim())))
+        Status::read(&outputs.concat(), &self.context.transaction).ok_or_else(|| {
+            Failure::new(step, format!("the device says of its transaction: {}", outputs.concat().trim()))
+        })
     }
 
     fn not_cancelled(&self, step: StepName) -> Result<(), Failure> {

@@ -142,10 +142,7 @@ fn obstacle(
 }
 
 /// Does something with devices, as many at the same time as there are slots.
-async fn each<'d, 'a: 'd>(
-    devices: impl Iterator<Item = &'d mut Device<'a>>,
-    work: impl AsyncFn(&mut Device<'a>),
-) {
+async fn each<'d, 'a: 'd>(devices: impl Iterator<Item = &'d mut Device<'a>>, work: impl AsyncFn(&mut Device<'a>)) {
     let work = &work;
     join_all(devices.map(|device| async move {
         let context = device.context;
@@ -178,9 +175,7 @@ async fn run_wave<'a>(
     gate: &impl AsyncFn(&WaveOutcome) -> Result<(), String>,
 ) -> Option<String> {
     let policy = context.inputs.policy;
-    context
-        .observer
-        .event(&PushEvent::WaveBegins { wave: wave.name.clone(), devices: wave.devices.clone() });
+    context.observer.event(&PushEvent::WaveBegins { wave: wave.name.clone(), devices: wave.devices.clone() });
     let (mut members, mut others): (Vec<_>, Vec<_>) =
         devices.values_mut().partition(|device| wave.devices.contains(&device.name));
 
@@ -191,7 +186,8 @@ async fn run_wave<'a>(
     .await;
     for device in &mut members {
         if policy.unreachable == UnreachablePolicy::Skip
-            && let Some(failure) = device.failure.take_if(|failure| failure.unreachable && failure.step == StepName::Connect)
+            && let Some(failure) =
+                device.failure.take_if(|failure| failure.unreachable && failure.step == StepName::Connect)
         {
             device.settle(DeviceResult::Unreachable { reason: failure.reason });
         }

@@ -152,7 +152,8 @@ async fn a_change_is_confirmed_and_the_next_plan_is_empty() {
         );
     }
     let journal = Journal::read(&lab.folder.path().join("journal")).unwrap();
-    let of_a: Vec<_> = journal.iter().filter(|entry| entry.device.as_str() == "a").map(|e| (e.step, &e.moment)).collect();
+    let of_a: Vec<_> =
+        journal.iter().filter(|entry| entry.device.as_str() == "a").map(|e| (e.step, &e.moment)).collect();
     use StepName::{Apply, Arm, Confirm};
     let pair = |step| [(step, &Moment::Before), (step, &Moment::Done)];
     assert_eq!(of_a, [Arm, Apply, Confirm].map(pair).concat());
@@ -187,7 +188,9 @@ async fn a_half_applied_change_is_rolled_back_with_its_wave() {
     let Some(lab) = Lab::start(&["a", "b"]) else { return };
     lab.fault("b", "half-apply");
     let report = Case::new(&lab, 2).await.push().await;
-    let DeviceResult::RolledBack { step: StepName::Apply, reason } = result(&report, "b") else { panic!("{report:#?}") };
+    let DeviceResult::RolledBack { step: StepName::Apply, reason } = result(&report, "b") else {
+        panic!("{report:#?}")
+    };
     assert!(reason.contains("stopped in the middle"));
     assert!(matches!(result(&report, "a"), DeviceResult::RolledBack { step: StepName::Gate, .. }), "{report:#?}");
     is_old(&lab, "a");
@@ -199,7 +202,9 @@ async fn a_step_that_stalls_is_a_time_out_and_is_rolled_back() {
     let Some(lab) = Lab::start(&["a"]) else { return };
     lab.fault("a", "stall-apply");
     let report = Case::new(&lab, 1).await.push().await;
-    let DeviceResult::RolledBack { step: StepName::Apply, reason } = result(&report, "a") else { panic!("{report:#?}") };
+    let DeviceResult::RolledBack { step: StepName::Apply, reason } = result(&report, "a") else {
+        panic!("{report:#?}")
+    };
     assert!(reason.contains("waited 3 s for"), "{reason}");
     is_old(&lab, "a");
 }

@@ -185,10 +185,7 @@ pub(crate) fn rendered(device: &str, text: &str) -> Rendered {
 
 fn pack(folder: &Path) -> Pack {
     let agent = |step: &str, more: &str| {
-        format!(
-            "run: \"sh {0}/agent.sh {0}/{{{{ device }}}} {step} {{{{ transaction }}}}{more}\"",
-            folder.display()
-        )
+        format!("run: \"sh {0}/agent.sh {0}/{{{{ device }}}} {step} {{{{ transaction }}}}{more}\"", folder.display())
     };
     let mut manifest = "
 description: a folder
@@ -206,10 +203,8 @@ transaction:
     for step in ["lock", "backup", "check", "health", "confirm", "rollback", "unlock"] {
         manifest.push_str(&format!("  {step}: {{ commands: [{{ {} }}] }}\n", agent(step, "")));
     }
-    manifest.push_str(&format!(
-        "  upload: {{ commands: [{{ {}, input: \"{{{{ text }}}}\" }}] }}\n",
-        agent("upload", "")
-    ));
+    manifest
+        .push_str(&format!("  upload: {{ commands: [{{ {}, input: \"{{{{ text }}}}\" }}] }}\n", agent("upload", "")));
     manifest.push_str(&format!("  apply: {{ commands: [{{ {} }}], limit_seconds: 3 }}\n", agent("apply", "")));
     manifest.push_str(&format!("  arm: {{ by: step, commands: [{{ {} }}] }}\n", agent("arm", " {{ seconds }}")));
     for step in ["running", "status"] {
