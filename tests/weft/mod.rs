@@ -9,19 +9,19 @@ use std::{
 use tempfile::TempDir;
 
 /// A copy of the example project, and the labs that were started in it. Dropping it stops them.
-pub struct Project {
+pub(crate) struct Project {
     folder: TempDir,
 }
 
 /// What a command printed and how it ended.
 #[derive(Debug)]
-pub struct Ran {
+pub(crate) struct Ran {
     /// The exit code; -1 after a signal.
-    pub code: i32,
+    pub(crate) code: i32,
     /// Standard output.
-    pub out: String,
+    pub(crate) out: String,
     /// Standard error.
-    pub err: String,
+    pub(crate) err: String,
 }
 
 impl From<Output> for Ran {
@@ -37,14 +37,14 @@ impl From<Output> for Ran {
 impl Ran {
     /// Panics with all that was printed unless the exit code is `code`.
     #[track_caller]
-    pub fn expect(self, code: i32) -> Self {
+    pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(self.code, code, "exit code\n--- out\n{}\n--- err\n{}", self.out, self.err);
         self
     }
 
     /// Panics unless `text` was printed, to either stream.
     #[track_caller]
-    pub fn says(self, text: &str) -> Self {
+    pub(crate) fn says(self, text: &str) -> Self {
         assert!(
             self.out.contains(text) || self.err.contains(text),
             "`{text}` was not said\n--- out\n{}\n--- err\n{}",
@@ -56,7 +56,7 @@ impl Ran {
 
     /// Panics if `text` was printed.
     #[track_caller]
-    pub fn does_not_say(self, text: &str) -> Self {
+    pub(crate) fn does_not_say(self, text: &str) -> Self {
         assert!(
             !self.out.contains(text) && !self.err.contains(text),
             "`{text}` was said\n--- out\n{}\n--- err\n{}",
@@ -69,7 +69,7 @@ impl Ran {
 
 impl Project {
     /// Returns a copy of the example: its intents, packs and pipelines.
-    pub fn example() -> Self {
+    pub(crate) fn example() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("crates/cli is two folders down");
         let folder = tempfile::Builder::new().prefix("weft-").tempdir().expect("a temporary folder");
         for part in ["intents", "device-templates", "pipeline"] {
@@ -79,22 +79,22 @@ impl Project {
     }
 
     /// Returns the project's folder.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// Runs `weft` with the words of `line`.
-    pub fn weft(&self, line: &str) -> Ran {
+    pub(crate) fn weft(&self, line: &str) -> Ran {
         self.weft_with(line.split_whitespace())
     }
 
     /// Runs `weft` with these arguments.
-    pub fn weft_with<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Ran {
+    pub(crate) fn weft_with<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Ran {
         self.command(arguments).output().expect("weft starts").into()
     }
 
     /// Returns the command `weft` with these arguments, not yet started.
-    pub fn command<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Command {
+    pub(crate) fn command<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_weft"));
         command.args(arguments).current_dir(self.path()).env("NO_COLOR", "1").env_remove("SSH_AUTH_SOCK");
         command
@@ -102,7 +102,7 @@ impl Project {
 
     /// Replaces `from`, which must be there, with `to` in a file.
     #[track_caller]
-    pub fn edit(&self, file: &str, from: &str, to: &str) {
+    pub(crate) fn edit(&self, file: &str, from: &str, to: &str) {
         let path = self.path().join(file);
         let text = fs::read_to_string(&path).expect("the file to edit");
         assert!(text.contains(from), "{file} has no `{from}`");
@@ -111,7 +111,7 @@ impl Project {
 
     /// Runs git in the project's folder.
     #[track_caller]
-    pub fn git(&self, line: &str) -> String {
+    pub(crate) fn git(&self, line: &str) -> String {
         let output = Command::new("git")
             .args(["-c", "user.name=Test", "-c", "user.email=test@example.net"])
             .args(line.split_whitespace())
@@ -123,7 +123,7 @@ impl Project {
     }
 
     /// Makes the project a git repository with one commit of everything.
-    pub fn commit_all(&self, message: &str) -> String {
+    pub(crate) fn commit_all(&self, message: &str) -> String {
         if !self.path().join(".git").exists() {
             self.git("init -q");
             fs::write(self.path().join(".gitignore"), ".weft/\n").expect("write .gitignore");
