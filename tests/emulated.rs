@@ -145,9 +145,13 @@ fn mistakes_are_told_with_file_line_and_column_all_at_once() {
 #[test]
 fn a_commit_is_read_from_git_and_allocations_are_locked() {
     let project = Project::example();
+    project.weft("compile --locked").expect(0);
+    let lock = project.path().join("intents/allocations.lock.yaml");
+    let committed = fs::read_to_string(&lock).expect("the lock file");
+    fs::remove_file(&lock).expect("remove the lock file");
     project.weft("compile --locked").expect(1).says("allocations.lock.yaml");
     project.weft("compile").expect(0);
-    project.weft("compile --locked").expect(0);
+    assert_eq!(fs::read_to_string(&lock).expect("the lock file"), committed);
     project.commit_all("first");
     let before = project.weft("compile --commit HEAD --out before").expect(0);
     drop(before);

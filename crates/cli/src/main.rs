@@ -6,6 +6,8 @@ mod commands;
 mod failure;
 mod output;
 mod progress;
+#[cfg(test)]
+mod reference;
 mod workspace;
 
 use std::process::ExitCode;

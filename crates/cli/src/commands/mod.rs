@@ -12,6 +12,9 @@ mod runs;
 mod validate;
 mod verify;
 
+#[cfg(test)]
+pub(crate) use explain::codes;
+
 use weft_pipeline::ExitCode as Exit;
 
 use crate::{
