@@ -33,7 +33,8 @@ fn add(page: &mut String, command: &mut Command, name: &str) {
 
 /// Returns every code with what it means.
 fn all_codes() -> String {
-    let mut page = "# Codes of findings\n\nMade from the code. `weft explain WEFT-101` prints one of them.\n".to_owned();
+    let mut page =
+        "# Codes of findings\n\nMade from the code. `weft explain WEFT-101` prints one of them.\n".to_owned();
     for code in codes() {
         let _ = write!(page, "\n## {}: {}\n\n{}\n", code.id(), code.title(), code.explanation());
     }

@@ -64,10 +64,8 @@ impl<'a> Workspace<'a> {
         };
         match lock {
             Some(lock) if lock.locked => self.findings.extend(stages::lock_findings(project, &compiled)),
-            Some(_) if !self.sources.detached => {
-                if stages::write_lock(&self.global.directory, project, &compiled)? {
-                    self.output.say(format!("wrote {}: commit it with the intents", source::LOCK_FILE));
-                }
+            Some(_) if !self.sources.detached && stages::write_lock(&self.global.directory, project, &compiled)? => {
+                self.output.say(format!("wrote {}: commit it with the intents", source::LOCK_FILE));
             }
             _ => {}
         }

@@ -110,6 +110,7 @@ impl Plan {
             }
         }
         let mut text = match changed {
+            0 if unreachable > 0 && same == 0 => "nothing could be compared".to_owned(),
             0 => "no change".to_owned(),
             1 => format!("1 device changes (+{added} -{removed} lines)"),
             _ => format!("{changed} devices change (+{added} -{removed} lines)"),

@@ -88,7 +88,7 @@ pub(crate) fn run(global: &Global, lab: &Lab, output: &Output) -> Result<Exit, F
 }
 
 fn fault_help(error: netns::InvalidFault) -> Failure {
-    Failure::of_usage(format!("{error}\nfaults are:\n  {}", Fault::FORMS.join("\n  ")))
+    Failure::of_usage(error.to_string())
 }
 
 fn attach(folder: &Path) -> Result<Running, Failure> {

@@ -74,6 +74,8 @@ fn text(plan: &Plan, output: &Output) -> String {
         }
     }
     for (device, reason) in plan.unreachable() {
+        // A reason that names its device already does not need it twice.
+        let reason = reason.strip_prefix(&format!("{device}: ")).unwrap_or(reason);
         let _ = writeln!(text, "{device} cannot be read: {reason}");
     }
     if !text.is_empty() {
