@@ -51,6 +51,10 @@ pub struct Diagnostic {
     pub labels: Vec<Label>,
     /// What the user can do.
     pub help: Option<String>,
+    /// Places whose characters are never printed: a secret stands there. They are hidden from everything that is printed
+    /// with this finding, also from the lines around other places.
+    #[serde(skip)]
+    pub concealed: Vec<SourceSpan>,
 }
 
 impl Diagnostic {
@@ -65,7 +69,15 @@ impl Diagnostic {
     }
 
     fn new(severity: Severity, code: Code, message: impl Into<String>) -> Self {
-        Self { code, severity, message: message.into(), span: None, labels: Vec::new(), help: None }
+        Self {
+            code,
+            severity,
+            message: message.into(),
+            span: None,
+            labels: Vec::new(),
+            help: None,
+            concealed: Vec::new(),
+        }
     }
 
     /// Sets the place that causes the finding.
@@ -88,6 +100,13 @@ impl Diagnostic {
         self.help = Some(help.into());
         self
     }
+
+    /// Hides the characters of a place wherever its line is printed.
+    #[must_use]
+    pub fn conceal(mut self, span: SourceSpan) -> Self {
+        self.concealed.push(span);
+        self
+    }
 }
 
 impl PartialOrd for Diagnostic {
@@ -98,8 +117,12 @@ impl PartialOrd for Diagnostic {
 
 impl Ord for Diagnostic {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        let key = |d: &Self| (d.span.clone(), d.code, d.message.clone(), d.severity, d.help.clone());
-        key(self).cmp(&key(other)).then_with(|| self.labels.cmp(&other.labels))
+        (&self.span, self.code, &self.message)
+            .cmp(&(&other.span, other.code, &other.message))
+            .then_with(|| self.severity.cmp(&other.severity))
+            .then_with(|| {
+                (&self.help, &self.labels, &self.concealed).cmp(&(&other.help, &other.labels, &other.concealed))
+            })
     }
 }
 
