@@ -64,14 +64,6 @@ pub const ROUTER_ID_NOT_IPV4: Code = Code::new(
     "A loopback is the BGP identifier of its device, which is an IPv4 address (RFC 4271 4.2). Put the device in a loopback \
      pool with an IPv4 prefix.",
 );
-/// IPv6 where only IPv4 is routed.
-pub const IPV6_NOT_ROUTED: Code = Code::new(
-    "WEFT-310",
-    "IPv6 is not routed yet",
-    "Segments, numbered links and peerings are routed as IPv4 unicast only. IPv6 in their place would be configured and then \
-     neither announced nor filtered, so it is refused.",
-);
-
 /// All codes of this crate.
 pub const ALL: &[Code] = &[
     POOL_EXHAUSTED,
@@ -83,5 +75,4 @@ pub const ALL: &[Code] = &[
     NAME_TOO_LONG,
     PEERING_NAMED_LIKE_NODE,
     ROUTER_ID_NOT_IPV4,
-    IPV6_NOT_ROUTED,
 ];

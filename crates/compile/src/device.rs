@@ -16,7 +16,7 @@ use weft_intent::{
 use weft_model::{Asn, Network, Node, NodeName, Provenance, Source};
 
 use crate::{
-    Allocations, address_family,
+    Allocations,
     allocate::{PoolSpec, address_pools, asn_pools},
     codes,
     selection::Selection,
@@ -43,7 +43,6 @@ pub fn compile(
     let nodes: Vec<&Node> = network.nodes().collect();
     let compiled: Vec<(DeviceConfig, Vec<Diagnostic>)> = nodes.par_iter().map(|node| compiler.device(node)).collect();
     let mut diagnostics = compiler.peering_names();
-    diagnostics.extend(address_family::unsupported(intents));
     let mut configs = BTreeMap::new();
     for (config, findings) in compiled {
         diagnostics.extend(findings);

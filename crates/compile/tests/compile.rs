@@ -6,9 +6,9 @@ mod example;
 
 use std::{collections::BTreeSet, path::Path};
 
-use example::{compiled, example, example_texts, read};
+use example::{compiled, example, example_texts};
 use serde_yaml::Value;
-use weft_compile::{Allocations, allocate, codes, compile, hosts};
+use weft_compile::{Allocations, allocate, compile, hosts};
 use weft_device::config::{Action, InterfaceKind, NeighborTarget, PeerType};
 
 #[test]
@@ -243,17 +243,4 @@ fn nothing_changes_when_the_lock_file_is_kept() {
     let (again, findings) = allocate(&example.intents, &example.network, &locked);
     assert!(findings.is_empty());
     assert_eq!(again.to_yaml(), example.allocations.to_yaml());
-}
-
-#[test]
-fn ipv6_is_refused_where_it_would_not_be_routed() {
-    let mut texts = example_texts();
-    let segments = texts.get_mut("segments.yaml").unwrap();
-    *segments =
-        segments.replace("prefix: 10.20.0.0/16\n  subnet_length: 24", "prefix: 2001:d00::/24\n  subnet_length: 30");
-    let (intents, network) = read(&texts);
-    let (allocations, _) = allocate(&intents, &network, &Allocations::default());
-    let (_, findings) = compile(&intents, &network, &allocations);
-    let [finding] = &findings[..] else { panic!("{findings:#?}") };
-    assert_eq!((finding.code, &*finding.span.as_ref().unwrap().file), (codes::IPV6_NOT_ROUTED, "segments.yaml"));
 }

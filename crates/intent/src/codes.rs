@@ -232,6 +232,12 @@ pub const MISSING_FEATURE: Code = Code::new(
     "feature that the pack does not have",
     "The intent needs something that the operating system of a selected node cannot do.",
 );
+/// Session that neither end opens.
+pub const BOTH_PASSIVE: Code = Code::new(
+    "WEFT-183",
+    "session that neither end opens",
+    "Both ends of an unnumbered link run a pack with the feature `bgp.unnumbered.passive`: each waits for the other, and the session never comes up. Number the links, or run another pack on one end.",
+);
 /// Prefix of a segment that overlaps.
 pub const SEGMENT_OVERLAP: Code = Code::new(
     "WEFT-190",
@@ -279,6 +285,12 @@ pub const CONTRADICTION: Code = Code::new(
     "WEFT-212",
     "intents that contradict each other",
     "One intent wants the flow to arrive and another wants it not to.",
+);
+/// IPv6 where only IPv4 is routed.
+pub const IPV6_NOT_ROUTED: Code = Code::new(
+    "WEFT-213",
+    "IPv6 is not routed yet",
+    "Loopbacks, numbered links, segments and peerings are routed as IPv4 unicast only. IPv6 in their place would be configured and then neither announced nor filtered, so it is refused.",
 );
 /// Account given twice.
 pub const DUPLICATE_USER: Code =
@@ -335,6 +347,7 @@ pub const ALL: &[Code] = &[
     TWO_UNDERLAYS,
     TIMERS,
     MISSING_FEATURE,
+    BOTH_PASSIVE,
     SEGMENT_OVERLAP,
     SUBNET_LENGTH,
     NEIGHBOR_ADDRESS,
@@ -344,5 +357,6 @@ pub const ALL: &[Code] = &[
     UNKNOWN_REFERENCE,
     WRONG_END,
     CONTRADICTION,
+    IPV6_NOT_ROUTED,
     DUPLICATE_USER,
 ];

@@ -10,6 +10,7 @@ pub mod document;
 mod formats;
 mod load;
 pub mod schema;
+mod secret;
 mod set;
 mod source;
 pub mod spec;

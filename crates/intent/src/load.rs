@@ -12,6 +12,7 @@ use crate::{
     Document, Intent, IntentSet, SourceFile, codes,
     document::{self, Reader},
     schema::{self, API_VERSION, Envelope},
+    secret,
     suggest::Suggester,
 };
 
@@ -29,6 +30,9 @@ pub fn load(files: &[SourceFile]) -> (IntentSet, Vec<Diagnostic>) {
         }
     }
     loader.findings.sort();
+    if !loader.findings.is_empty() {
+        secret::conceal(files, &mut loader.findings);
+    }
     (loader.set, loader.findings)
 }
 

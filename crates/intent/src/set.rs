@@ -84,6 +84,21 @@ pub struct IntentSet {
 }
 
 impl IntentSet {
+    /// Returns the document of every intent.
+    pub(crate) fn documents(&self) -> impl Iterator<Item = &Document> {
+        fn of<S>(intents: &BTreeMap<Name, Intent<S>>) -> impl Iterator<Item = &Document> {
+            intents.values().map(|intent| &*intent.document)
+        }
+        of(&self.fabrics)
+            .chain(of(&self.topologies))
+            .chain(of(&self.pools))
+            .chain(of(&self.underlays))
+            .chain(of(&self.segments))
+            .chain(of(&self.peerings))
+            .chain(of(&self.reachabilities))
+            .chain(of(&self.baselines))
+    }
+
     /// Tells whether some intent of this kind is missing from the set because of a mistake in its text.
     ///
     /// What such an intent would have brought is unknown: its absence is no finding of its own.

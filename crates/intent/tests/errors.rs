@@ -61,15 +61,19 @@ fn entries(path: &Path) -> Vec<String> {
 }
 
 fn findings(path: &Path) -> (Vec<Diagnostic>, SourceMap) {
-    let (mut files, mut findings) = (Vec::new(), Vec::new());
+    let (mut files, mut findings, mut unreadable) = (Vec::new(), Vec::new(), false);
     for file in fixture::folder(path, "intents") {
         match file {
             Ok(file) => files.push(file),
-            Err(finding) => findings.push(*finding),
+            Err(finding) => {
+                unreadable = true;
+                findings.push(*finding);
+            }
         }
     }
     let sources = files.iter().map(|file| (file.path.clone(), file.text.clone())).collect();
-    let (set, mistakes) = load(&files);
+    let (mut set, mistakes) = load(&files);
+    set.rejected.unreadable |= unreadable;
     findings.extend(mistakes);
     findings.extend(validate(&set, &fixture::catalogue()).1);
     findings.sort();

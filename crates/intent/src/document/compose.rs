@@ -42,6 +42,7 @@ pub(super) fn documents(file: &SourceFile) -> (Vec<(Document, Value)>, Vec<Diagn
         parser: Parser::new_from_str_with_options(&file.text, options),
         file,
         anchors: BTreeMap::new(),
+        aliases: Vec::new(),
         values: 0,
         repeated: 0,
         findings: Vec::new(),
@@ -58,8 +59,10 @@ type Composed = Result<(Value, Place), Abandoned>;
 struct Composer<'a> {
     parser: Parser<'a, granit_parser::StrInput<'a>>,
     file: &'a SourceFile,
-    /// What aliases stand for, by the parser's number of the anchor, with the count of values in it.
-    anchors: BTreeMap<usize, (Value, usize)>,
+    /// What aliases stand for, by the parser's number of the anchor, with the count of values in it and where it is.
+    anchors: BTreeMap<usize, (Value, usize, Extent)>,
+    /// Where the aliases of the document are, and what each stands for.
+    aliases: Vec<(Extent, Extent)>,
     values: usize,
     repeated: usize,
     findings: Vec<Diagnostic>,
@@ -73,6 +76,7 @@ impl<'a> Composer<'a> {
                 Ok(None | Some((Event::StreamEnd, _))) => break,
                 Ok(Some((Event::DocumentStart(..), _))) => {
                     self.anchors.clear();
+                    self.aliases.clear();
                     let before = self.findings.len();
                     self.root().map(|root| (root, before))
                 }
@@ -84,7 +88,8 @@ impl<'a> Composer<'a> {
                     // A document with a duplicate key or an odd character is not whole: what it says is not known.
                     if self.findings.len() == before {
                         let start = root.first().span(&self.file.path);
-                        documents.push((Document { file: self.file.path.clone(), start, root }, value));
+                        let aliases = std::mem::take(&mut self.aliases);
+                        documents.push((Document { file: self.file.path.clone(), start, root, aliases }, value));
                     }
                 }
                 Ok((None, _)) => {}
@@ -133,10 +138,11 @@ impl<'a> Composer<'a> {
             let message = format!("lists and mappings are nested more than {MOST_DEPTH} deep");
             return self.abandon(codes::TOO_DEEP, message, extent, "no kind of document is that deep");
         }
-        if let Some(tag) = event.tag() {
-            let message = format!("the tag `{}` is not used here", tag.original().escape_debug());
+        if event.tag().is_some() {
             let at = span.tag_start.map_or(extent, |start| mark(&start));
-            self.report(Diagnostic::error(codes::YAML_TAG, message).help("remove it"), at);
+            // Not repeated: without quotes, a secret that begins with `!` is a tag.
+            let finding = Diagnostic::error(codes::YAML_TAG, "a tag, `!...`, has no meaning here");
+            self.report(finding.help("remove it, or quote a text that begins with `!`"), at);
         }
         let anchor = event.anchor_id();
         let before = self.values;
@@ -155,10 +161,10 @@ impl<'a> Composer<'a> {
             Event::SequenceStart(style, _, _) => self.sequence(style, extent, depth)?,
             Event::MappingStart(style, _, _) => self.mapping(style, extent, depth)?,
             Event::Alias(id) => self.alias(id, extent)?,
-            Event::UnresolvedAlias(name) => {
-                let message = format!("there is no anchor `&{}` before this alias", name.escape_debug());
+            Event::UnresolvedAlias(_) => {
                 self.report(
-                    Diagnostic::error(codes::BAD_ALIAS, message).help("quote text that begins with `*`"),
+                    Diagnostic::error(codes::BAD_ALIAS, "there is no anchor `&...` of this name before the alias")
+                        .help("quote text that begins with `*`"),
                     extent,
                 );
                 (Value::Null, Place { extent, ..Place::default() })
@@ -174,7 +180,7 @@ impl<'a> Composer<'a> {
             _ => return Err(Abandoned),
         };
         if let Some(anchor) = anchor {
-            self.anchors.insert(anchor, (value.clone(), 1 + self.values - before));
+            self.anchors.insert(anchor, (value.clone(), 1 + self.values - before, place.whole()));
         }
         Ok((value, place))
     }
@@ -253,7 +259,7 @@ impl<'a> Composer<'a> {
     }
 
     fn alias(&mut self, id: usize, extent: Extent) -> Composed {
-        let Some((value, count)) = self.anchors.get(&id) else {
+        let Some((value, count, whole)) = self.anchors.get(&id) else {
             let message = "this alias stands inside the value it stands for";
             return self.abandon(codes::BAD_ALIAS, message, extent, "write the value out");
         };
@@ -263,6 +269,7 @@ impl<'a> Composer<'a> {
             return self.abandon(codes::TOO_LARGE, message, extent, "write the values out, or use fewer aliases");
         }
         self.values += count;
+        self.aliases.push((extent, *whole));
         Ok((value.clone(), Place { extent, ..Place::default() }))
     }
 

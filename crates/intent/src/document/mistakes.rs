@@ -89,7 +89,7 @@ impl Mistakes<'_> {
                 }
                 let finding = Diagnostic::error(
                     codes::WRONG_TYPE,
-                    format!("{named} must be {}, not {}", expected(kind), shown(found)),
+                    format!("{named} must be {}, not {}", expected(kind), self.shown_unless_secret(error)),
                 );
                 at_value(match (kind, &**found) {
                     (
@@ -218,7 +218,8 @@ impl Mistakes<'_> {
                 self.unknown_word(&self.name(at), &found, words).at(self.document.span(at))
             }
             _ => {
-                let message = format!("{} fits none of its forms: {}", self.name(&pointer), shown(error.instance()));
+                let message =
+                    format!("{} fits none of its forms: {}", self.name(&pointer), self.shown_unless_secret(error));
                 Diagnostic::error(codes::INVALID_VALUE, message).at(self.document.span(&pointer))
             }
         };
@@ -240,8 +241,16 @@ impl Mistakes<'_> {
         let known: Vec<&str> = properties.map(|keys| keys.keys().map(String::as_str).collect()).unwrap_or_default();
         // A key that is there already is not what another one was meant to be.
         let free = |key: &&str| !self.document.has(&format!("{pointer}/{}", escape(key)));
+        let required = siblings.get("required").and_then(Value::as_array);
+        let lacking: Vec<&str> =
+            required.map(|keys| keys.iter().filter_map(Value::as_str).filter(free).collect()).unwrap_or_default();
         for key in unexpected {
             let meant = self.suggester.nearest(key, known.iter().copied().filter(free));
+            // One key that is unknown where one is missing: however they differ, one is meant to be the other.
+            let meant = meant.or(match (unexpected, &lacking[..]) {
+                ([_], [only]) => Some(*only),
+                _ => None,
+            });
             let help = match meant {
                 Some(meant) => format!("did you mean `{meant}`? The keys here are {}", list(&known)),
                 None if known.is_empty() => "no key is known here".to_owned(),
@@ -251,7 +260,12 @@ impl Mistakes<'_> {
                 self.meant.insert(format!("{pointer}/{}", escape(meant)));
             }
             let span = self.document.key_span(&format!("{pointer}/{}", escape(key)));
-            let message = format!("unknown key `{}`", key.chars().take(80).collect::<String>().escape_debug());
+            let message = if names_secret(siblings) {
+                // Not repeated: `{ hunter2 }` is a key without a value.
+                "unknown key where a reference to a secret is".to_owned()
+            } else {
+                format!("unknown key `{}`", key.chars().take(80).collect::<String>().escape_debug())
+            };
             self.findings.push(Diagnostic::error(codes::UNKNOWN_KEY, message).at(span).help(help));
         }
     }
@@ -283,6 +297,15 @@ impl Mistakes<'_> {
         let reason = reason.unwrap_or_else(|| format!("{named} is {}, which does not fit `{pattern}`", shown(found)));
         Diagnostic::error(codes::INVALID_NAME, reason)
             .help("names become host names and words of device configurations")
+    }
+
+    /// Returns the value as a message shows it; of a value in the place of a secret, or of what holds one, only its type.
+    fn shown_unless_secret(&self, error: &ValidationError<'_>) -> String {
+        match &**error.instance() {
+            Value::String(_) if names_secret(&self.beside(error)) => "text".to_owned(),
+            Value::Number(_) if names_secret(&self.beside(error)) => "a number".to_owned(),
+            value => shown(value),
+        }
     }
 
     /// Returns what the schema says at the error's keyword.
@@ -321,6 +344,13 @@ impl Mistakes<'_> {
             },
         }
     }
+}
+
+/// Tells whether a schema is that of a secret, or of a mapping that holds one.
+fn names_secret(schema: &Value) -> bool {
+    let secret = |schema: &Value| schema.get("format").and_then(Value::as_str) == Some("secret");
+    let properties = schema.get("properties").and_then(Value::as_object);
+    secret(schema) || properties.is_some_and(|properties| properties.values().any(secret))
 }
 
 fn expected(kind: &TypeKind) -> String {

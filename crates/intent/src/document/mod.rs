@@ -14,6 +14,7 @@ use weft_diagnostics::{Diagnostic, SourceSpan};
 
 use crate::{SourceFile, codes, formats, schema};
 
+use place::Extent;
 pub(crate) use place::{Place, escape};
 
 /// A YAML document: where each of its values stands.
@@ -24,6 +25,8 @@ pub struct Document {
     /// The place of the document's first key.
     pub start: SourceSpan,
     root: Place,
+    /// Where aliases are, in the order of the text, and what each stands for.
+    aliases: Vec<(Extent, Extent)>,
 }
 
 impl Document {
@@ -44,6 +47,34 @@ impl Document {
     /// mapping.
     pub(crate) fn setting_span(&self, pointer: &str) -> SourceSpan {
         if self.root.find(pointer).0.is_single() { self.span(pointer) } else { self.key_span(pointer) }
+    }
+
+    /// Returns what an alias at this place stands for.
+    fn anchor(&self, span: &SourceSpan) -> Option<Extent> {
+        // They are in the order of the text.
+        let at = self.aliases.binary_search_by_key(&(span.line, span.column), |(alias, _)| (alias.line, alias.column));
+        at.ok().map(|at| self.aliases[at].1)
+    }
+
+    /// Removes the findings at aliases that were made where the text is written out: one mistake, not two.
+    pub(crate) fn without_repeated(&self, findings: &mut Vec<Diagnostic>, same: fn(&Diagnostic, &Diagnostic) -> bool) {
+        if self.aliases.is_empty() {
+            return;
+        }
+        let repeated = |finding: &Diagnostic| {
+            let Some(span) = finding.span.as_ref().filter(|span| span.file == self.file) else { return false };
+            self.anchor(span).is_some_and(|anchor| {
+                let (start, end) = ((anchor.line, anchor.column), (anchor.end_line, anchor.end_column));
+                findings.iter().any(|other| {
+                    let inside =
+                        |at: &SourceSpan| at.file == self.file && (start..=end).contains(&(at.line, at.column));
+                    same(finding, other) && other.span.as_ref().is_some_and(inside)
+                })
+            })
+        };
+        let keep: Vec<bool> = findings.iter().map(|finding| !repeated(finding)).collect();
+        let mut keep = keep.into_iter();
+        findings.retain(|_| keep.next().unwrap_or(true));
     }
 
     /// Tells whether the value at a JSON pointer is written out.
@@ -101,6 +132,7 @@ impl<T: DeserializeOwned> Reader<T> {
             }
             mistakes.sort();
             mistakes.dedup();
+            document.without_repeated(&mut mistakes, |a, b| a.code == b.code);
             return (None, mistakes);
         }
         match T::deserialize(value) {

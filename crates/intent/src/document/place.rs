@@ -58,6 +58,25 @@ impl Place {
         }
     }
 
+    /// Returns where the value and all that it holds stands.
+    pub(crate) fn whole(&self) -> Extent {
+        let mut whole = self.extent;
+        let mut around = |inner: Extent| {
+            let start = (whole.line, whole.column).min((inner.line, inner.column));
+            let end = (whole.end_line, whole.end_column).max((inner.end_line, inner.end_column));
+            whole = Extent { line: start.0, column: start.1, end_line: end.0, end_column: end.1 };
+        };
+        match &self.inner {
+            Inner::Nothing => {}
+            Inner::Items(items) => items.iter().for_each(|item| around(item.whole())),
+            Inner::Values(values) => values.iter().for_each(|(_, value)| {
+                around(value.whole());
+                value.key.iter().for_each(|key| around(*key));
+            }),
+        }
+        whole
+    }
+
     /// Returns the place at a JSON pointer and `true`, or the nearest around it and `false`.
     pub(crate) fn find(&self, pointer: &str) -> (&Self, bool) {
         let mut place = self;

@@ -1,5 +1,6 @@
 //! What intents say together, against the topology graph and the packs.
 
+mod address_family;
 mod baseline;
 mod network;
 mod peering;
@@ -37,11 +38,15 @@ pub fn validate(set: &IntentSet, catalogue: &Catalogue) -> (Network, Vec<Diagnos
     segment::check(&mut validation);
     peering::check(&mut validation);
     prefixes::check(&mut validation);
+    address_family::check(&mut validation);
     reachability::check(&mut validation);
     baseline::check(&mut validation);
     let mut findings = validation.findings;
     findings.sort();
     findings.dedup();
+    for document in set.documents() {
+        document.without_repeated(&mut findings, |a, b| a.code == b.code && a.message == b.message);
+    }
     (network, findings)
 }
 

@@ -114,7 +114,8 @@ fn announced(validation: &mut Validation<'_>, intent: &Intent<PeeringSpec>) {
     }
     for (index, prefix) in intent.spec.announce.prefixes.iter().enumerate() {
         let overlaps = |segment: &IpNet| segment.contains(prefix) || prefix.contains(segment);
-        if validation.set.segments.values().any(|segment| overlaps(&segment.spec.prefix)) {
+        // That IPv6 is not routed is a finding of its own.
+        if prefix.addr().is_ipv6() || validation.set.segments.values().any(|segment| overlaps(&segment.spec.prefix)) {
             continue;
         }
         let message = format!("{prefix} is announced, and no segment has an address of it");

@@ -70,17 +70,32 @@ pub(super) fn check(validation: &mut Validation<'_>) {
     // Sorted so, a prefix comes before all that lie in it: those around it are a stack.
     ranges.sort_by_key(|range| (range.prefix.network(), range.prefix.prefix_len()));
     let mut around: Vec<usize> = Vec::new();
+    let mut overlaps: Vec<Diagnostic> = Vec::new();
     for index in 0..ranges.len() {
         while around.last().is_some_and(|&outer| !ranges[outer].prefix.contains(&ranges[index].prefix)) {
             around.pop();
         }
         let conflict = around.iter().rev().find(|&&outer| !may_overlap(validation, ranges[outer].of, ranges[index].of));
         if let Some(&outer) = conflict {
-            let finding = overlap(&ranges[outer], &ranges[index]);
-            validation.report(finding);
+            overlaps.push(overlap(&ranges[outer], &ranges[index]));
         }
         around.push(index);
     }
+    // A range over several others is one mistake.
+    overlaps.sort();
+    overlaps.dedup_by(|next, first| {
+        let same = next.code == first.code && next.span == first.span;
+        if same {
+            first.labels.append(&mut next.labels);
+        }
+        same
+    });
+    validation.findings.extend(overlaps.into_iter().map(|mut finding| {
+        if finding.labels.len() > 1 {
+            finding.message = format!("{}, and {} more", finding.message, finding.labels.len() - 1);
+        }
+        finding
+    }));
 }
 
 /// Pools of one purpose may share addresses when they are for different nodes: none is given twice.

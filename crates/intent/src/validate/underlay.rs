@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use weft_diagnostics::Diagnostic;
-use weft_model::{Link, Node, NodeName};
+use weft_diagnostics::{Diagnostic, SourceSpan};
+use weft_model::{Link, Node, NodeName, PackName};
 
 use super::{Validation, selector, timers};
 use crate::{
@@ -40,8 +40,42 @@ pub(super) fn check<'a>(validation: &mut Validation<'a>) -> Vec<UnderlayScope<'a
         need(matches!(spec.addressing, Addressing::Unnumbered), "bgp.unnumbered", "/spec/addressing");
         need(spec.bfd.is_some(), "bfd", "/spec/bfd");
         need(spec.authentication.is_some(), "bgp.md5", "/spec/authentication/tcp_md5");
+        if matches!(spec.addressing, Addressing::Unnumbered) {
+            both_passive(validation, scope);
+        }
     }
     scopes
+}
+
+/// The feature of a pack whose routers wait on an unnumbered link until the other end opens the session.
+const PASSIVE: &str = "bgp.unnumbered.passive";
+
+/// Reports unnumbered links whose two ends both wait for the other, once for each pair of packs.
+fn both_passive(validation: &mut Validation<'_>, scope: &UnderlayScope<'_>) {
+    let pack_of = |link: &Link, end: usize| {
+        let pack = &validation.network.node(link.ends[end].node.as_str())?.pack;
+        validation.catalogue.get(pack)?.features.contains(PASSIVE).then_some(pack)
+    };
+    let mut silent: BTreeMap<[&PackName; 2], (usize, &Link)> = BTreeMap::new();
+    for link in &scope.links {
+        if let (Some(a), Some(b)) = (pack_of(link, 0), pack_of(link, 1)) {
+            let pair = if a <= b { [a, b] } else { [b, a] };
+            silent.entry(pair).or_insert((0, link)).0 += 1;
+        }
+    }
+    let document = &scope.intent.document;
+    for ([a, b], (count, link)) in silent {
+        let packs = if a == b { format!("`{a}`") } else { format!("`{a}` and `{b}`") };
+        let links = first_of(&link.to_string(), count);
+        let message = format!("no session on {links}: on unnumbered links {packs} wait until the other end opens it");
+        let source = SourceSpan::point(link.source.file.clone(), link.source.line, 1);
+        validation.findings.push(
+            Diagnostic::error(codes::BOTH_PASSIVE, message)
+                .at(document.span("/spec/addressing"))
+                .label(source, "the link comes from here")
+                .help("write `addressing: numbered`, or run another pack on one end of each of these links"),
+        );
+    }
 }
 
 /// Gives each link to the underlay that selects both of its ends, and reports those that two underlays do.

@@ -28,6 +28,8 @@ pub const LOCK_FILE: &str = "intents/allocations.lock.yaml";
 pub struct Sources {
     /// The intents: `intents/**/*.yaml` without lock files.
     pub intents: Vec<SourceFile>,
+    /// Whether a file of intents is no text: what it would have brought is unknown.
+    pub unreadable: bool,
     /// The lock file of the allocations, where there is one.
     pub lock: Option<SourceFile>,
     /// The files of each pack by pack and by path in the pack.
@@ -188,7 +190,10 @@ fn sort(
             Ok(_) if path.ends_with(".lock.yaml") => {}
             Ok(file) if path.starts_with(INTENTS) => sources.intents.push(file),
             Ok(file) => sources.pipelines.push(file),
-            Err(finding) => findings.push(*finding),
+            Err(finding) => {
+                sources.unreadable |= path.starts_with(INTENTS);
+                findings.push(*finding);
+            }
         }
     }
     for (folder, found) in [(INTENTS, INTENTS), (PACKS, PACKS)] {
