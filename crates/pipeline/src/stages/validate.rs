@@ -46,7 +46,8 @@ pub fn validate(sources: &Sources) -> (Option<Project>, Vec<Diagnostic>) {
         }
     }
     let catalogue: Catalogue = packs.iter().map(|(name, pack)| (name.clone(), pack.description())).collect();
-    let (intents, mistakes) = weft_intent::load(&sources.intents);
+    let (mut intents, mistakes) = weft_intent::load(&sources.intents);
+    intents.rejected.unreadable |= sources.unreadable;
     findings.extend(mistakes);
     // With a pack missing because of its own mistakes, each intent that names it would be called wrong too.
     let network = if findings
