@@ -9,7 +9,6 @@
 
 pub mod codes;
 mod fleet;
-mod paths;
 mod reachability;
 mod rules;
 

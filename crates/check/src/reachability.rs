@@ -7,16 +7,16 @@ use std::{
 
 use rayon::prelude::*;
 use weft_compile::{Allocations, ExternalRouters, Host, hosts};
-use weft_device::{config::DeviceConfig, state::DeviceState};
+use weft_device::config::DeviceConfig;
 use weft_diagnostics::{Code, Diagnostic, SourceSpan};
 use weft_intent::{
     Intent, IntentSet,
     spec::{Expectation, FlowEnd, ReachabilitySpec},
 };
 use weft_model::{IntentKind, IntentRef, InterfaceName, Name, Network, NodeName};
-use weft_simulate::{Cable, Failed, Forwarding, Hop, Outcome, Prediction, Trace, simulate};
+use weft_simulate::{Cable, Forwarding, Hop, Outcome, Scenario, Scenarios, Trace, Walk};
 
-use crate::{codes, fleet::error, paths::Cables};
+use crate::{codes, fleet::error};
 
 /// One flow of a Reachability intent that breaks its promise.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,11 +48,11 @@ pub struct Violation {
 ///
 /// Every source place is traced to every destination place, and back where packets are to arrive: a segment is the
 /// gateway addresses of its ports, a node its loopback, a peering its external router. With `survive: {links: 1}` the same
-/// is asked after each single cut of a cable, those to external routers included. Cutting a cable that no packet of a flow
-/// passes leaves the flow alone, because no policy prefers a route over a shorter one; so a promise of arrival is asked
-/// again only for the cables that it uses, while a promise of isolation is asked for all.
+/// is asked after each single cut of a cable, those to external routers included; a flow is asked again only where a device
+/// that it passes, there or back, takes other ways after the cut.
 ///
-/// With `f` flows and `c` cables in use, `c + 1` simulations, and a trace for each flow and each cable it uses.
+/// The routes that cover the addresses of flows are computed once, and mended for each cable. Whole states are made only for
+/// flows that break their promise.
 pub fn check_predicted(
     intents: &IntentSet,
     network: &Network,
@@ -64,10 +64,8 @@ pub fn check_predicted(
     all.extend(configs.clone());
     let mut cables: Vec<Cable> = network.links().map(|link| link.ends.clone()).chain(external.cables.clone()).collect();
     cables.sort();
-    let steady = simulate(&all, &cables, &Failed::default());
-    let mut diagnostics = unstable(&steady, configs);
-
     let places = Places::new(hosts(intents, network, allocations), allocations, external);
+    let mut diagnostics = Vec::new();
     let mut flows = Vec::new();
     for intent in intents.reachabilities.values() {
         let before = flows.len();
@@ -78,9 +76,10 @@ pub fn check_predicted(
         }
     }
 
-    let forwarding = Forwarding::new(&steady.states, &cables);
-    let mut violations: Vec<Violation> =
-        flows.par_iter().flat_map_iter(|flow| flow.breaches(&forwarding, None)).collect();
+    let scenarios = Scenarios::new(&all, &cables, &destinations(&flows));
+    diagnostics.extend(unstable(&scenarios.unstable(), configs));
+    let asked: Vec<&Flow<'_>> = flows.iter().collect();
+    let mut violations = breaches(&asked, &scenarios.steady(), &cables, None);
     let broken: BTreeSet<(&IntentRef, &NodeName, IpAddr, IpAddr)> =
         violations.iter().map(|v| (&v.intent, &v.from, v.source, v.destination)).collect();
     let sound: Vec<&Flow<'_>> = flows
@@ -88,40 +87,65 @@ pub fn check_predicted(
         .filter(|flow| flow.intent.spec.survive.links > 0)
         .filter(|flow| !broken.contains(&(&flow.intent.reference, &flow.from.node, flow.from.address, flow.to.address)))
         .collect();
-    let after_failures = survive(&sound, &steady, &all, &cables);
+    let after_failures = survive(&sound, &scenarios, &cables);
     violations.extend(after_failures);
     diagnostics.extend(findings(intents, &violations));
     diagnostics.sort();
     (diagnostics, violations)
 }
 
-/// Returns the breaches after each single cut.
-fn survive(
+/// Returns the addresses to which packets of flows and their answers go.
+fn destinations<'f>(flows: impl IntoIterator<Item = &'f Flow<'f>>) -> BTreeSet<IpAddr> {
+    flows.into_iter().flat_map(|flow| [flow.to.address, flow.from.address]).collect()
+}
+
+/// Returns the breaches of flows in one scenario, in the order of the flows.
+fn breaches(
     flows: &[&Flow<'_>],
-    steady: &Prediction,
-    configs: &BTreeMap<NodeName, DeviceConfig>,
+    scenario: &Scenario<'_, '_>,
     cables: &[Cable],
+    failure: Option<&Cable>,
 ) -> Vec<Violation> {
-    let numbered = Cables::new(cables);
-    let forwarding = Forwarding::new(&steady.states, cables);
-    let used: Vec<BTreeSet<usize>> =
-        flows.par_iter().map(|flow| flow.cables(&forwarding, &numbered, &steady.states, cables.len())).collect();
-    let mut concerned: BTreeMap<usize, Vec<&Flow<'_>>> = BTreeMap::new();
-    for (flow, used) in flows.iter().zip(used) {
-        for cable in used {
-            concerned.entry(cable).or_default().push(flow);
+    let doubtful: Vec<&Flow<'_>> = flows.par_iter().filter(|flow| !flow.keeps(scenario, failure)).copied().collect();
+    if doubtful.is_empty() {
+        return Vec::new();
+    }
+    let states = scenario.states(&destinations(doubtful.iter().copied()));
+    let forwarding = Forwarding::new(&states, cables);
+    doubtful.par_iter().flat_map_iter(|flow| flow.breaches(&forwarding, failure)).collect()
+}
+
+/// Returns the breaches after each single cut.
+fn survive(flows: &[&Flow<'_>], scenarios: &Scenarios<'_>, cables: &[Cable]) -> Vec<Violation> {
+    let steady = scenarios.steady();
+    let passed: Vec<Option<BTreeSet<(IpAddr, usize)>>> = flows.par_iter().map(|flow| flow.passed(&steady)).collect();
+    let mut passing: BTreeMap<IpAddr, BTreeMap<usize, Vec<usize>>> = BTreeMap::new();
+    let mut everywhere = Vec::new();
+    for (flow, passed) in passed.into_iter().enumerate() {
+        match passed {
+            None => everywhere.push(flow),
+            Some(passed) => {
+                for (destination, device) in passed {
+                    passing.entry(destination).or_default().entry(device).or_default().push(flow);
+                }
+            }
         }
     }
-    // One prediction at a time: the simulation itself is parallel, and a prediction of a large network is large.
-    let mut violations = Vec::new();
-    for (cable, flows) in concerned {
-        let failed = Failed { links: [cables[cable][0].clone()].into(), nodes: BTreeSet::new() };
-        let prediction = simulate(configs, cables, &failed);
-        let forwarding = Forwarding::new(&prediction.states, cables);
-        let breaches = flows.par_iter().flat_map_iter(|flow| flow.breaches(&forwarding, Some(&cables[cable])));
-        violations.par_extend(breaches);
-    }
-    violations
+    let after = |cable| {
+        let scenario = scenarios.cut(cable);
+        let mut concerned: BTreeSet<usize> = everywhere.iter().copied().collect();
+        for (destination, passing) in &passing {
+            match scenario.changed(*destination) {
+                None => concerned.extend(passing.values().flatten()),
+                Some(changed) => {
+                    concerned.extend(changed.iter().filter_map(|device| passing.get(device)).flatten());
+                }
+            }
+        }
+        let concerned: Vec<&Flow<'_>> = concerned.into_iter().map(|flow| flows[flow]).collect();
+        breaches(&concerned, &scenario, cables, Some(cable))
+    };
+    cables.par_iter().flat_map_iter(after).collect()
 }
 
 /// One place of `from` and one of `to`.
@@ -186,25 +210,37 @@ impl Flow<'_> {
         if self.to.known { vec![answer(&self.to.node)] } else { there.delivered_at().into_iter().map(answer).collect() }
     }
 
-    /// Returns the numbers of the cables whose cut may break the promise.
-    fn cables(
-        &self,
-        forwarding: &Forwarding<'_>,
-        numbered: &Cables<'_>,
-        states: &BTreeMap<NodeName, DeviceState>,
-        count: usize,
-    ) -> BTreeSet<usize> {
+    /// Returns where packets and answers come in a scenario; `None` where only whole states tell.
+    fn walks(&self, scenario: &Scenario<'_, '_>) -> Option<(Walk, Vec<Walk>)> {
+        let there = scenario.walk(&self.from.node, self.to.address)?;
+        let asked = self.intent.spec.expect == Expectation::Reachable && self.from.answers;
+        let answering: Vec<&NodeName> = match (asked, self.to.known) {
+            (false, _) => Vec::new(),
+            (true, true) => vec![&self.to.node],
+            (true, false) => there.delivered_at.iter().collect(),
+        };
+        let back: Option<Vec<Walk>> =
+            answering.into_iter().map(|node| scenario.walk(node, self.from.address)).collect();
+        Some((there, back?))
+    }
+
+    /// Tells whether the flow certainly keeps its promise.
+    fn keeps(&self, scenario: &Scenario<'_, '_>, failure: Option<&Cable>) -> bool {
+        let Some((there, back)) = self.walks(scenario) else { return false };
         match self.intent.spec.expect {
-            Expectation::Isolated => (0..count).collect(),
+            Expectation::Isolated => there.delivered_at.is_empty(),
             Expectation::Reachable => {
-                let there = forwarding.trace(&self.from.node, self.from.address, self.to.address);
-                let mut used = numbered.used(states, &self.from.node, self.to.address);
-                for back in self.answers(forwarding, &there) {
-                    used.extend(numbered.used(states, &back.from, back.destination));
-                }
-                used
+                let enough = there.first_hops == 0 || there.first_hops >= usize::from(self.intent.spec.min_paths);
+                !there.stopped && back.iter().all(|back| !back.stopped) && (failure.is_some() || enough)
             }
         }
+    }
+
+    /// Returns the devices that packets and answers pass, each with the destination; `None` where only whole states tell.
+    fn passed(&self, scenario: &Scenario<'_, '_>) -> Option<BTreeSet<(IpAddr, usize)>> {
+        let (there, back) = self.walks(scenario)?;
+        let answers = back.iter().flat_map(|back| back.passed.iter().map(|device| (self.from.address, *device)));
+        Some(there.passed.iter().map(|device| (self.to.address, *device)).chain(answers).collect())
     }
 
     fn violation(
@@ -374,7 +410,7 @@ fn words(intent: &Intent<ReachabilitySpec>, violation: &Violation) -> String {
 }
 
 /// Returns an error for each prefix whose routes do not settle.
-fn unstable(prediction: &Prediction, configs: &BTreeMap<NodeName, DeviceConfig>) -> Vec<Diagnostic> {
+fn unstable(prefixes: &BTreeSet<ipnet::IpNet>, configs: &BTreeMap<NodeName, DeviceConfig>) -> Vec<Diagnostic> {
     let finding = |prefix: &ipnet::IpNet| {
         let origin = configs.values().find_map(|config| config.bgp.as_ref()?.networks.get(prefix));
         let message = format!("the routes to {prefix} never settle");
@@ -383,5 +419,5 @@ fn unstable(prediction: &Prediction, configs: &BTreeMap<NodeName, DeviceConfig>)
             None => Diagnostic::error(codes::UNSTABLE_ROUTES, message),
         }
     };
-    prediction.unstable.iter().map(finding).collect()
+    prefixes.iter().map(finding).collect()
 }

@@ -1,6 +1,6 @@
 //! The BGP decision process, one class of prefixes at a time.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use ipnet::IpNet;
 use rayon::prelude::*;
@@ -46,11 +46,36 @@ pub(crate) struct ClassRoutes {
 /// Computes all classes.
 pub(crate) fn routes(speakers: &[Speaker<'_>], classes: &[Class]) -> Vec<ClassRoutes> {
     let readers = readers(speakers);
-    classes.par_iter().map(|class| Computation::new(speakers, class).run(&readers, MOST_DECISIONS_PER_DEVICE)).collect()
+    let routes = |class| {
+        let converged = converge(speakers, &readers, class);
+        let received = |device| {
+            let heard = received(speakers, class, device, |peer| converged.announced[peer], &converged.paths);
+            heard.map(|(session, _)| session).collect()
+        };
+        let received = (0..speakers.len()).map(received).collect();
+        ClassRoutes { choices: converged.choices, stable: converged.stable, received }
+    };
+    classes.par_iter().map(routes).collect()
+}
+
+/// What the devices chose for a class, and what they announce to each other.
+#[derive(Debug)]
+pub(crate) struct Converged {
+    /// What each device chose.
+    pub(crate) choices: Vec<Choice>,
+    /// Whether the choices are final; `false` when the bound on decisions was reached.
+    pub(crate) stable: bool,
+    announced: Vec<Option<PathId>>,
+    paths: Paths<'static>,
+}
+
+/// Computes one class.
+pub(crate) fn converge(speakers: &[Speaker<'_>], readers: &[Vec<usize>], class: &Class) -> Converged {
+    Computation::new(speakers, class).run(readers, MOST_DECISIONS_PER_DEVICE * speakers.len())
 }
 
 /// Returns for each device those that hear it, each once.
-fn readers(speakers: &[Speaker<'_>]) -> Vec<Vec<usize>> {
+pub(crate) fn readers(speakers: &[Speaker<'_>]) -> Vec<Vec<usize>> {
     speakers
         .iter()
         .map(|speaker| {
@@ -66,30 +91,59 @@ fn readers(speakers: &[Speaker<'_>]) -> Vec<Vec<usize>> {
 type PathId = u32;
 
 /// The AS paths of a class, each once.
-struct Paths {
+#[derive(Debug)]
+struct Paths<'b> {
+    /// Those that are known already, and keep their numbers.
+    base: Option<&'b Paths<'b>>,
     /// The first AS, the rest of the path, the length.
     paths: Vec<(u32, PathId, u32)>,
     known: HashMap<(u32, PathId), PathId>,
 }
 
-impl Paths {
+impl<'b> Paths<'b> {
     const EMPTY: PathId = 0;
 
+    fn new() -> Self {
+        Self { base: None, paths: vec![(0, Self::EMPTY, 0)], known: HashMap::new() }
+    }
+
+    fn on(base: &'b Paths<'b>) -> Self {
+        Self { base: Some(base), paths: Vec::new(), known: HashMap::new() }
+    }
+
+    /// Returns how many paths are known without those of its own.
+    fn before(&self) -> usize {
+        self.base.map_or(0, |base| base.before() + base.paths.len())
+    }
+
+    fn path(&self, path: PathId) -> (u32, PathId, u32) {
+        match self.base {
+            Some(base) if (path as usize) < self.before() => base.path(path),
+            _ => self.paths[path as usize - self.before()],
+        }
+    }
+
+    fn known(&self, path: (u32, PathId)) -> Option<PathId> {
+        self.known.get(&path).copied().or_else(|| self.base?.known(path))
+    }
+
     fn prepend(&mut self, asn: u32, rest: PathId) -> PathId {
-        let length = self.length(rest) + 1;
-        *self.known.entry((asn, rest)).or_insert_with(|| {
-            self.paths.push((asn, rest, length));
-            self.paths.len() as PathId - 1
-        })
+        if let Some(known) = self.known((asn, rest)) {
+            return known;
+        }
+        let id = (self.before() + self.paths.len()) as PathId;
+        self.paths.push((asn, rest, self.length(rest) + 1));
+        self.known.insert((asn, rest), id);
+        id
     }
 
     fn length(&self, path: PathId) -> u32 {
-        self.paths[path as usize].2
+        self.path(path).2
     }
 
     fn contains(&self, mut path: PathId, asn: u32) -> bool {
         while path != Self::EMPTY {
-            let (first, rest, _) = self.paths[path as usize];
+            let (first, rest, _) = self.path(path);
             if first == asn {
                 return true;
             }
@@ -99,10 +153,51 @@ impl Paths {
     }
 }
 
+/// Returns the sessions over which a device receives a route that it accepts, with the route's path.
+fn received<'r>(
+    speakers: &'r [Speaker<'_>],
+    class: &'r Class,
+    device: usize,
+    announced: impl Fn(usize) -> Option<PathId> + 'r,
+    paths: &'r Paths<'_>,
+) -> impl Iterator<Item = (u16, PathId)> {
+    let speaker = &speakers[device];
+    speaker.sessions.iter().enumerate().filter_map(move |(index, session)| {
+        let path = announced(session.peer)?;
+        let accepted = class.verdicts.accepts(session.peer_export)
+            && class.verdicts.accepts(session.import)
+            && !paths.contains(path, speaker.asn);
+        accepted.then_some((index as u16, path))
+    })
+}
+
+/// Returns what a device chooses of what it receives, and the path of the best route.
+fn choose(
+    received: impl Iterator<Item = (u16, PathId)>,
+    maximum_paths: usize,
+    paths: &Paths<'_>,
+) -> (Choice, Option<PathId>) {
+    let mut best: Option<(u32, PathId)> = None;
+    let mut equal: Vec<u16> = Vec::new();
+    for (session, path) in received {
+        let length = paths.length(path);
+        if best.is_none_or(|(shortest, _)| length < shortest) {
+            best = Some((length, path));
+            equal.clear();
+        }
+        if best.is_some_and(|(shortest, _)| length == shortest) {
+            equal.push(session);
+        }
+    }
+    equal.truncate(maximum_paths);
+    let choice = if equal.is_empty() { Choice::None } else { Choice::Received(equal.into()) };
+    (choice, best.map(|(_, path)| path))
+}
+
 struct Computation<'c, 'a> {
     speakers: &'c [Speaker<'a>],
     class: &'c Class,
-    paths: Paths,
+    paths: Paths<'static>,
     choices: Vec<Choice>,
     /// The path that each device announces, its own AS included.
     announced: Vec<Option<PathId>>,
@@ -110,7 +205,7 @@ struct Computation<'c, 'a> {
 
 impl<'c, 'a> Computation<'c, 'a> {
     fn new(speakers: &'c [Speaker<'a>], class: &'c Class) -> Self {
-        let mut paths = Paths { paths: vec![(0, Paths::EMPTY, 0)], known: HashMap::new() };
+        let mut paths = Paths::new();
         let mut choices = vec![Choice::None; speakers.len()];
         let mut announced = vec![None; speakers.len()];
         for &origin in &class.origins {
@@ -121,46 +216,24 @@ impl<'c, 'a> Computation<'c, 'a> {
     }
 
     /// Lets devices decide until none changes what it announces.
-    fn run(mut self, readers: &[Vec<usize>], most_decisions_per_device: usize) -> ClassRoutes {
-        let mut queue = VecDeque::new();
-        let mut queued = vec![false; self.speakers.len()];
-        let enqueue = |queue: &mut VecDeque<usize>, queued: &mut Vec<bool>, device: usize| {
-            for &reader in &readers[device] {
-                if !std::mem::replace(&mut queued[reader], true) {
-                    queue.push_back(reader);
-                }
-            }
-        };
+    fn run(mut self, readers: &[Vec<usize>], mut decisions: usize) -> Converged {
+        let mut queue = Queue { waiting: VecDeque::new(), queued: vec![false; self.speakers.len()] };
         for &origin in &self.class.origins {
-            enqueue(&mut queue, &mut queued, origin);
+            queue.push(&readers[origin]);
         }
-        let mut decisions = most_decisions_per_device * self.speakers.len();
         let mut stable = true;
-        while let Some(device) = queue.pop_front() {
+        while let Some(device) = queue.waiting.pop_front() {
             if decisions == 0 {
                 stable = false;
                 break;
             }
             decisions -= 1;
-            queued[device] = false;
+            queue.queued[device] = false;
             if self.decide(device) {
-                enqueue(&mut queue, &mut queued, device);
+                queue.push(&readers[device]);
             }
         }
-        let received = (0..self.speakers.len()).map(|device| self.received(device).map(|(i, _)| i).collect()).collect();
-        ClassRoutes { choices: self.choices, stable, received }
-    }
-
-    /// Returns the sessions over which a device receives a route that it accepts, with the route's path.
-    fn received(&self, device: usize) -> impl Iterator<Item = (u16, PathId)> {
-        let speaker = &self.speakers[device];
-        speaker.sessions.iter().enumerate().filter_map(move |(index, session)| {
-            let path = self.announced[session.peer]?;
-            let accepted = self.class.verdicts.accepts(session.peer_export)
-                && self.class.verdicts.accepts(session.import)
-                && !self.paths.contains(path, speaker.asn);
-            accepted.then_some((index as u16, path))
-        })
+        Converged { choices: self.choices, stable, announced: self.announced, paths: self.paths }
     }
 
     /// Lets a device choose, and tells whether it now announces something else.
@@ -168,21 +241,87 @@ impl<'c, 'a> Computation<'c, 'a> {
         if self.choices[device] == Choice::Local {
             return false;
         }
-        let mut best: Option<(u32, PathId)> = None;
-        let mut equal: Vec<u16> = Vec::new();
-        for (session, path) in self.received(device) {
-            let length = self.paths.length(path);
-            if best.is_none_or(|(shortest, _)| length < shortest) {
-                best = Some((length, path));
-                equal.clear();
-            }
-            if best.is_some_and(|(shortest, _)| length == shortest) {
-                equal.push(session);
-            }
-        }
-        equal.truncate(self.speakers[device].maximum_paths);
-        self.choices[device] = if equal.is_empty() { Choice::None } else { Choice::Received(equal.into()) };
-        let announced = best.map(|(_, path)| self.paths.prepend(self.speakers[device].asn, path));
+        let speaker = &self.speakers[device];
+        let received = received(self.speakers, self.class, device, |peer| self.announced[peer], &self.paths);
+        let (choice, best) = choose(received, speaker.maximum_paths, &self.paths);
+        self.choices[device] = choice;
+        let announced = best.map(|path| self.paths.prepend(speaker.asn, path));
         std::mem::replace(&mut self.announced[device], announced) != announced
     }
+}
+
+/// The devices that are to decide, each once.
+struct Queue {
+    waiting: VecDeque<usize>,
+    queued: Vec<bool>,
+}
+
+impl Queue {
+    fn push(&mut self, devices: &[usize]) {
+        for &device in devices {
+            if !std::mem::replace(&mut self.queued[device], true) {
+                self.waiting.push_back(device);
+            }
+        }
+    }
+}
+
+/// What is gone after a failure.
+#[derive(Debug, Default)]
+pub(crate) struct Gone {
+    /// Sessions, as device and index, from both ends.
+    pub(crate) sessions: Vec<(usize, u16)>,
+    /// Devices that originate the class no more.
+    pub(crate) origins: Vec<usize>,
+}
+
+/// Returns what devices choose otherwise once something is gone, by letting only those decide again that hear of it; `None`
+/// when the bound on decisions was reached.
+///
+/// The result is that of a computation from the start, because there is only one stable choice: routes of length `n + 1`
+/// are made of nothing but the routes of length `n`.
+pub(crate) fn repair(
+    speakers: &[Speaker<'_>],
+    readers: &[Vec<usize>],
+    class: &Class,
+    base: &Converged,
+    gone: &Gone,
+) -> Option<HashMap<usize, Choice>> {
+    let mut paths = Paths::on(&base.paths);
+    let mut announced: HashMap<usize, Option<PathId>> = HashMap::new();
+    let mut choices: HashMap<usize, Choice> = HashMap::new();
+    let mut waiting: VecDeque<usize> = VecDeque::new();
+    let ends = gone.sessions.iter().map(|(device, _)| device).chain(&gone.origins);
+    for &device in ends {
+        if !waiting.contains(&device) {
+            waiting.push_back(device);
+        }
+    }
+    let mut queued: HashSet<usize> = waiting.iter().copied().collect();
+    let mut decisions = MOST_DECISIONS_PER_DEVICE * speakers.len();
+    while let Some(device) = waiting.pop_front() {
+        queued.remove(&device);
+        decisions = decisions.checked_sub(1)?;
+        if base.choices[device] == Choice::Local && !gone.origins.contains(&device) {
+            continue;
+        }
+        let speaker = &speakers[device];
+        let announces = |peer: usize| announced.get(&peer).copied().unwrap_or(base.announced[peer]);
+        let received = received(speakers, class, device, announces, &paths)
+            .filter(|(session, _)| !gone.sessions.contains(&(device, *session)));
+        let (choice, best) = choose(received, speaker.maximum_paths, &paths);
+        let former = announces(device);
+        let now = best.map(|path| paths.prepend(speaker.asn, path));
+        choices.insert(device, choice);
+        announced.insert(device, now);
+        if now != former {
+            for &reader in &readers[device] {
+                if queued.insert(reader) {
+                    waiting.push_back(reader);
+                }
+            }
+        }
+    }
+    choices.retain(|device, choice| *choice != base.choices[*device]);
+    Some(choices)
 }

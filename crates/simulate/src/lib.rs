@@ -9,6 +9,9 @@
 //! sessions on cables, IPv4 unicast, the shortest AS path, loop detection, multipath over paths of equal length, import and
 //! export policies, maximum prefixes. Sessions between routers of one AS are not: they are predicted not to come up.
 //!
+//! [`Scenarios`] asks the same for some destinations and many failures: it computes only the routes that cover the destinations,
+//! and after a failure lets only those devices decide again that hear of it.
+//!
 //! Prefixes with the same origins and the same answer from every policy form one class, which is computed once. Classes
 //! are independent, so they are spread over threads, and the result is the same for any number of them.
 
@@ -17,8 +20,10 @@ mod cabling;
 mod forwarding;
 mod policy;
 mod prediction;
+mod scenario;
 mod session;
 
 pub use cabling::Cable;
 pub use forwarding::{Forwarding, Hop, Outcome, Trace, trace};
 pub use prediction::{Failed, Prediction, simulate};
+pub use scenario::{Scenario, Scenarios, Walk};

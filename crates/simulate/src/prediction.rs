@@ -98,7 +98,7 @@ pub fn simulate(configs: &BTreeMap<NodeName, DeviceConfig>, cables: &[Cable], fa
 }
 
 /// Returns the state of the interfaces of a device.
-fn interfaces(
+pub(crate) fn interfaces(
     name: &NodeName,
     config: &DeviceConfig,
     cabling: &Cabling<'_>,
@@ -120,7 +120,7 @@ fn interfaces(
 }
 
 /// Returns the connected and static routes of a device; connected ones come first.
-fn local_routes(config: &DeviceConfig, interfaces: &BTreeMap<InterfaceName, InterfaceState>) -> RouteTable {
+pub(crate) fn local_routes(config: &DeviceConfig, interfaces: &BTreeMap<InterfaceName, InterfaceState>) -> RouteTable {
     let mut table = RouteTable::new();
     for (name, state) in interfaces.iter().filter(|(_, state)| state.oper_status == OperStatus::Up) {
         for prefix in state.addresses.iter().filter(|prefix| prefix.addr().is_ipv4()) {
@@ -139,8 +139,11 @@ fn local_routes(config: &DeviceConfig, interfaces: &BTreeMap<InterfaceName, Inte
     table
 }
 
-/// Groups the prefixes that are originated anywhere.
-fn classes(configs: &BTreeMap<&NodeName, &DeviceConfig>, local: &[RouteTable], policies: &Policies) -> Vec<Class> {
+/// Returns the devices that originate each prefix, in order.
+pub(crate) fn origins(
+    configs: &BTreeMap<&NodeName, &DeviceConfig>,
+    local: &[RouteTable],
+) -> BTreeMap<IpNet, Vec<usize>> {
     let mut origins: BTreeMap<IpNet, Vec<usize>> = BTreeMap::new();
     for (device, (config, local)) in configs.values().zip(local).enumerate() {
         let networks = config.bgp.iter().flat_map(|bgp| bgp.networks.keys());
@@ -148,8 +151,17 @@ fn classes(configs: &BTreeMap<&NodeName, &DeviceConfig>, local: &[RouteTable], p
             origins.entry(*prefix).or_default().push(device);
         }
     }
+    origins
+}
+
+/// Groups the prefixes that are originated anywhere.
+pub(crate) fn classes(
+    configs: &BTreeMap<&NodeName, &DeviceConfig>,
+    local: &[RouteTable],
+    policies: &Policies,
+) -> Vec<Class> {
     let mut classes: BTreeMap<_, Vec<IpNet>> = BTreeMap::new();
-    for (prefix, origins) in origins {
+    for (prefix, origins) in origins(configs, local) {
         classes.entry((origins, policies.verdicts(&prefix))).or_default().push(prefix);
     }
     classes.into_iter().map(|((origins, verdicts), prefixes)| Class { prefixes, origins, verdicts }).collect()

@@ -1,0 +1,424 @@
+//! What becomes of some destinations after each of many failures.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    net::IpAddr,
+};
+
+use ipnet::IpNet;
+use rayon::prelude::*;
+use weft_device::{
+    config::DeviceConfig,
+    state::{DeviceState, InterfaceState, NextHop, OperStatus, Route, RouteProtocol, RouteTable},
+};
+use weft_model::{InterfaceName, NodeName};
+
+use crate::{
+    Cable, Failed,
+    bgp::{self, Choice, Class, Converged, Gone},
+    cabling::Cabling,
+    policy::Policies,
+    prediction::{classes, interfaces, local_routes, origins, simulate},
+    session::{self, Closed, Speaker},
+};
+
+/// A walk that meets more devices is left to [`crate::Forwarding`], which counts hops.
+const MOST_DEVICES: usize = 200;
+
+/// A network whose routes to some destinations are asked for after each of many failures.
+///
+/// Everything agrees with [`simulate`] and [`crate::trace`]. Sessions, interfaces and the routes that cover the destinations are
+/// computed once, and a [`Scenario`] holds what differs. Where a session might be closed for too many prefixes, which depends
+/// on all routes together, scenarios are not shortened: [`Scenario::walk`] answers nothing and [`Scenario::states`] simulates.
+#[derive(Debug)]
+pub struct Scenarios<'a> {
+    configs: &'a BTreeMap<NodeName, DeviceConfig>,
+    cables: &'a [Cable],
+    cabling: Cabling<'a>,
+    devices: Vec<(&'a NodeName, &'a DeviceConfig)>,
+    numbers: BTreeMap<&'a NodeName, usize>,
+    interfaces: Vec<BTreeMap<InterfaceName, InterfaceState>>,
+    local: Vec<RouteTable>,
+    speakers: Vec<Speaker<'a>>,
+    readers: Vec<Vec<usize>>,
+    /// The prefixes that cover a destination.
+    tables: Vec<Table>,
+    destinations: BTreeMap<IpAddr, Destination<'a>>,
+    unstable: BTreeSet<IpNet>,
+    /// Whether no session can be closed for too many prefixes.
+    shortened: bool,
+}
+
+/// The routes to one prefix.
+#[derive(Debug)]
+struct Table {
+    prefix: IpNet,
+    class: Class,
+    converged: Converged,
+}
+
+#[derive(Debug)]
+struct Destination<'a> {
+    /// The interfaces with the address.
+    owners: Vec<(usize, &'a InterfaceName)>,
+    /// The prefixes that cover it, as numbers of tables, the longest first.
+    tables: Vec<usize>,
+}
+
+/// The network after a failure, or without one.
+#[derive(Debug)]
+pub struct Scenario<'s, 'a> {
+    network: &'s Scenarios<'a>,
+    failed: Failed,
+    /// The devices whose interfaces and own routes differ.
+    ends: Vec<End>,
+    /// What devices choose otherwise, for each table; `None` where it is not known.
+    repaired: Vec<Option<HashMap<usize, Choice>>>,
+}
+
+#[derive(Debug)]
+struct End {
+    device: usize,
+    interfaces: BTreeMap<InterfaceName, InterfaceState>,
+    local: RouteTable,
+}
+
+/// Where the packets from a device to a destination come, over all equal-cost paths.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Walk {
+    /// The devices at which packets arrive.
+    pub delivered_at: BTreeSet<NodeName>,
+    /// Whether some path ends without arriving.
+    pub stopped: bool,
+    /// The different equal-cost ways out of the first device; 0 when packets do not leave it.
+    pub first_hops: usize,
+    /// The numbers of the devices that decide on the paths, for [`Scenario::changed`].
+    pub passed: BTreeSet<usize>,
+}
+
+impl<'a> Scenarios<'a> {
+    /// Returns the network, ready to be asked for routes to the destinations.
+    pub fn new(
+        configs: &'a BTreeMap<NodeName, DeviceConfig>,
+        cables: &'a [Cable],
+        destinations: &BTreeSet<IpAddr>,
+    ) -> Self {
+        let failed = Failed::default();
+        let cabling = Cabling::new(cables);
+        let by_name: BTreeMap<&NodeName, &DeviceConfig> = configs.iter().collect();
+        let devices: Vec<(&NodeName, &DeviceConfig)> = configs.iter().collect();
+        let numbers = devices.iter().enumerate().map(|(number, (name, _))| (*name, number)).collect();
+        let interfaces: Vec<_> =
+            devices.iter().map(|(name, config)| interfaces(name, config, &cabling, &failed)).collect();
+        let local: Vec<_> = devices.iter().zip(&interfaces).map(|((_, config), i)| local_routes(config, i)).collect();
+        let mut policies = Policies::default();
+        let speakers = session::speakers(&by_name, &cabling, &failed, &Closed::new(), &mut policies);
+        let readers = bgp::readers(&speakers);
+        let classes = classes(&by_name, &local, &policies);
+        let shortened = !may_overfill(&speakers, &classes);
+
+        let mut unstable = BTreeSet::new();
+        let mut tables = Vec::new();
+        let mut found = BTreeMap::new();
+        if shortened {
+            let unsettled = |class: &&Class| !bgp::converge(&speakers, &readers, class).stable;
+            let prefixes = |class: &Class| class.prefixes.clone();
+            unstable = classes.par_iter().filter(unsettled).flat_map_iter(prefixes).collect();
+
+            let mut origins = origins(&by_name, &local);
+            let known: BTreeSet<IpNet> =
+                origins.keys().chain(local.iter().flat_map(RouteTable::keys)).copied().collect();
+            let mut asked: BTreeMap<IpNet, usize> = BTreeMap::new();
+            for address in destinations {
+                let covering = covering(*address).filter(|prefix| known.contains(prefix));
+                let tables = covering.map(|prefix| {
+                    let next = asked.len();
+                    *asked.entry(prefix).or_insert(next)
+                });
+                found.insert(*address, Destination { owners: Vec::new(), tables: tables.collect() });
+            }
+            let mut ordered: Vec<(IpNet, usize)> = asked.into_iter().collect();
+            ordered.sort_by_key(|(_, number)| *number);
+            let classes: Vec<Class> = ordered
+                .into_iter()
+                .map(|(prefix, _)| Class {
+                    prefixes: vec![prefix],
+                    origins: origins.remove(&prefix).unwrap_or_default(),
+                    verdicts: policies.verdicts(&prefix),
+                })
+                .collect();
+            let table = |class: Class| {
+                let converged = bgp::converge(&speakers, &readers, &class);
+                Table { prefix: class.prefixes[0], class, converged }
+            };
+            tables = classes.into_par_iter().map(table).collect();
+            for (number, (_, config)) in devices.iter().enumerate() {
+                for (name, interface) in &config.interfaces {
+                    for address in &interface.addresses {
+                        if let Some(destination) = found.get_mut(&address.prefix.addr()) {
+                            destination.owners.push((number, name));
+                        }
+                    }
+                }
+            }
+        }
+        Self {
+            configs,
+            cables,
+            cabling,
+            devices,
+            numbers,
+            interfaces,
+            local,
+            speakers,
+            readers,
+            tables,
+            destinations: found,
+            unstable,
+            shortened,
+        }
+    }
+
+    /// Returns the prefixes whose routes do not settle while nothing is broken.
+    pub fn unstable(&self) -> BTreeSet<IpNet> {
+        if self.shortened {
+            self.unstable.clone()
+        } else {
+            simulate(self.configs, self.cables, &Failed::default()).unstable
+        }
+    }
+
+    /// Returns the network while nothing is broken.
+    pub fn steady(&self) -> Scenario<'_, 'a> {
+        let settled = |table: &Table| table.converged.stable.then(HashMap::new);
+        let repaired = self.tables.iter().map(settled).collect();
+        Scenario { network: self, failed: Failed::default(), ends: Vec::new(), repaired }
+    }
+
+    /// Returns the network after a cut of one of its cables.
+    pub fn cut(&self, cable: &Cable) -> Scenario<'_, 'a> {
+        let failed = Failed { links: [cable[0].clone()].into(), nodes: BTreeSet::new() };
+        let mut ends = Vec::new();
+        let mut sessions = Vec::new();
+        for end in cable {
+            let Some(&device) = self.numbers.get(&end.node) else { continue };
+            let (name, config) = self.devices[device];
+            if !ends.iter().any(|known: &End| known.device == device) {
+                let interfaces = interfaces(name, config, &self.cabling, &failed);
+                let local = local_routes(config, &interfaces);
+                ends.push(End { device, interfaces, local });
+            }
+            for (index, session) in self.speakers[device].sessions.iter().enumerate() {
+                if session.next_hop.interface() == Some(&end.interface) {
+                    sessions.push((device, index as u16));
+                }
+            }
+        }
+        let repair = |table: &Table| {
+            let withdrawn =
+                |end: &&End| table.class.origins.contains(&end.device) && !end.local.contains_key(&table.prefix);
+            let gone = Gone {
+                sessions: sessions.clone(),
+                origins: ends.iter().filter(withdrawn).map(|end| end.device).collect(),
+            };
+            let repair = || bgp::repair(&self.speakers, &self.readers, &table.class, &table.converged, &gone);
+            if table.converged.stable { repair() } else { None }
+        };
+        let repaired = self.tables.iter().map(repair).collect();
+        Scenario { network: self, failed, ends, repaired }
+    }
+}
+
+impl Scenario<'_, '_> {
+    /// Follows the packets from a device to one of the destinations; `None` where only [`Scenario::states`] tells.
+    pub fn walk(&self, from: &NodeName, destination: IpAddr) -> Option<Walk> {
+        let towards = self.network.destinations.get(&destination)?;
+        if towards.tables.iter().any(|&table| self.repaired[table].is_none()) {
+            return None;
+        }
+        let mut walk = Walk::default();
+        let mut open = HashMap::new();
+        let from = *self.network.numbers.get(from)?;
+        walk.first_hops = self.visit(from, destination, towards, &mut walk, &mut open)?;
+        Some(walk)
+    }
+
+    /// Tells which devices take other ways to a destination than while nothing is broken, by their numbers; `None` where
+    /// that is not known.
+    pub fn changed(&self, destination: IpAddr) -> Option<BTreeSet<usize>> {
+        let towards = self.network.destinations.get(&destination)?;
+        let mut changed = BTreeSet::new();
+        for &table in &towards.tables {
+            changed.extend(self.repaired[table].as_ref()?.keys());
+            let prefix = &self.network.tables[table].prefix;
+            let other = |end: &&End| end.local.get(prefix) != self.network.local[end.device].get(prefix);
+            changed.extend(self.ends.iter().filter(other).map(|end| end.device));
+        }
+        let owner = |end: &&End| towards.owners.iter().any(|(device, _)| *device == end.device);
+        changed.extend(self.ends.iter().filter(owner).map(|end| end.device));
+        Some(changed)
+    }
+
+    /// Returns the states of all devices, as far as packets to these destinations need them: interfaces and `fib`.
+    pub fn states(&self, destinations: &BTreeSet<IpAddr>) -> BTreeMap<NodeName, DeviceState> {
+        let network = self.network;
+        let mut tables = BTreeSet::new();
+        for destination in destinations {
+            match network.destinations.get(destination) {
+                Some(towards) if towards.tables.iter().all(|&table| self.repaired[table].is_some()) => {
+                    tables.extend(towards.tables.iter().copied());
+                }
+                Some(_) | None => return simulate(network.configs, network.cables, &self.failed).states,
+            }
+        }
+        let state = |(device, (name, _)): (usize, &(&NodeName, &DeviceConfig))| {
+            let route = |&table: &usize| {
+                let prefix = network.tables[table].prefix;
+                self.route(device, table).map(|route| (prefix, route))
+            };
+            let interfaces = Some(self.interfaces(device).clone());
+            let state =
+                DeviceState { interfaces, fib: Some(tables.iter().filter_map(route).collect()), ..Default::default() };
+            ((*name).clone(), state)
+        };
+        network.devices.par_iter().enumerate().map(state).collect::<Vec<_>>().into_iter().collect()
+    }
+
+    fn end(&self, device: usize) -> Option<&End> {
+        self.ends.iter().find(|end| end.device == device)
+    }
+
+    fn interfaces(&self, device: usize) -> &BTreeMap<InterfaceName, InterfaceState> {
+        self.end(device).map_or(&self.network.interfaces[device], |end| &end.interfaces)
+    }
+
+    fn local(&self, device: usize) -> &RouteTable {
+        self.end(device).map_or(&self.network.local[device], |end| &end.local)
+    }
+
+    fn choice(&self, device: usize, table: usize) -> &Choice {
+        let repaired = self.repaired[table].as_ref().and_then(|repaired| repaired.get(&device));
+        repaired.unwrap_or(&self.network.tables[table].converged.choices[device])
+    }
+
+    fn route(&self, device: usize, table: usize) -> Option<Route> {
+        if let Some(route) = self.local(device).get(&self.network.tables[table].prefix) {
+            return Some(route.clone());
+        }
+        match self.choice(device, table) {
+            Choice::None | Choice::Local => None,
+            Choice::Received(sessions) => {
+                let known = &self.network.speakers[device].sessions;
+                let next_hops = sessions.iter().map(|&session| known[usize::from(session)].next_hop.clone()).collect();
+                Some(Route { protocol: RouteProtocol::Bgp, next_hops })
+            }
+        }
+    }
+
+    fn owns(&self, device: usize, towards: &Destination<'_>) -> bool {
+        towards.owners.iter().any(|(owner, interface)| {
+            *owner == device && self.interfaces(device)[*interface].oper_status == OperStatus::Up
+        })
+    }
+
+    /// Follows packets from a device on, and returns the ways out of it. `open` tells whether the devices met so far are
+    /// still being followed. `None` when too many devices were met.
+    fn visit(
+        &self,
+        device: usize,
+        destination: IpAddr,
+        towards: &Destination<'_>,
+        walk: &mut Walk,
+        open: &mut HashMap<usize, bool>,
+    ) -> Option<usize> {
+        if let Some(open) = open.get(&device) {
+            // A device that is still being followed is met again in a loop.
+            walk.stopped |= open;
+            return Some(0);
+        }
+        if open.len() >= MOST_DEVICES {
+            return None;
+        }
+        open.insert(device, true);
+        walk.passed.insert(device);
+        let mut ways = 0;
+        if self.owns(device, towards) {
+            walk.delivered_at.insert(self.network.devices[device].0.clone());
+        } else if let Some(&table) = towards.tables.iter().find(|&&table| self.has_route(device, table)) {
+            if let Some(route) = self.local(device).get(&self.network.tables[table].prefix) {
+                for next_hop in &route.next_hops {
+                    match next_hop {
+                        NextHop::Discard => walk.stopped = true,
+                        NextHop::Interface { interface, .. } => {
+                            ways += 1;
+                            self.to_subnet((device, interface), destination, towards, walk, open)?;
+                        }
+                    }
+                }
+            } else if let Choice::Received(sessions) = self.choice(device, table) {
+                ways = sessions.len();
+                for &session in sessions {
+                    let peer = self.network.speakers[device].sessions[usize::from(session)].peer;
+                    self.visit(peer, destination, towards, walk, open)?;
+                }
+            }
+        } else {
+            walk.stopped = true;
+        }
+        open.insert(device, false);
+        Some(ways)
+    }
+
+    fn has_route(&self, device: usize, table: usize) -> bool {
+        self.local(device).contains_key(&self.network.tables[table].prefix)
+            || matches!(self.choice(device, table), Choice::Received(_))
+    }
+
+    /// Follows packets into the subnet of an interface that is up.
+    fn to_subnet(
+        &self,
+        (device, interface): (usize, &InterfaceName),
+        destination: IpAddr,
+        towards: &Destination<'_>,
+        walk: &mut Walk,
+        open: &mut HashMap<usize, bool>,
+    ) -> Option<()> {
+        let name = self.network.devices[device].0;
+        let far = self.network.cabling.far_end(name, interface);
+        match far.and_then(|far| self.network.numbers.get(&far.node)) {
+            // A port for hosts, a loopback's subnet, or a device of which nothing is known.
+            None => {
+                walk.delivered_at.insert(name.clone());
+            }
+            Some(&far) if self.owns(far, towards) => {
+                self.visit(far, destination, towards, walk, open)?;
+            }
+            Some(&far) => {
+                walk.passed.insert(far);
+                walk.stopped = true;
+            }
+        }
+        Some(())
+    }
+}
+
+/// Returns every prefix that contains an address, the longest first.
+fn covering(address: IpAddr) -> impl Iterator<Item = IpNet> {
+    let longest = if address.is_ipv4() { 32 } else { 128 };
+    (0..=longest).rev().filter_map(move |length| IpNet::new(address, length).ok().map(|prefix| prefix.trunc()))
+}
+
+/// Tells whether so many prefixes are originated and let through that a session could be closed for it, now or after a
+/// failure, which takes prefixes away but never adds one.
+fn may_overfill(speakers: &[Speaker<'_>], classes: &[Class]) -> bool {
+    let mut most = HashMap::new();
+    speakers.iter().flat_map(|speaker| &speaker.sessions).any(|session| {
+        let Some(maximum) = session.neighbor.maximum_prefixes else { return false };
+        let policies = (session.peer_export, session.import);
+        let count = most.entry(policies).or_insert_with(|| {
+            let passes = |class: &&Class| [policies.0, policies.1].iter().all(|&policy| class.verdicts.accepts(policy));
+            classes.iter().filter(passes).map(|class| class.prefixes.len()).sum::<usize>()
+        });
+        *count > maximum as usize
+    })
+}

@@ -1,0 +1,118 @@
+//! Scenarios against simulations from the start: the same states, the same ends of every packet.
+#![allow(clippy::unwrap_used, reason = "a failure ends the run")]
+
+mod fabric;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+use fabric::{Fabric, fat_tree, prefix};
+use proptest::prelude::*;
+use weft_device::state::DeviceState;
+use weft_simulate::{Failed, Forwarding, Outcome, Scenario, Scenarios, simulate};
+
+/// Asserts that a scenario says what a whole prediction says, for packets from every device to every destination; returns how
+/// many walks it answered by itself.
+fn agrees(
+    fabric: &Fabric,
+    destinations: &BTreeSet<IpAddr>,
+    steady: &BTreeMap<weft_model::NodeName, DeviceState>,
+    scenario: &Scenario<'_, '_>,
+    failed: &Failed,
+) -> usize {
+    let states = simulate(&fabric.configs, &fabric.cables, failed).states;
+    let short = scenario.states(destinations);
+    let (whole, short) = (Forwarding::new(&states, &fabric.cables), Forwarding::new(&short, &fabric.cables));
+    let before = Forwarding::new(steady, &fabric.cables);
+    let mut answered = 0;
+    for &destination in destinations {
+        let changed = scenario.changed(destination);
+        for (number, from) in fabric.configs.keys().enumerate() {
+            let trace = whole.trace(from, destination, destination);
+            assert_eq!(trace, short.trace(from, destination, destination), "{failed:?}");
+            if let (Some(changed), false) = (&changed, trace == before.trace(from, destination, destination)) {
+                let passed = scenario.walk(from, destination).unwrap().passed;
+                assert!(passed.iter().any(|device| changed.contains(device)), "{failed:?}: {number} {trace:?}");
+            }
+            let Some(walk) = scenario.walk(from, destination) else { continue };
+            answered += 1;
+            assert_eq!(walk.delivered_at, trace.delivered_at().into_iter().cloned().collect(), "{failed:?}");
+            let stopped = trace.outcomes.keys().any(|outcome| !matches!(outcome, Outcome::Delivered { .. }));
+            assert_eq!((walk.stopped, walk.first_hops), (stopped, trace.first_hops), "{failed:?}: {trace:?}");
+        }
+    }
+    answered
+}
+
+/// Asserts the same while nothing is broken and after each single cut.
+fn all_cuts_agree(fabric: &Fabric, destinations: &BTreeSet<IpAddr>) -> usize {
+    let scenarios = Scenarios::new(&fabric.configs, &fabric.cables, destinations);
+    let whole = fabric.simulate();
+    assert_eq!(scenarios.unstable(), whole.unstable);
+    let mut answered = agrees(fabric, destinations, &whole.states, &scenarios.steady(), &Failed::default());
+    for cable in &fabric.cables {
+        let failed = Failed { links: [cable[0].clone()].into(), nodes: BTreeSet::new() };
+        answered += agrees(fabric, destinations, &whole.states, &scenarios.cut(cable), &failed);
+    }
+    answered
+}
+
+#[test]
+fn a_fat_tree_is_the_same_after_every_cut() {
+    let fabric = fat_tree(4);
+    let destinations = ["172.16.0.10", "172.17.1.1", "10.0.0.1", "192.0.2.1"].map(|address| address.parse().unwrap());
+    let answered = all_cuts_agree(&fabric, &destinations.into());
+    assert_eq!(answered, (1 + fabric.cables.len()) * 4 * fabric.configs.len());
+}
+
+#[test]
+fn a_network_whose_sessions_may_overfill_is_simulated_whole() {
+    let mut fabric = fat_tree(4);
+    fabric.neighbor("e-0-0", 4).maximum_prefixes = Some(5);
+    let destinations = BTreeSet::from(["172.17.0.10".parse().unwrap()]);
+    assert_eq!(all_cuts_agree(&fabric, &destinations), 0);
+    // A limit that all prefixes together do not reach makes no difference.
+    fabric.neighbor("e-0-0", 4).maximum_prefixes = Some(1000);
+    assert!(all_cuts_agree(&fabric, &destinations) > 0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn scenarios_are_simulations_from_the_start(
+        asns in proptest::collection::vec(0_u32..6, 3..9),
+        links in proptest::collection::vec((0_usize..9, 0_usize..9, any::<bool>()), 3..18),
+        maximum_paths in 1_u16..4,
+        aggregates in proptest::collection::vec((0_usize..9, 0_usize..3), 0..4),
+        most in proptest::option::weighted(0.2, 1_u32..30),
+        cable_subnets in any::<bool>(),
+    ) {
+        let mut fabric = Fabric::default();
+        for (device, asn) in asns.iter().enumerate() {
+            fabric.device(&format!("d{device}"), 65_000 + asn, maximum_paths);
+        }
+        let mut destinations: BTreeSet<IpAddr> = ["10.0.0.1", "10.0.0.3", "192.0.2.1"].map(|a| a.parse().unwrap()).into();
+        for (a, b, numbered) in links {
+            let (a, b) = (a % asns.len(), b % asns.len());
+            if a != b {
+                let cable = fabric.link(&format!("d{a}"), &format!("d{b}"), numbered);
+                fabric.neighbor(&format!("d{a}"), cable).maximum_prefixes = most;
+                if numbered && cable_subnets {
+                    // The subnet of a cable is announced: a cut withdraws it.
+                    let subnet = std::net::Ipv4Addr::from(0x0a80_0000 + 2 * u32::try_from(cable).unwrap());
+                    fabric.originate(&format!("d{a}"), &format!("{subnet}/31"));
+                    destinations.insert(subnet.into());
+                }
+            }
+        }
+        for (device, which) in aggregates {
+            let (name, network) = (format!("d{}", device % asns.len()), ["0.0.0.0/0", "10.0.0.0/30", "10.0.0.3/32"][which]);
+            fabric.discard(&name, network);
+            fabric.originate(&name, &prefix(network).to_string());
+        }
+        all_cuts_agree(&fabric, &destinations);
+    }
+}
