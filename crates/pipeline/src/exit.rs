@@ -24,13 +24,15 @@ impl ExitCode {
         let not_changed = record.devices.values().any(|device| {
             matches!(device.result, DeviceResult::RolledBack | DeviceResult::Refused | DeviceResult::Failed)
         });
+        // A push that could not begin leaves every device planned.
+        let began = record.devices.values().all(|device| device.result != DeviceResult::Planned);
         let failed = record.stages.iter().find(|stage| stage.state == StageState::Failed);
         match record.state {
             RunState::Succeeded => Self::Success,
             RunState::RolledBack => Self::NotChanged,
             RunState::Failed | RunState::Cancelled if not_changed => Self::NotChanged,
             RunState::Failed => match failed {
-                Some(stage) if stage.name == StageName::Push && stage.findings.is_empty() => Self::NotChanged,
+                Some(stage) if stage.name == StageName::Push && stage.findings.is_empty() && began => Self::NotChanged,
                 Some(stage) if stage.error.is_some() => Self::Internal,
                 Some(_) | None => Self::Findings,
             },

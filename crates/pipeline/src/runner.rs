@@ -335,6 +335,7 @@ impl Run<'_> {
                 name: wave.name.clone(),
                 devices: wave.devices.clone(),
                 reason: wave.reason.clone(),
+                failure: None,
             });
         }
         for (name, device) in &plan.devices {
@@ -349,7 +350,7 @@ impl Run<'_> {
                 }
                 DeviceChange::Unreachable { reason } => {
                     record.result = DeviceResult::Unreachable;
-                    record.detail.clone_from(reason);
+                    record.detail = crate::report::own_words(name.as_str(), reason).to_owned();
                 }
             }
         }
@@ -368,7 +369,15 @@ impl Run<'_> {
             return Ok(Outcome::skipped("there is no plan"));
         };
         if !plan.has_changes() {
-            return Ok(Outcome::succeeded("every device runs what is intended".to_owned()));
+            let unreachable: Vec<&str> = plan.unreachable().map(|(device, _)| device.as_str()).collect();
+            return Ok(match (unreachable.as_slice(), plan.devices.len()) {
+                ([], _) => Outcome::succeeded("every device runs what is intended".to_owned()),
+                (all, devices) if all.len() == devices => Outcome::skipped("no device could be reached"),
+                (some, _) => Outcome::skipped(&format!(
+                    "nothing to change on the devices that answer; unreachable: {}",
+                    crate::report::named(some)
+                )),
+            });
         }
         let findings = stages::gate_findings(plan, self.sources, parameters);
         if has_errors(&findings) {
@@ -393,9 +402,10 @@ impl Run<'_> {
             if let Some(record) = self.record.devices.get_mut(device)
                 && record.result == DeviceResult::Planned
             {
-                stages::note(record, pushed);
+                stages::note(record, device, pushed, &report);
             }
         }
+        stages::note_waves(&mut self.record.waves, &report);
         Ok(self.pushed(&report, parameters))
     }
 
@@ -411,17 +421,14 @@ impl Run<'_> {
                 .devices
                 .values()
                 .any(|device| matches!(device.result, weft_push::DeviceResult::Unreachable { .. }));
-        if report.succeeded() && !lost {
+        // With nothing changed, the devices that could not be reached were the whole of the matter.
+        let any = |result| self.record.devices.values().any(|device| device.result == result);
+        let nothing = any(DeviceResult::Unreachable) && !any(DeviceResult::Changed);
+        if report.succeeded() && !lost && !nothing {
             return Outcome::succeeded(summary);
         }
-        let waves = report.waves.iter().filter_map(|wave| Some(format!("{}: {}", wave.name, wave.failure.as_ref()?)));
-        let error = waves.collect::<Vec<_>>().join("; ");
-        Outcome {
-            state: if report.cancelled { StageState::Cancelled } else { StageState::Failed },
-            summary,
-            findings: Vec::new(),
-            error: (!error.is_empty()).then_some(error),
-        }
+        let state = if report.cancelled { StageState::Cancelled } else { StageState::Failed };
+        Outcome { state, summary, findings: Vec::new(), error: stages::why(report) }
     }
 
     async fn verify(&mut self, parameters: &VerifyStage) -> Result<Outcome, StoreError> {
@@ -498,11 +505,20 @@ impl Run<'_> {
             RunState::Cancelled
         } else if back && any(StageState::Failed) {
             RunState::RolledBack
-        } else if any(StageState::Failed) {
+        } else if any(StageState::Failed) || self.reached_nobody_that_differs() {
             RunState::Failed
         } else {
             RunState::Succeeded
         }
+    }
+}
+
+impl Run<'_> {
+    /// Whether there was nothing to push only because devices could not be reached: nobody knows what those run.
+    fn reached_nobody_that_differs(&self) -> bool {
+        let skipped = |stage: &StageRecord| stage.name == StageName::Push && stage.state == StageState::Skipped;
+        self.record.stages.iter().any(skipped)
+            && self.record.devices.values().any(|device| device.result == DeviceResult::Unreachable)
     }
 }
 

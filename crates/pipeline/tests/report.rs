@@ -28,8 +28,9 @@ fn network() -> NetworkRecord {
 
 fn report() -> Report {
     let plan = serde_json::from_str(&input("plan.json")).unwrap();
-    let assessment: Vec<_> = serde_json::from_str(&input("assessment.json")).unwrap();
-    Report::new(&record(), &network(), Some(&plan), &assessment)
+    let push = serde_json::from_str(&input("push.json")).unwrap();
+    let assessment = serde_json::from_str(&input("assessment.json")).unwrap();
+    Report::new(&record(), &network(), Some(&plan), Some(&push), Some(&assessment))
 }
 
 #[track_caller]
@@ -47,6 +48,22 @@ fn every_format_is_as_reviewed() {
     let report = report();
     for format in [Format::Text, Format::Json, Format::Junit, Format::Markdown] {
         golden(format.file_name(), &report.render(format, false).unwrap());
+    }
+}
+
+#[test]
+fn every_format_names_the_line_and_its_intent_and_says_a_reason_once() {
+    for format in Format::ALL {
+        let page = report().render(format, false).unwrap().replace("&#x2f;", "/").replace("\\_", "_");
+        let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
+        // The line that the device named, the lines that drifted, the route, the link.
+        for wanted in ["maximum-paths 999", "intents/underlay.yaml", "maximum-paths 1", "10.0.1.1/32", "b1-leaf-02:swp15"] {
+            assert!(page.contains(wanted), "{format}: {wanted}");
+        }
+        if format == Format::Text {
+            assert_eq!(page.matches("% Unknown command").count(), 2, "at the wave and at the device: {page}");
+        }
+        assert!(!page.contains("b1-leaf-02: b1-leaf-02"), "{format}");
     }
 }
 
@@ -78,7 +95,7 @@ fn junit_names_are_unique_even_for_equal_findings() {
     let mut record = record();
     let finding = record.stages[0].findings[0].clone();
     record.stages[0].findings = vec![finding; 3];
-    let xml = Report::new(&record, &network(), None, &[]).render(Format::Junit, false).unwrap();
+    let xml = Report::new(&record, &network(), None, None, None).render(Format::Junit, false).unwrap();
     let names: Vec<&str> = xml.split("<testcase name=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     assert!(names.len() >= 3);
     assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{names:?}");
@@ -109,9 +126,8 @@ fn markdown_neither_runs_html_nor_outgrows_a_comment() {
             }
         }
     }
-    let assessment: Vec<_> = serde_json::from_str(&input("assessment.json")).unwrap();
     let markdown =
-        Report::new(&record(), &network(), Some(&plan), &assessment).render(Format::Markdown, false).unwrap();
+        Report::new(&record(), &network(), Some(&plan), None, None).render(Format::Markdown, false).unwrap();
     assert!(markdown.chars().count() <= 65_000);
     assert!(!markdown.contains("<script"));
     assert!(markdown.contains("left out"));
@@ -125,7 +141,7 @@ fn a_run_that_ended_before_it_knew_a_device_has_reports_too() {
     record.waves.clear();
     record.stages.truncate(1);
     record.ended = None;
-    let report = Report::new(&record, &NetworkRecord::default(), None, &[]);
+    let report = Report::new(&record, &NetworkRecord::default(), None, None, None);
     for format in Format::ALL {
         assert!(report.render(format, false).unwrap().ends_with('\n'), "{format}");
     }

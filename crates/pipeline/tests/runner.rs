@@ -172,8 +172,26 @@ async fn devices_that_nobody_can_reach_fail_the_plan_and_are_named() {
     let (options, _stop) = workspace.options();
     let record = workspace.run(&options, "default", &()).await;
     assert_eq!(states(&record)[3], (StageName::Plan, StageState::Failed), "{record:#?}");
-    assert_eq!(codes(&record), ["WEFT-931"; 20]);
+    assert_eq!(codes(&record), ["WEFT-931"], "one reason is one finding");
+    let finding = &record.stages[3].findings[0].message;
+    assert!(record.devices.keys().all(|device| finding.contains(device.as_str())), "{finding}");
     assert_eq!(states(&record)[4], (StageName::Push, StageState::Skipped));
+    assert_eq!((record.state, ExitCode::of(&record)), (RunState::Failed, ExitCode::Findings));
+}
+
+#[tokio::test]
+async fn a_push_that_reaches_nobody_is_no_success() {
+    let workspace = Workspace::new();
+    let stages = "validate: {} }, { compile: {} }, { check: {} }, { plan: {} }, { push: { unreachable: skip }";
+    let text = format!(
+        "apiVersion: weft/v1\nkind: Pipeline\nmetadata: {{ name: skip }}\nspec: {{ stages: [{{ {stages} }}] }}\n"
+    );
+    workspace.write("pipeline/skip.yaml", &text);
+    let (options, _stop) = workspace.options();
+    let record = workspace.run(&options, "skip", &()).await;
+    assert_eq!(states(&record)[3], (StageName::Plan, StageState::Succeeded), "{record:#?}");
+    assert_eq!(states(&record)[4], (StageName::Push, StageState::Skipped));
+    assert_eq!((record.state, ExitCode::of(&record)), (RunState::Failed, ExitCode::Findings));
 }
 
 #[tokio::test]

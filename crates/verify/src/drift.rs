@@ -70,16 +70,18 @@ pub(crate) fn assess(
         };
         let home = intended.network.node(device.as_str()).map(|node| node.source.clone());
         let mut files = BTreeMap::new();
+        let (mut all, mut charged) = (BTreeSet::new(), BTreeSet::new());
         for (name, file) in &rendered.files {
             let running = running.get(name).map_or("", String::as_str);
             let lines = compare(intended.packs, &rendered.pack, name, file, running, home.as_ref());
-            let charged = charge(device, name, &lines, ledger);
-            for intent in intents(file).difference(&charged) {
-                ledger.holds(intent, Topic::Configuration, 1);
-            }
+            charged.extend(charge(device, name, &lines, ledger));
+            all.extend(intents(file));
             if !lines.is_empty() {
                 files.insert(name.clone(), lines);
             }
+        }
+        for intent in all.difference(&charged) {
+            ledger.holds(intent, Topic::Configuration, 1);
         }
         if !files.is_empty() {
             drift.push(DeviceDrift { device: device.clone(), files });
@@ -106,19 +108,21 @@ fn charge(device: &NodeName, file: &str, lines: &[DriftLine], ledger: &mut Ledge
     for (intent, lines) in &charged {
         for (line, source) in lines.iter().take(LINES_NAMED) {
             let text = format!("`{}`", line.text.trim());
-            let place = format!("({}:{})", source.file, source.line);
+            let place = format!("{}:{}", source.file, source.line);
             ledger.fails(
                 intent,
                 Topic::Configuration,
                 match line.is {
                     DriftKind::Missing => violated(
-                        format!("intended line {} of {file}", line.line),
-                        format!("{text} {place}"),
-                        "no such line".to_owned(),
+                        format!("{file} line {}", line.line),
+                        format!("{text} ({place})"),
+                        "that line is missing".to_owned(),
                     ),
-                    DriftKind::Extra => {
-                        violated(format!("running line {} of {file}", line.line), format!("no such line {place}"), text)
-                    }
+                    DriftKind::Extra => violated(
+                        format!("{file} line {}", line.line),
+                        format!("no such line in the section of {place}"),
+                        text,
+                    ),
                 },
             );
         }

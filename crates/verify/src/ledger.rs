@@ -36,7 +36,7 @@ impl Topic {
     fn count(self, number: usize) -> String {
         let (one, many) = match self {
             Self::Device => ("device", "devices"),
-            Self::Configuration => ("configuration file", "configuration files"),
+            Self::Configuration => ("configured device", "configured devices"),
             Self::Link => ("link end", "link ends"),
             Self::Port => ("host port", "host ports"),
             Self::Session => ("session", "sessions"),
@@ -60,6 +60,8 @@ pub(crate) struct Ledger {
 
 struct Account {
     source: Source,
+    /// What of a device it configures.
+    configures: String,
     good: BTreeMap<Topic, usize>,
     bad: BTreeSet<(Reverse<Compliance>, Topic, Evidence)>,
     /// Said after the summary, whatever it is.
@@ -70,8 +72,13 @@ impl Ledger {
     /// Returns a ledger with an account for each intent.
     pub(crate) fn new(intents: &IntentSet) -> Self {
         let accounts = sources(intents).into_iter().map(|source| {
-            let account =
-                Account { source: source.clone(), good: BTreeMap::new(), bad: BTreeSet::new(), notes: Vec::new() };
+            let account = Account {
+                source: source.clone(),
+                configures: configures(intents, &source.intent),
+                good: BTreeMap::new(),
+                bad: BTreeSet::new(),
+                notes: Vec::new(),
+            };
             (source.intent, account)
         });
         Self { accounts: accounts.collect(), unsettled: BTreeMap::new() }
@@ -163,7 +170,7 @@ impl Account {
         let evidence: Vec<Evidence> =
             self.bad.into_iter().take(MOST_EVIDENCE).map(|(_, _, evidence)| evidence).collect();
         let mut summary = match evidence.first() {
-            None => all_good(&self.good),
+            None => all_good(&self.good, &self.configures),
             Some(worst) if failing > 1 => {
                 let more = evidence.iter().skip(1).filter(|other| other.compliance == worst.compliance).count();
                 match more {
@@ -199,12 +206,39 @@ fn sentence(evidence: &Evidence) -> String {
     }
 }
 
-fn all_good(good: &BTreeMap<Topic, usize>) -> String {
-    let counts: Vec<String> = good.iter().map(|(topic, &number)| topic.count(number)).collect();
+/// Says in a line what holds, such as `configuration of 10 devices, 32 sessions and 356 routes as intended`.
+fn all_good(good: &BTreeMap<Topic, usize>, configures: &str) -> String {
+    let configured = good.contains_key(&Topic::Configuration);
+    let counts: Vec<String> = good
+        .iter()
+        // A device whose configuration was read was there.
+        .filter(|(topic, _)| !(configured && **topic == Topic::Device))
+        .map(|(topic, &number)| match topic {
+            Topic::Configuration => format!("{configures} of {}", Topic::Device.count(number)),
+            topic => topic.count(number),
+        })
+        .collect();
     match counts.as_slice() {
         [] => "nothing in the network depends on it".to_owned(),
         [only] => format!("{only} as intended"),
         [rest @ .., last] => format!("{} and {last} as intended", rest.join(", ")),
+    }
+}
+
+/// Returns what of a device the intent configures.
+fn configures(intents: &IntentSet, intent: &IntentRef) -> String {
+    let baseline = intents.baselines.values().find(|baseline| baseline.reference == *intent);
+    let Some(baseline) = baseline else { return "configuration".to_owned() };
+    let parts = [
+        ("time servers", !baseline.spec.ntp.servers.is_empty()),
+        ("name servers", !baseline.spec.dns.servers.is_empty()),
+        ("users", !baseline.spec.users.is_empty()),
+    ];
+    let parts: Vec<&str> = parts.iter().filter(|(_, has)| *has).map(|(part, _)| *part).collect();
+    match parts.as_slice() {
+        [] => "configuration".to_owned(),
+        [only] => (*only).to_owned(),
+        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
     }
 }
 

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use weft_plan::{DeviceChange, Plan};
+use weft_push::PushReport;
 use weft_verify::{Assessment, IntentResult};
 
+use super::network::{self, DriftReport, FailureReport, RoutesReport};
 use crate::run::{
-    DeviceResult, LinkRecord, NetworkRecord, NodeRecord, RunDirectory, RunId, RunRecord, RunState, StageRecord,
+    DeviceResult, LinkRecord, LinkState, NetworkRecord, NodeRecord, RunDirectory, RunId, RunRecord, RunState, StageRecord,
     StoreError, Timestamp, WaveRecord,
 };
 
@@ -30,6 +32,15 @@ pub struct Report {
     pub devices: Vec<DeviceReport>,
     /// The intents that were verified, the worst first, then in the order of their names.
     pub intents: Vec<IntentReport>,
+    /// The lines of configurations that were seen not to be as intended, by device, file and place.
+    #[serde(default)]
+    pub drift: Vec<DriftReport>,
+    /// How far the observed routes are the predicted ones; `None` where none were compared.
+    #[serde(default)]
+    pub routes: Option<RoutesReport>,
+    /// The devices that could not be observed, and why.
+    #[serde(default)]
+    pub unobserved: BTreeMap<String, String>,
     /// The nodes of the topology, devices and networks behind peerings.
     pub nodes: Vec<NodeRecord>,
     /// The links of the topology.
@@ -94,9 +105,12 @@ pub struct DeviceReport {
     pub wave: Option<String>,
     /// What happened, where the result alone does not say it.
     pub detail: String,
+    /// What went wrong on it while it was changed.
+    #[serde(default)]
+    pub failure: Option<FailureReport>,
     /// How long its change took, in milliseconds.
     pub duration_ms: Option<u64>,
-    /// The worst standing of what was observed on it and does not hold; `None` where nothing was.
+    /// The worst of what was observed on it; `None` where nothing was observed.
     pub standing: Option<Standing>,
     /// Its files that change, by name.
     pub files: BTreeMap<String, FileReport>,
@@ -196,13 +210,21 @@ impl Report {
         let network: NetworkRecord = directory.read_json("network.json")?.unwrap_or_default();
         let plan: Option<Plan> = directory.read_json("plan.json")?;
         let assessment: Option<Assessment> = directory.read_json("assessment.json")?;
-        let intents = assessment.as_ref().map(|assessment| assessment.intents.as_slice()).unwrap_or_default();
-        Ok(Self::new(record, &network, plan.as_ref(), intents))
+        let push: Option<PushReport> = directory.read_json("push.json")?;
+        Ok(Self::new(record, &network, plan.as_ref(), push.as_ref(), assessment.as_ref()))
     }
 
-    /// Returns the report of a run: its record, the topology, and the plan and the assessment where the run came so far.
-    pub fn new(record: &RunRecord, network: &NetworkRecord, plan: Option<&Plan>, assessment: &[IntentResult]) -> Self {
-        let mut intents: Vec<IntentReport> = assessment.iter().map(IntentReport::from).collect();
+    /// Returns the report of a run: its record, the topology, and the plan, the push and the assessment where the run came
+    /// so far.
+    pub fn new(
+        record: &RunRecord,
+        network: &NetworkRecord,
+        plan: Option<&Plan>,
+        push: Option<&PushReport>,
+        assessment: Option<&Assessment>,
+    ) -> Self {
+        let results = assessment.map(|assessment| assessment.intents.as_slice()).unwrap_or_default();
+        let mut intents: Vec<IntentReport> = results.iter().map(IntentReport::from).collect();
         intents.sort_by(|a, b| (b.standing, &a.intent).cmp(&(a.standing, &b.intent)));
 
         let mut standings: BTreeMap<&str, Standing> = BTreeMap::new();
@@ -212,6 +234,18 @@ impl Report {
                 *worst = (*worst).max(evidence.standing);
             }
         }
+        let unobserved: BTreeMap<String, String> = assessment
+            .iter()
+            .flat_map(|assessment| &assessment.unobserved)
+            .map(|(device, reason)| (device.to_string(), network::own_words(device.as_str(), reason).to_owned()))
+            .collect();
+        // What was observed and of which nothing bad is known is well.
+        let standing = |name: &str| {
+            assessment?;
+            let unknown = unobserved.contains_key(name).then_some(Standing::Unknown);
+            Some(standings.get(name).copied().max(unknown).unwrap_or(Standing::Compliant))
+        };
+        let pushed = |name: &str| push.and_then(|push| push.devices.get(name));
         let files = |name: &str| match plan.and_then(|plan| plan.devices.get(name)).map(|device| &device.change) {
             Some(DeviceChange::Replace { files, .. }) => files
                 .iter()
@@ -231,8 +265,9 @@ impl Report {
                 result: device.result,
                 wave: device.wave.clone(),
                 detail: device.detail.clone(),
+                failure: pushed(name.as_str()).and_then(|pushed| network::failure(name.as_str(), pushed)),
                 duration_ms: device.duration_ms,
-                standing: standings.get(name.as_str()).copied(),
+                standing: standing(name.as_str()),
                 files: files(name.as_str()),
             })
             .collect();
@@ -268,6 +303,9 @@ impl Report {
             waves: record.waves.clone(),
             devices,
             intents,
+            drift: assessment.map(network::drift).unwrap_or_default(),
+            routes: assessment.and_then(network::routes),
+            unobserved,
             nodes: network.nodes.clone(),
             links: network.links.clone(),
         }
@@ -283,12 +321,49 @@ impl Report {
         self.devices.iter().filter(|device| !device.is_touched())
     }
 
+    /// Returns the links that were seen to be down.
+    pub(super) fn links_down(&self) -> impl Iterator<Item = &LinkRecord> {
+        self.links.iter().filter(|link| link.state == LinkState::Down)
+    }
+
+    /// Says whether the detail of a device stands in a finding already, which a reader has read by then.
+    pub(super) fn is_told(&self, device: &DeviceReport) -> bool {
+        let findings = self.stages.iter().flat_map(|stage| &stage.findings);
+        device.detail.is_empty() || findings.into_iter().any(|finding| finding.message.contains(&device.detail))
+    }
+
+    /// Counts the devices: by what became of them, or by their standing where they were only observed.
+    pub(super) fn device_counts(&self) -> Vec<String> {
+        let mut counts: BTreeMap<(DeviceResult, Option<Standing>), usize> = BTreeMap::new();
+        for device in &self.devices {
+            let standing = device.standing.filter(|_| device.result == DeviceResult::Compiled);
+            *counts.entry((device.result, standing)).or_default() += 1;
+        }
+        let words = |(result, standing): (DeviceResult, Option<Standing>)| match standing {
+            Some(Standing::Compliant) => "as intended",
+            Some(standing) => standing.as_str(),
+            None => result.as_str(),
+        };
+        counts.into_iter().map(|(key, count)| format!("{count} {}", words(key))).collect()
+    }
+
     /// Returns the commit for people: its first digits, with a mark where the files differ from it.
     pub(super) fn revision(&self) -> String {
         match (&self.run.commit, self.run.dirty) {
             (Some(commit), false) => commit.chars().take(10).collect(),
             (Some(commit), true) => format!("{} + changes", commit.chars().take(10).collect::<String>()),
             (None, _) => "no commit".to_owned(),
+        }
+    }
+}
+
+impl EvidenceReport {
+    /// Returns the observation for people, such as `b1-leaf-01: session swp15: expected established, observed idle`.
+    pub(super) fn words(&self) -> String {
+        let device = self.device.as_deref().map(|device| format!("{device}: ")).unwrap_or_default();
+        match self.standing {
+            Standing::Unknown => format!("{device}{}: not observed: {}", self.subject, self.observed),
+            _ => format!("{device}{}: expected {}, observed {}", self.subject, self.expected, self.observed),
         }
     }
 }

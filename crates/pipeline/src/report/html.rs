@@ -1,6 +1,6 @@
 //! The report as one self-contained HTML file: it asks nothing of any network, and works without scripts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::{
     Environment, UndefinedBehavior,
@@ -9,13 +9,18 @@ use minijinja::{
 };
 use serde::Serialize;
 
-use super::{DeviceReport, Report, RunReport, Standing, Totals, counted, data::stage_milliseconds, duration, topology};
+use super::{
+    DeviceReport, DriftIs, DriftReport, LineReport, Report, RouteReport, RoutesReport, RunReport, Standing, Totals, counted,
+    data::stage_milliseconds, duration, network::causes, topology,
+};
 use crate::run::{DeviceResult, RunState, StageRecord, StageState, WaveRecord};
 
 /// Most lines of one diff on the page; the artifact has all.
 const MOST_DIFF_LINES: usize = 2_000;
 /// Most observations shown for one intent; the JSON report has all.
-const MOST_EVIDENCE: usize = 200;
+const MOST_EVIDENCE: usize = 50;
+/// Most lines that drifted and most routes on the page; the JSON report has more.
+const MOST_ROWS: usize = 100;
 
 const PAGE: &str = include_str!("html/page.html");
 const STYLE: &str = include_str!("html/style.css");
@@ -71,6 +76,10 @@ pub(super) fn render(report: &Report) -> Result<String, minijinja::Error> {
         drawing: topology::draw(report),
         tones,
         results,
+        links_down: report.links_down().map(|link| format!("{} – {}", link.a, link.b)).collect(),
+        drift: report.drift.iter().take(MOST_ROWS).map(DriftView::new).collect(),
+        drifted: report.drift.len(),
+        routes: report.routes.as_ref().map(RoutesView::new),
         intents: report.intents.iter().map(IntentView::new).collect(),
         standings: standings(report),
         waves: &report.waves,
@@ -98,6 +107,10 @@ struct Page<'a> {
     drawing: Option<topology::Drawing>,
     tones: BTreeMap<&'a str, Tone>,
     results: BTreeMap<&'a str, &'static str>,
+    links_down: Vec<String>,
+    drift: Vec<DriftView<'a>>,
+    drifted: usize,
+    routes: Option<RoutesView<'a>>,
     intents: Vec<IntentView<'a>>,
     standings: Vec<StandingView>,
     waves: &'a [WaveRecord],
@@ -140,6 +153,8 @@ fn device_tone(device: &DeviceReport) -> Tone {
 /// What a device is marked with in the drawing, in a word or two.
 fn says(device: &DeviceReport) -> &'static str {
     match device.standing {
+        Some(Standing::Compliant) if device.result == DeviceResult::Compiled => "as intended",
+        Some(Standing::Unknown) => "not observed",
         Some(standing) if standing_tone(standing) > result_tone(device.result) => standing.as_str(),
         Some(_) | None => device.result.as_str(),
     }
@@ -174,21 +189,42 @@ fn tiles(report: &Report) -> Vec<Tile> {
     }
     if !report.devices.is_empty() {
         let touched = report.touched().count();
-        let parts: Vec<String> = totals.devices.iter().map(|(result, count)| format!("{count} {result}")).collect();
+        // Where nothing was to be changed, what was observed is the matter.
+        let observed = report.devices.iter().all(|device| device.result == DeviceResult::Compiled)
+            && report.devices.iter().any(|device| device.standing.is_some());
+        let well = report.devices.iter().filter(|device| device.standing == Some(Standing::Compliant)).count();
         tiles.push(Tile {
-            label: "Devices touched",
-            value: format!("{touched}/{}", report.devices.len()),
-            note: parts.join(", "),
-            tone: report.devices.iter().map(|device| result_tone(device.result)).max().unwrap_or(Tone::Quiet),
+            label: if observed { "Devices as intended" } else { "Devices touched" },
+            value: format!("{}/{}", if observed { well } else { touched }, report.devices.len()),
+            note: report.device_counts().join(", "),
+            tone: report.devices.iter().map(device_tone).max().unwrap_or(Tone::Quiet),
         });
+        if let Some(routes) = report.routes.as_ref().filter(|_| observed) {
+            tiles.push(Tile {
+                label: "Routes as predicted",
+                value: format!("{}/{}", routes.compared - routes.mismatched.min(routes.compared), routes.compared),
+                note: format!("{} down", counted(report.links_down().count(), "link")),
+                tone: if routes.mismatched == 0 { Tone::Good } else { Tone::Warn },
+            });
+        } else {
+            tiles.push(Tile {
+                label: "Configuration lines",
+                value: format!("+{} −{}", totals.lines_added, totals.lines_removed),
+                note: match report.waves.len() {
+                    0 => "nothing to change".to_owned(),
+                    waves => format!("in {}", counted(waves, "wave")),
+                },
+                tone: Tone::Quiet,
+            });
+        }
+    }
+    if !report.drift.is_empty() {
+        let devices: BTreeSet<&str> = report.drift.iter().map(|line| line.device.as_str()).collect();
         tiles.push(Tile {
-            label: "Configuration lines",
-            value: format!("+{} −{}", totals.lines_added, totals.lines_removed),
-            note: match report.waves.len() {
-                0 => "nothing to change".to_owned(),
-                waves => format!("in {}", counted(waves, "wave")),
-            },
-            tone: Tone::Quiet,
+            label: "Lines drifted",
+            value: report.drift.len().to_string(),
+            note: format!("on {}", counted(devices.len(), "device")),
+            tone: Tone::Bad,
         });
     }
     tiles.push(Tile {
@@ -231,6 +267,71 @@ impl<'a> StageView<'a> {
 }
 
 #[derive(Serialize)]
+struct DriftView<'a> {
+    device: &'a str,
+    file: &'a str,
+    line: usize,
+    is: &'static str,
+    mark: char,
+    kind: &'static str,
+    text: &'a str,
+    causes: String,
+}
+
+impl<'a> DriftView<'a> {
+    fn new(line: &'a DriftReport) -> Self {
+        Self {
+            device: &line.device,
+            file: &line.file,
+            line: line.line,
+            is: line.is.as_str(),
+            mark: line.is.mark(),
+            kind: if line.is == DriftIs::Missing { "minus" } else { "plus" },
+            text: &line.text,
+            causes: causes(&line.sources),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct RoutesView<'a> {
+    compared: usize,
+    mismatched: usize,
+    shown: Vec<RouteView<'a>>,
+    left_out: usize,
+}
+
+#[derive(Serialize)]
+struct RouteView<'a> {
+    device: &'a str,
+    table: String,
+    prefix: &'a str,
+    expected: String,
+    found: String,
+    cause: &'a str,
+}
+
+impl<'a> RoutesView<'a> {
+    fn new(routes: &'a RoutesReport) -> Self {
+        let shown: Vec<RouteView<'_>> = routes
+            .mismatches
+            .iter()
+            .take(MOST_ROWS)
+            .map(|route| RouteView {
+                device: &route.device,
+                table: route.table.to_uppercase(),
+                prefix: &route.prefix,
+                expected: RouteReport::hops(&route.expected),
+                found: RouteReport::hops(&route.found),
+                cause: route.cause.as_deref().unwrap_or(""),
+            })
+            .collect();
+        let left_out = routes.mismatched.saturating_sub(shown.len());
+        Self { compared: routes.compared, mismatched: routes.mismatched, shown, left_out }
+    }
+}
+
+#[derive(Serialize)]
 struct IntentView<'a> {
     #[serde(flatten)]
     intent: &'a super::IntentReport,
@@ -268,10 +369,12 @@ fn standings(report: &Report) -> Vec<StandingView> {
 struct DeviceView<'a> {
     name: &'a str,
     pack: &'a str,
-    result: DeviceResult,
+    result: &'static str,
     tone: Tone,
     wave: Option<&'a str>,
     detail: &'a str,
+    /// The rendered line that the device named, with its intents.
+    line: Option<String>,
     took: Option<String>,
     added: usize,
     removed: usize,
@@ -309,15 +412,23 @@ impl<'a> DeviceView<'a> {
         Self {
             name: &device.name,
             pack: &device.pack,
-            result: device.result,
-            tone: result_tone(device.result),
+            result: says(device),
+            tone: device_tone(device),
             wave: device.wave.as_deref(),
             detail: &device.detail,
+            line: device.failure.as_ref().and_then(|failure| failure.line.as_ref()).map(named_line),
             took: device.duration_ms.map(duration),
             added: files.iter().map(|file| file.added).sum(),
             removed: files.iter().map(|file| file.removed).sum(),
             files,
         }
+    }
+}
+
+fn named_line(line: &LineReport) -> String {
+    match causes(&line.sources) {
+        causes if causes.is_empty() => line.words(),
+        causes => format!("{}, because of {causes}", line.words()),
     }
 }
 

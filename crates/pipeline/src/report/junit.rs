@@ -4,8 +4,11 @@ use std::{collections::BTreeSet, time::Duration};
 
 use quick_junit::{NonSuccessKind, Report as Document, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
-use super::{DeviceReport, IntentReport, Report, Standing, data::stage_milliseconds, printable};
+use super::{DeviceReport, IntentReport, Report, RouteReport, Standing, data::stage_milliseconds, network::causes, printable};
 use crate::run::{DeviceResult, Finding, StageName, StageRecord, StageState};
+
+/// Most routes that are listed in the output of the suite.
+const MOST_ROUTES: usize = 50;
 
 /// Returns the report as JUnit XML.
 ///
@@ -30,10 +33,44 @@ pub(super) fn render(report: &Report) -> Result<String, SerializeError> {
             | StageName::Verify
             | StageName::Report => Vec::new(),
         };
-        document.add_test_suite(suite(stage, cases));
+        let mut suite = suite(stage, cases);
+        if stage.name == StageName::Verify {
+            let seen = seen(report);
+            if !seen.is_empty() {
+                suite.set_system_out(seen);
+            }
+        }
+        document.add_test_suite(suite);
     }
     let xml = document.to_string()?;
     Ok(if xml.ends_with('\n') { xml } else { xml + "\n" })
+}
+
+/// Returns what was seen on the devices, a line each: links that are down, lines that drifted, routes that differ.
+fn seen(report: &Report) -> String {
+    let links = report.links_down().map(|link| format!("link down: {} -- {}", link.a, link.b));
+    let drift = report.drift.iter().map(|line| {
+        format!(
+            "drift: {} {} line {}: {} `{}`: {}",
+            line.device,
+            line.file,
+            line.line,
+            line.is.as_str(),
+            line.text,
+            causes(&line.sources)
+        )
+    });
+    let routes = report.routes.iter().flat_map(|routes| {
+        let total = (routes.mismatched > 0)
+            .then(|| format!("routes: {} compared, {} not as predicted", routes.compared, routes.mismatched));
+        total.into_iter().chain(routes.mismatches.iter().take(MOST_ROUTES).map(|route| {
+            let (expected, found) = (RouteReport::hops(&route.expected), RouteReport::hops(&route.found));
+            let cause = route.cause.as_ref().map(|cause| format!("; likely cause: {cause}")).unwrap_or_default();
+            format!("route: {} {} {}: expected {expected}; found {found}{cause}", route.device, route.table, route.prefix)
+        }))
+    });
+    let lines: Vec<String> = links.chain(drift).chain(routes).map(|line| printable(&line)).collect();
+    lines.join("\n")
 }
 
 /// Returns the suite of a stage: `cases`, its findings, and the stage itself where there is neither, or where it failed
@@ -105,6 +142,9 @@ fn device_case(device: &DeviceReport) -> TestCase {
     if !matches!(status, TestCaseStatus::Success { .. }) {
         let detail = if device.detail.is_empty() { device.result.as_str() } else { &device.detail };
         status.set_message(format!("{}: {}", device.result, printable(detail)));
+        if let Some(line) = device.failure.as_ref().and_then(|failure| failure.line.as_ref()) {
+            status.set_description(printable(&format!("{}, because of {}", line.words(), causes(&line.sources))));
+        }
     }
     let mut case = TestCase::new(device.name.as_str(), status);
     if let Some(took) = device.duration_ms {
@@ -120,18 +160,7 @@ fn intent_case(intent: &IntentReport) -> TestCase {
         Standing::Unknown => TestCaseStatus::non_success(NonSuccessKind::Error),
     };
     if intent.standing != Standing::Compliant {
-        let evidence: Vec<String> = intent
-            .evidence
-            .iter()
-            .map(|evidence| {
-                let device = evidence.device.as_deref().map(|device| format!("{device}: ")).unwrap_or_default();
-                let text = format!(
-                    "{device}{}: expected {}, observed {}",
-                    evidence.subject, evidence.expected, evidence.observed
-                );
-                printable(&text)
-            })
-            .collect();
+        let evidence: Vec<String> = intent.evidence.iter().map(|evidence| printable(&evidence.words())).collect();
         status
             .set_message(format!("{}: {}", intent.standing.as_str(), printable(&intent.summary)))
             .set_type(intent.standing.as_str())

@@ -1,6 +1,9 @@
 //! The report as Markdown, fit for a comment on a pull request: the summary first, diffs folded away, bounded in size.
 
-use super::{DeviceReport, Report, Standing, counted, data::stage_milliseconds, duration, printable};
+use super::{
+    DeviceReport, DriftReport, Report, RouteReport, Standing, counted, data::stage_milliseconds, duration,
+    network::causes, printable,
+};
 use crate::run::{DeviceResult, RunState, StageState};
 
 /// The most characters of a report; forges refuse comments of more than 65,536.
@@ -9,6 +12,10 @@ pub(super) const MOST_CHARACTERS: usize = 65_000;
 const RESERVE: usize = 300;
 /// The most characters of one diff, so that the first device cannot take the place of all others.
 const MOST_OF_A_DIFF: usize = 12_000;
+/// The most observations of one intent.
+const MOST_EVIDENCE: usize = 5;
+/// The most lines that drifted, and the most routes.
+const MOST_ROWS: usize = 30;
 
 /// Returns the report as Markdown of at most [`MOST_CHARACTERS`] characters.
 pub(super) fn render(report: &Report) -> String {
@@ -17,6 +24,9 @@ pub(super) fn render(report: &Report) -> String {
     page.section(&stages(report));
     page.rows("\n### Findings\n\n| | Code | Where | What |\n|---|---|---|---|\n", findings(report));
     page.rows("\n### Intents\n\n| | Intent | Where | What |\n|---|---|---|---|\n", intents(report));
+    page.rows("\n### Links down\n\n", links(report));
+    page.rows("\n### Drift\n\n| | Device | Where | Line | Intent |\n|---|---|---|---|---|\n", drift(report));
+    page.rows(&routes_title(report), routes(report));
     page.rows("\n### Devices\n\n| | Device | Wave | Lines | What |\n|---|---|---|---|---|\n", devices(report));
     page.rows("\n### Diffs\n\n", report.touched().filter_map(diff).collect());
     page.end()
@@ -67,7 +77,7 @@ fn head(report: &Report) -> String {
         RunState::Queued | RunState::Running | RunState::Cancelled => "⏸️",
     };
     let counts = |counts: Vec<String>| if counts.is_empty() { "–".to_owned() } else { counts.join(", ") };
-    let devices = report.totals.devices.iter().map(|(result, count)| format!("{count} {result}")).collect();
+    let devices = report.device_counts();
     let intents =
         report.totals.intents.iter().map(|(standing, count)| format!("{count} {}", standing.as_str())).collect();
     let mut out = format!("## {mark} weft {}: {}\n\n", cell(&run.pipeline), run.state);
@@ -141,25 +151,73 @@ fn intents(report: &Report) -> Vec<String> {
             let evidence: String = intent
                 .evidence
                 .iter()
-                .take(5)
-                .map(|evidence| {
-                    let device = evidence.device.as_deref().map(|device| format!("{device}: ")).unwrap_or_default();
-                    let text = format!(
-                        "{device}{}: expected {}, observed {}",
-                        evidence.subject, evidence.expected, evidence.observed
-                    );
-                    format!("<br>– {}", cell(&text))
-                })
+                .take(MOST_EVIDENCE)
+                .map(|evidence| format!("<br>– {}", cell(&evidence.words())))
                 .collect();
+            let more = match intent.evidence.len().saturating_sub(MOST_EVIDENCE) {
+                0 => String::new(),
+                more => format!("<br>and {more} more"),
+            };
+            // The evidence says what the summary says, in full.
+            let what = match evidence.strip_prefix("<br>") {
+                Some(evidence) => evidence.to_owned(),
+                None => cell(&intent.summary),
+            };
             let place = code(&format!("{}:{}", intent.file, intent.line));
-            format!(
-                "| {mark} {} | {} | {place} | {}{evidence} |\n",
-                intent.standing.as_str(),
-                code(&intent.intent),
-                cell(&intent.summary)
-            )
+            format!("| {mark} {} | {} | {place} | {what}{more} |\n", intent.standing.as_str(), code(&intent.intent))
         })
         .collect()
+}
+
+fn links(report: &Report) -> Vec<String> {
+    report.links_down().map(|link| format!("- ❌ {} – {}\n", code(&link.a), code(&link.b))).collect()
+}
+
+fn drift(report: &Report) -> Vec<String> {
+    let row = |line: &DriftReport| {
+        format!(
+            "| {} | {} | {}:{} | {} | {} |\n",
+            line.is.as_str(),
+            code(&line.device),
+            cell(&line.file),
+            line.line,
+            code(&line.text),
+            cell(&causes(&line.sources))
+        )
+    };
+    let rows = report.drift.iter().take(MOST_ROWS).map(row);
+    rows.chain(more(report.drift.len(), 4)).collect()
+}
+
+fn routes_title(report: &Report) -> String {
+    let (compared, mismatched) = report.routes.as_ref().map_or((0, 0), |routes| (routes.compared, routes.mismatched));
+    format!(
+        "\n### Routes: {compared} compared, {mismatched} not as predicted\n\n\
+         | Device | Route | Expected | Found | Likely cause |\n|---|---|---|---|---|\n"
+    )
+}
+
+fn routes(report: &Report) -> Vec<String> {
+    let Some(routes) = &report.routes else { return Vec::new() };
+    let row = |route: &RouteReport| {
+        format!(
+            "| {} | {} {} | {} | {} | {} |\n",
+            code(&route.device),
+            route.table.to_uppercase(),
+            route.prefix,
+            cell(&RouteReport::hops(&route.expected)),
+            cell(&RouteReport::hops(&route.found)),
+            cell(route.cause.as_deref().unwrap_or(""))
+        )
+    };
+    let rows = routes.mismatches.iter().take(MOST_ROWS).map(row);
+    rows.chain(more(routes.mismatched, 4)).collect()
+}
+
+/// Returns a last row that says how many there are beyond those listed, if there are any.
+fn more(count: usize, empty_cells: usize) -> Option<String> {
+    let left = count.checked_sub(MOST_ROWS).filter(|&left| left > 0)?;
+    Some(format!("| and {left} more {}|\n", "| ".repeat(empty_cells)))
 }
 
 fn devices(report: &Report) -> Vec<String> {
@@ -174,12 +232,16 @@ fn devices(report: &Report) -> Vec<String> {
                 DeviceResult::Refused | DeviceResult::Unreachable | DeviceResult::Failed => "❌",
             };
             let (added, removed) = lines(device);
+            let mut what = if report.is_told(device) { String::new() } else { device.detail.clone() };
+            if let Some(line) = device.failure.as_ref().and_then(|failure| failure.line.as_ref()) {
+                what.push_str(&format!("; {}, because of {}", line.words(), causes(&line.sources)));
+            }
             format!(
                 "| {mark} {} | {} | {} | +{added} −{removed} | {} |\n",
                 device.result,
                 code(&device.name),
                 cell(device.wave.as_deref().unwrap_or("")),
-                cell(&device.detail)
+                cell(&what)
             )
         })
         .collect()

@@ -7,10 +7,13 @@ mod data;
 mod html;
 mod junit;
 mod markdown;
+mod network;
 mod text;
 mod topology;
 
 pub use data::{DeviceReport, EvidenceReport, FileReport, IntentReport, Report, RunReport, Standing, Totals};
+pub(crate) use network::{by_reason, named, own_failure, own_words};
+pub use network::{DriftIs, DriftReport, FailureReport, LineReport, RouteReport, RoutesReport, SourceReport};
 
 use std::{fmt, str::FromStr};
 

@@ -1,16 +1,22 @@
 //! The report for a terminal, 80 columns wide.
 
-use std::fmt::Write;
+use std::{collections::BTreeSet, fmt::Write};
 
 use anstyle::{AnsiColor, Style};
 
-use super::{Report, Standing, counted, data::stage_milliseconds, duration, printable};
-use crate::run::{DeviceResult, RunState, StageState};
+use super::{
+    DriftIs, Report, RouteReport, Standing, counted, data::stage_milliseconds, duration, network::causes, printable,
+};
+use crate::run::{DeviceResult, RunState, StageName, StageState};
 
 /// The columns of a terminal that nobody has widened.
 const WIDTH: usize = 80;
-/// Most findings, observations and devices that are printed in full; the JSON report has all.
+/// Most findings, devices, links and lines of configurations that are printed in full; the JSON report has all.
 const MOST_LINES: usize = 40;
+/// Most observations that are printed of one intent, and most routes.
+const MOST_EVIDENCE: usize = 6;
+/// Most columns for the names of intents; the summary of a longer one begins in the next line.
+const MOST_NAME: usize = 34;
 
 /// Returns the report as text, with ANSI colours when `colour` is set.
 pub(super) fn render(report: &Report, colour: bool) -> String {
@@ -18,8 +24,12 @@ pub(super) fn render(report: &Report, colour: bool) -> String {
     page.head(report);
     page.stages(report);
     page.findings(report);
+    page.waves(report);
     page.devices(report);
     page.intents(report);
+    page.links(report);
+    page.drift(report);
+    page.routes(report);
     page.out
 }
 
@@ -53,7 +63,9 @@ impl Page {
     /// Writes `text` broken at spaces, its first line behind `first` and the others behind as many spaces as `indent`.
     fn wrapped(&mut self, first: &str, indent: usize, text: &str, style: Style) {
         let mut lead = first.to_owned();
-        for line in wrap(&printable(text), WIDTH - indent) {
+        // A lead that is longer than the indentation takes room of the first line only.
+        let taken = visible(first).saturating_sub(indent);
+        for line in wrap(&printable(text), WIDTH - indent, taken) {
             let line = format!("{lead}{}", self.styled(&line, style));
             self.line(line.trim_end());
             lead = " ".repeat(indent);
@@ -91,7 +103,12 @@ impl Page {
                 format!("  {} {:<9} {took:>11}  ", self.styled(&format!("{mark:<9}"), style), stage.name.as_str());
             let text = if stage.summary.is_empty() { "-" } else { &stage.summary };
             self.wrapped(&lead, 35, text, Style::new());
-            if let Some(error) = &stage.error {
+            // What a wave says of itself is said there.
+            let told = |error: &&String| {
+                let mut failures = report.waves.iter().filter_map(|wave| wave.failure.as_ref());
+                stage.name == StageName::Push && failures.any(|failure| error.ends_with(failure.as_str()))
+            };
+            if let Some(error) = stage.error.as_ref().filter(|error| !told(error)) {
                 self.wrapped("    ", 4, error, BAD);
             }
         }
@@ -123,16 +140,30 @@ impl Page {
                 self.wrapped("    help: ", 10, help, Style::new());
             }
         }
-        self.more(findings.len(), "findings");
+        self.more(findings.len(), MOST_LINES, "findings");
+    }
+
+    fn waves(&mut self, report: &Report) {
+        if report.waves.iter().all(|wave| wave.failure.is_none()) {
+            return;
+        }
+        self.title("Waves");
+        for wave in &report.waves {
+            let names: Vec<&str> = wave.devices.iter().map(weft_model::NodeName::as_str).collect();
+            let lead = format!("  {:<10} ", wave.name);
+            self.wrapped(&lead, 13, &super::named(&names), Style::new());
+            if let Some(failure) = &wave.failure {
+                let lead = format!("             {} ", self.styled("went back:", BAD));
+                self.wrapped(&lead, 24, failure, Style::new());
+            }
+        }
     }
 
     fn devices(&mut self, report: &Report) {
         if report.devices.is_empty() {
             return;
         }
-        let counts: Vec<String> =
-            report.totals.devices.iter().map(|(result, count)| format!("{count} {result}")).collect();
-        self.title(&format!("Devices: {}", counts.join(", ")));
+        self.title(&format!("Devices: {}", report.device_counts().join(", ")));
         let touched: Vec<_> = report.touched().collect();
         for device in touched.iter().take(MOST_LINES) {
             let (added, removed) = device
@@ -145,11 +176,17 @@ impl Page {
             let wave = device.wave.clone().unwrap_or_default();
             let line = format!("  {:<24} {result} {wave:<10} {lines:>12} {took:>12}", device.name);
             self.line(line.trim_end());
-            if !device.detail.is_empty() {
+            if !report.is_told(device) {
                 self.wrapped("    ", 4, &device.detail, QUIET);
             }
+            if let Some(line) = device.failure.as_ref().and_then(|failure| failure.line.as_ref()) {
+                self.wrapped("    ", 4, &line.words(), BAD);
+                if !line.sources.is_empty() {
+                    self.wrapped("    because of ", 15, &causes(&line.sources), Style::new());
+                }
+            }
         }
-        self.more(touched.len(), "devices");
+        self.more(touched.len(), MOST_LINES, "devices");
     }
 
     fn intents(&mut self, report: &Report) {
@@ -159,33 +196,93 @@ impl Page {
         let counts: Vec<String> =
             report.totals.intents.iter().map(|(standing, count)| format!("{count} {}", standing.as_str())).collect();
         self.title(&format!("Intents: {}", counts.join(", ")));
+        let longest = report.intents.iter().map(|intent| intent.intent.chars().count()).max().unwrap_or(0);
+        let width = longest.min(MOST_NAME);
         for intent in &report.intents {
-            let style = standing_style(intent.standing);
-            let lead =
-                format!("  {} {}  ", self.styled(&format!("{:<9}", intent.standing.as_str()), style), intent.intent);
-            let indent = (14 + intent.intent.chars().count()).min(WIDTH / 2);
-            self.wrapped(&lead, indent, &intent.summary, Style::new());
-            if intent.standing == Standing::Compliant {
+            let standing = format!("{:<9}", intent.standing.as_str());
+            let lead = format!("  {} {:<width$}  ", self.styled(&standing, standing_style(intent.standing)), intent.intent);
+            if intent.evidence.is_empty() {
+                self.beside(&lead, 12, width, &intent.intent, &intent.summary);
                 continue;
             }
-            self.wrapped("    ", 4, &format!("{}:{}", intent.file, intent.line), QUIET);
-            for evidence in intent.evidence.iter().take(MOST_LINES) {
-                let device = evidence.device.as_deref().map(|device| format!("{device}: ")).unwrap_or_default();
-                let text = format!(
-                    "{device}{}: expected {}, observed {}",
-                    evidence.subject, evidence.expected, evidence.observed
-                );
+            // The evidence says what the summary says, in full.
+            let place = format!("{}:{}", intent.file, intent.line);
+            self.beside(&lead, 12, width, &intent.intent, &place);
+            for evidence in intent.evidence.iter().take(MOST_EVIDENCE) {
                 let lead = format!("    {} ", self.styled("-", standing_style(evidence.standing)));
-                self.wrapped(&lead, 6, &text, Style::new());
+                self.wrapped(&lead, 6, &evidence.words(), Style::new());
             }
-            self.more(intent.evidence.len(), "observations");
+            self.more(intent.evidence.len(), MOST_EVIDENCE, "observations");
         }
     }
 
-    fn more(&mut self, count: usize, noun: &str) {
-        if count > MOST_LINES {
+    /// Writes `text` in a column beside `lead`, or below it where the name in it leaves no room.
+    fn beside(&mut self, lead: &str, before: usize, width: usize, name: &str, text: &str) {
+        let indent = before + width + 2;
+        if name.chars().count() > width {
+            self.line(lead.trim_end());
+            self.wrapped(&" ".repeat(indent), indent, text, Style::new());
+        } else {
+            self.wrapped(lead, indent, text, Style::new());
+        }
+    }
+
+    fn links(&mut self, report: &Report) {
+        let down: Vec<_> = report.links_down().collect();
+        if down.is_empty() {
+            return;
+        }
+        self.title(&format!("Links down: {}", down.len()));
+        for link in down.iter().take(MOST_LINES) {
+            self.wrapped("  ", 4, &format!("{} -- {}", link.a, link.b), BAD);
+        }
+        self.more(down.len(), MOST_LINES, "links");
+    }
+
+    fn drift(&mut self, report: &Report) {
+        if report.drift.is_empty() {
+            return;
+        }
+        let devices: BTreeSet<&str> = report.drift.iter().map(|line| line.device.as_str()).collect();
+        self.title(&format!(
+            "Drift: {} on {} (- missing, + not intended)",
+            counted(report.drift.len(), "line"),
+            counted(devices.len(), "device")
+        ));
+        let mut last = None;
+        for line in report.drift.iter().take(MOST_LINES) {
+            let file = (&line.device, &line.file);
+            if last.replace(file) != Some(file) {
+                self.wrapped("  ", 4, &format!("{} {}", line.device, line.file), STRONG);
+            }
+            let lead = format!("    line {:>4}  {} ", line.line, line.is.mark());
+            self.wrapped(&lead, 17, &line.text, if line.is == DriftIs::Missing { BAD } else { WARN });
+            if !line.sources.is_empty() {
+                let word = if line.is == DriftIs::Missing { "intended by" } else { "in the section of" };
+                self.wrapped("                 ", 17, &format!("{word} {}", causes(&line.sources)), QUIET);
+            }
+        }
+        self.more(report.drift.len(), MOST_LINES, "lines");
+    }
+
+    fn routes(&mut self, report: &Report) {
+        let Some(routes) = &report.routes else { return };
+        self.title(&format!("Routes: {} compared, {} not as predicted", routes.compared, routes.mismatched));
+        for route in routes.mismatches.iter().take(MOST_EVIDENCE) {
+            let lead = format!("  {} {} {}: ", route.device, route.table.to_uppercase(), route.prefix);
+            let (expected, found) = (RouteReport::hops(&route.expected), RouteReport::hops(&route.found));
+            self.wrapped(&lead, 4, &format!("expected {expected}; found {found}"), Style::new());
+            if let Some(cause) = &route.cause {
+                self.wrapped("    likely cause: ", 18, cause, QUIET);
+            }
+        }
+        self.more(routes.mismatched, MOST_EVIDENCE, "routes");
+    }
+
+    fn more(&mut self, count: usize, most: usize, noun: &str) {
+        if count > most {
             // Writing to a String cannot fail.
-            let _ = writeln!(self.out, "    and {} more {noun}; the JSON report has all", count - MOST_LINES);
+            let _ = writeln!(self.out, "    and {} more {noun}; the JSON report has them", count - most);
         }
     }
 }
@@ -207,18 +304,35 @@ fn standing_style(standing: Standing) -> Style {
     }
 }
 
-/// Breaks `text` at spaces into lines of at most `width` characters; a longer word keeps a line of its own. At least one line.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+/// Returns how many columns a text with ANSI colours takes.
+fn visible(text: &str) -> usize {
+    let mut columns = 0;
+    let mut escaped = false;
+    for c in text.chars() {
+        match c {
+            '\u{1b}' => escaped = true,
+            'm' if escaped => escaped = false,
+            _ if escaped => {}
+            _ => columns += 1,
+        }
+    }
+    columns
+}
+
+/// Breaks `text` at spaces into lines of at most `width` characters, of which `taken` are gone in the first; a longer word
+/// keeps a line of its own. At least one line.
+fn wrap(text: &str, width: usize, taken: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
-    let mut length = 0;
+    let mut length = taken;
     for word in text.split(' ').filter(|word| !word.is_empty()) {
         let word_length = word.chars().count();
-        if length > 0 && length + 1 + word_length > width {
+        let begun = lines.last().is_some_and(|line| !line.is_empty());
+        if length + usize::from(begun) + word_length > width && (begun || length > 0) {
             lines.push(String::new());
             length = 0;
         }
         if let Some(line) = lines.last_mut() {
-            if length > 0 {
+            if !line.is_empty() {
                 line.push(' ');
                 length += 1;
             }

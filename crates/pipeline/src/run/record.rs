@@ -299,6 +299,9 @@ pub struct WaveRecord {
     pub devices: Vec<NodeName>,
     /// Why these devices are in this wave.
     pub reason: String,
+    /// Why it went back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
 }
 
 /// What became of a device.

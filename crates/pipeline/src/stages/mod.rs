@@ -20,6 +20,6 @@ pub use check::{Predicted, check, predict};
 pub use compile::{CompileError, Compiled, compile, lock_findings, write_lock};
 pub use plan::{Running, plan, read_running};
 pub use push::{PushError, PushRequest, gate_findings, push};
-pub(crate) use push::{note, unreachable_findings};
+pub(crate) use push::{note, note_waves, unreachable_findings, why};
 pub use validate::{Project, validate};
 pub use verify::{intended, link_states, verify};

@@ -19,11 +19,22 @@ pub async fn read_running(reach: &Reach, compiled: &Compiled, concurrency: usize
         let read = async {
             let mut session =
                 Session::open(&device, &target.target, target.pack, &reach.limits, &*reach.secrets).await?;
-            let running = session.running().await;
+            let read = async {
+                // Asked first: a device may make up for a power cycle when it is asked.
+                let unconfirmed = session.unconfirmed().await?;
+                Ok((unconfirmed, session.running().await?))
+            };
+            let read = read.await;
             session.close().await;
-            running
+            read
         };
-        read.await.map_err(|error: SessionError| in_a_line(&error))
+        match read.await.map_err(|error: SessionError| in_a_line(&error))? {
+            (None, running) => Ok(running),
+            (Some(transaction), _) => Err(format!(
+                "what it runs is not confirmed (transaction {transaction}): another push is at work, or was cut off and the \
+                 device goes back by itself"
+            )),
+        }
     };
     let mut running = reach.for_each(targets, concurrency, read, done).await;
     for device in compiled.rendered.keys() {

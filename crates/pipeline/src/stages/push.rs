@@ -6,14 +6,17 @@ use tokio::sync::watch;
 use weft_diagnostics::Diagnostic;
 use weft_model::NodeName;
 use weft_plan::{DeviceChange, Plan};
-use weft_push::{Journal, JournalError, Observer, PushInputs, PushPolicy, PushReport, UnreachablePolicy, WaveOutcome};
+use weft_push::{
+    DeviceResult as Pushed, Journal, JournalError, Observer, PushInputs, PushPolicy, PushReport, UnreachablePolicy, WaveOutcome,
+};
 
 use super::Compiled;
 use crate::{
     codes,
     definition::{Atomicity, PushStage, Unreachable},
     reach::Reach,
-    run::{DeviceRecord, DeviceResult},
+    report::{by_reason, named as named_devices, own_failure, own_words},
+    run::{DeviceRecord, DeviceResult, WaveRecord},
     source::Sources,
 };
 
@@ -84,13 +87,31 @@ pub fn gate_findings(plan: &Plan, sources: &Sources, parameters: &PushStage) -> 
     findings
 }
 
-/// Returns a finding for each device whose running configuration could not be read: an error where that is to fail the run.
+/// Returns a finding for each reason for which running configurations could not be read, with the devices: an error where
+/// that is to fail the run.
 pub(crate) fn unreachable_findings(plan: &Plan, unreachable: Unreachable) -> Vec<Diagnostic> {
-    let finding = |message: String| match unreachable {
-        Unreachable::Fail => Diagnostic::error(codes::UNREACHABLE, message),
-        Unreachable::Skip => Diagnostic::warning(codes::UNREACHABLE, message),
-    };
-    plan.unreachable().map(|(device, reason)| finding(format!("{device}: {reason}"))).collect()
+    let reasons = plan.unreachable().map(|(device, reason)| {
+        let reason = own_words(device.as_str(), reason);
+        (device.as_str(), without_address(reason))
+    });
+    by_reason(reasons)
+        .into_iter()
+        .map(|(reason, devices)| {
+            let message = format!("{}: {reason}", devices.join(", "));
+            match unreachable {
+                Unreachable::Fail => Diagnostic::error(codes::UNREACHABLE, message),
+                Unreachable::Skip => Diagnostic::warning(codes::UNREACHABLE, message),
+            }
+        })
+        .collect()
+}
+
+/// Returns `reason` without the address of the device, so that many devices have one reason.
+fn without_address(reason: &str) -> String {
+    match reason.strip_prefix("connection refused by ").and_then(|rest| rest.split_once(": ")) {
+        Some((_, why)) => format!("connection refused: {why}"),
+        None => reason.to_owned(),
+    }
 }
 
 fn named(devices: &[&NodeName]) -> String {
@@ -151,32 +172,79 @@ pub async fn push(request: PushRequest<'_>, observer: &dyn Observer) -> Result<P
     Ok(weft_push::push(&inputs, gate, observer).await)
 }
 
-/// Writes what became of a device into its record.
-pub(crate) fn note(record: &mut DeviceRecord, report: &weft_push::DeviceReport) {
-    use weft_push::DeviceResult as Pushed;
-    let (result, detail) = match &report.result {
+/// Says in a line why a push did not succeed, each reason once with its devices; `None` when it did.
+pub(crate) fn why(report: &PushReport) -> Option<String> {
+    let failed = failed_wave(report);
+    let own = report.devices.iter().filter_map(|(name, device)| {
+        let (step, reason) = own_failure(&device.result)?;
+        Some((name.as_str(), format!("{step} failed: {}", own_words(name.as_str(), reason))))
+    });
+    let own: Vec<String> =
+        by_reason(own).into_iter().map(|(reason, devices)| format!("{}: {reason}", named_devices(&devices))).collect();
+    match failed {
+        // What a gate says is of the wave as a whole.
+        Some((wave, failure)) if own.is_empty() => Some(format!("{wave}: {failure}")),
+        Some((wave, _)) => Some(format!("{wave}: {}", own.join("; "))),
+        None if own.is_empty() => report.devices.values().find_map(|device| match &device.result {
+            Pushed::Skipped { reason } => Some(reason.clone()),
+            _ => None,
+        }),
+        None => Some(own.join("; ")),
+    }
+}
+
+/// Returns the wave that failed and why; those after it were not begun.
+fn failed_wave(report: &PushReport) -> Option<(&str, &str)> {
+    // A wave that was not begun took no time.
+    let failed = |wave: &&weft_push::WaveReport| wave.failure.is_some() && wave.seconds > 0.0;
+    report.waves.iter().find(failed).and_then(|wave| Some((wave.name.as_str(), wave.failure.as_deref()?)))
+}
+
+/// Writes what became of the waves into their records.
+pub(crate) fn note_waves(waves: &mut [WaveRecord], report: &PushReport) {
+    let Some((failed, _)) = failed_wave(report) else { return };
+    let reason = why(report).map(|why| own_words(failed, &why).to_owned());
+    if let Some(wave) = waves.iter_mut().find(|wave| wave.name == failed) {
+        wave.failure = reason;
+    }
+}
+
+/// Writes what became of a device into its record. What is true of its whole wave stands with the wave only.
+pub(crate) fn note(record: &mut DeviceRecord, name: &NodeName, device: &weft_push::DeviceReport, push: &PushReport) {
+    let failed = failed_wave(push).map(|(wave, _)| wave);
+    let its_wave = failed.is_some() && record.wave.as_deref() == failed;
+    let with_others = match failed {
+        _ if push.cancelled => "the run was stopped".to_owned(),
+        Some(_) if its_wave => "with its wave".to_owned(),
+        Some(failed) => format!("since {failed} failed"),
+        None => "with the others".to_owned(),
+    };
+    let failure = own_failure(&device.result)
+        .map(|(step, reason)| format!("{step} failed: {}", own_words(name.as_str(), reason)));
+    let (result, detail) = match &device.result {
         Pushed::Unchanged => (DeviceResult::Unchanged, String::new()),
         Pushed::Confirmed => (DeviceResult::Changed, String::new()),
-        Pushed::RolledBack { step, reason } => (DeviceResult::RolledBack, format!("{step}: {reason}")),
-        Pushed::WentBackByItself { step, reason } => {
-            (DeviceResult::RolledBack, format!("went back by itself after {step}: {reason}"))
+        Pushed::RolledBack { .. } => {
+            (DeviceResult::RolledBack, failure.unwrap_or_else(|| format!("went back {with_others}")))
         }
-        Pushed::FailedBeforeChange { step, reason } => (DeviceResult::Refused, format!("{step}: {reason}")),
-        Pushed::Unreachable { reason } => (DeviceResult::Unreachable, reason.clone()),
-        Pushed::Skipped { reason } => (DeviceResult::Skipped, reason.clone()),
-        Pushed::Unknown { step, reason } => (DeviceResult::Failed, format!("{step}: {reason}")),
+        Pushed::WentBackByItself { .. } => {
+            let detail = match failure {
+                Some(failure) => format!("{failure}; it went back by itself"),
+                None => format!("went back by itself, {with_others}"),
+            };
+            (DeviceResult::RolledBack, detail)
+        }
+        Pushed::FailedBeforeChange { .. } => (DeviceResult::Refused, failure.unwrap_or_default()),
+        Pushed::Unreachable { reason } => {
+            (DeviceResult::Unreachable, own_words(name.as_str(), reason).to_owned())
+        }
+        Pushed::Skipped { .. } if its_wave => (DeviceResult::Skipped, "not changed, its wave failed".to_owned()),
+        Pushed::Skipped { .. } => (DeviceResult::Skipped, format!("not changed, {with_others}")),
+        Pushed::Unknown { .. } => (DeviceResult::Failed, failure.unwrap_or_default()),
     };
-    record.result = result;
-    record.detail = detail;
-    if let Some(line) = &report.line {
-        let causes: Vec<String> = line.sources.iter().map(ToString::to_string).collect();
-        record.detail.push_str(&format!("; {} line {}: `{}`", line.file, line.line, line.text.trim()));
-        if !causes.is_empty() {
-            record.detail.push_str(&format!(", caused by {}", causes.join(", ")));
-        }
-    }
-    let seconds: f64 = report.steps.iter().map(|step| step.seconds).sum();
-    if !report.steps.is_empty() {
+    (record.result, record.detail) = (result, detail);
+    let seconds: f64 = device.steps.iter().map(|step| step.seconds).sum();
+    if !device.steps.is_empty() {
         record.duration_ms = u64::try_from(Duration::from_secs_f64(seconds.max(0.0)).as_millis()).ok();
     }
 }
