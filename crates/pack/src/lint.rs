@@ -26,6 +26,7 @@ const FUNCTIONS: &[&str] = &["matches", "fail", "range", "dict", "namespace", "d
 pub(crate) struct Flaw {
     pub(crate) line: u32,
     pub(crate) message: String,
+    pub(crate) help: String,
 }
 
 /// Looks for filters and tests that do not exist, for variables other than `variables`, and for characters that marks are
@@ -34,7 +35,11 @@ pub(crate) fn flaws(environment: &Environment<'_>, name: &str, source: &str, var
     let mut flaws = Vec::new();
     let at = |offset: usize| 1 + source[..offset].matches('\n').count() as u32;
     if let Some(offset) = source.find(|c: char| c.is_control() && c != '\n' && c != '\t') {
-        flaws.push(Flaw { line: at(offset), message: "the template holds a control character".to_owned() });
+        flaws.push(Flaw {
+            line: at(offset),
+            message: "the template holds a control character".to_owned(),
+            help: "remove it: marks of sources are made of such characters".to_owned(),
+        });
     }
     for tag in TAGS.captures_iter(source) {
         let Some(inner) = tag.get(1).or_else(|| tag.get(2)) else { continue };
@@ -48,7 +53,9 @@ pub(crate) fn flaws(environment: &Environment<'_>, name: &str, source: &str, var
             let question = format!("{{{{ '{}' is {kind} }}}}", group.as_str());
             if environment.render_str(&question, ()).is_ok_and(|answer| answer.eq_ignore_ascii_case("false")) {
                 let line = at(inner.start() + group.start());
-                flaws.push(Flaw { line, message: format!("there is no {kind} `{}`", group.as_str()) });
+                let message = format!("there is no {kind} `{}`", group.as_str());
+                let help = "there are those of minijinja and the ones that `docs/packs.md` lists".to_owned();
+                flaws.push(Flaw { line, message, help });
             }
         }
     }
@@ -62,7 +69,9 @@ pub(crate) fn flaws(environment: &Environment<'_>, name: &str, source: &str, var
                     TAGS.find_iter(source).find_map(|tag| Some(tag.start() + pattern.find(tag.as_str())?.start()))
                 })
                 .map_or(1, at);
-            flaws.push(Flaw { line, message: format!("there is no variable `{variable}`") });
+            let message = format!("there is no variable `{variable}`");
+            let names: Vec<String> = variables.iter().map(|name| format!("`{name}`")).collect();
+            flaws.push(Flaw { line, message, help: format!("the variables here are {}", names.join(", ")) });
         }
     }
     flaws

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use minijinja::{Environment, value::Value};
 use regex::Regex;
 use weft_diagnostics::{Diagnostic, SourceSpan, has_errors};
-use weft_intent::{SourceFile, document};
+use weft_intent::{Document, SourceFile, document};
 use weft_model::{PackDescription, PackName, PlatformName};
 
 use crate::{
@@ -35,17 +35,26 @@ impl Pack {
     ///
     /// The result is `None` when a finding is an error. Findings point to `device-templates/NAME/PATH`.
     pub fn load(name: PackName, files: &BTreeMap<String, String>) -> (Option<Self>, Vec<Diagnostic>) {
-        let mut loader = Loader { name: &name, files, diagnostics: Vec::new() };
+        let mut loader = Loader { name: &name, files, document: None, diagnostics: Vec::new() };
         let Some(manifest) = loader.manifest() else { return (None, loader.diagnostics) };
         let description = loader.description(&manifest);
         let normalisers = loader.normalisers(&manifest);
         loader.patterns(&manifest);
 
         let mut configuration = environment::configuration();
-        let used: BTreeSet<&str> = manifest.files.iter().flat_map(|f| &f.templates).map(String::as_str).collect();
+        let mut used = Vec::new();
+        for (f, file) in manifest.files.iter().enumerate() {
+            for (t, template) in file.templates.iter().enumerate() {
+                used.push((template.as_str(), format!("/files/{f}/templates/{t}")));
+            }
+        }
         loader.templates(&mut configuration, "templates", &used, render::VARIABLES);
         let mut parsers = environment::parser();
-        let used: BTreeSet<&str> = manifest.collectors.values().map(|c| c.parser.as_str()).collect();
+        let used: Vec<(&str, String)> = manifest
+            .collectors
+            .iter()
+            .map(|(name, collector)| (collector.parser.as_str(), format!("/collectors/{}/parser", name.as_str())))
+            .collect();
         loader.templates(&mut parsers, "parsers", &used, &["outputs"]);
         let (command, input) = (environment::command(), environment::input());
         loader.commands(&manifest, &command, &input);
@@ -87,6 +96,14 @@ impl Pack {
         self.normalisers.get(file).map_or_else(|| text.to_owned(), |normaliser| normaliser.apply(text))
     }
 
+    /// Returns the running text of the file `file` without the secrets that Weft does not know: those that stand where the
+    /// manifest says, and are no placeholders.
+    pub fn without_unknown_secrets(&self, file: &str, text: &str) -> String {
+        self.normalisers
+            .get(file)
+            .map_or_else(|| text.to_owned(), |normaliser| normaliser.without_unknown_secrets(text))
+    }
+
     /// Returns the path by which findings name a file of the pack.
     pub(crate) fn path(&self, path: &str) -> String {
         path_of(&self.name, path)
@@ -100,6 +117,8 @@ fn path_of(name: &PackName, path: &str) -> String {
 struct Loader<'a> {
     name: &'a PackName,
     files: &'a BTreeMap<String, String>,
+    /// The manifest's places.
+    document: Option<Document>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -109,20 +128,22 @@ impl Loader<'_> {
         let Some(text) = self.files.get("manifest.yaml") else {
             let finding =
                 Diagnostic::error(codes::INVALID_MANIFEST, format!("pack `{}` has no `manifest.yaml`", self.name));
-            self.diagnostics.push(finding.at(place));
+            self.diagnostics.push(finding.at(place).help("start from the manifest of another pack"));
             return None;
         };
         let (documents, mut findings) = document::parse(&SourceFile::new(place.file.clone(), text.as_str()));
-        let manifest = match documents.as_slice() {
-            [(document, value)] => {
-                let (manifest, mistakes) = document::typed(document, value);
+        let mut documents = documents.into_iter();
+        let manifest = match (documents.next(), documents.next()) {
+            (Some((document, value)), None) => {
+                let (manifest, mistakes) = document::typed(&document, &value);
+                self.document = Some(document);
                 findings.extend(mistakes);
                 manifest
             }
             _ => {
                 if findings.is_empty() {
                     let finding = Diagnostic::error(codes::INVALID_MANIFEST, "a manifest is one YAML document");
-                    findings.push(finding.at(place));
+                    findings.push(finding.at(place).help("remove the other documents of the file"));
                 }
                 None
             }
@@ -132,43 +153,46 @@ impl Loader<'_> {
         manifest
     }
 
-    /// Adds a finding in the manifest, at the first line that holds `text`.
-    fn in_manifest(&mut self, finding: Diagnostic, text: &str) {
-        let first = text.lines().next().unwrap_or_default();
-        let lines = self.files.get("manifest.yaml").map(String::as_str).unwrap_or_default().lines();
-        let line =
-            lines.zip(1..).find(|(line, _)| !first.is_empty() && line.contains(first)).map_or(1, |(_, line)| line);
-        self.diagnostics.push(finding.at(SourceSpan::point(path_of(self.name, "manifest.yaml"), line, 1)));
+    /// Adds a finding at the value that a JSON pointer leads to in the manifest.
+    fn in_manifest(&mut self, finding: Diagnostic, pointer: &str) {
+        let span = match &self.document {
+            Some(document) => document.span(pointer),
+            None => SourceSpan::point(path_of(self.name, "manifest.yaml"), 1, 1),
+        };
+        self.diagnostics.push(finding.at(span));
     }
 
     fn description(&mut self, manifest: &Manifest) -> PackDescription {
         let mut description = PackDescription { features: manifest.features.clone(), platforms: BTreeMap::new() };
         for (name, platform) in &manifest.platforms {
-            let loaded = name
-                .parse::<PlatformName>()
-                .map_err(|error| error.to_string())
-                .and_then(|name| Ok((name, ports::platform(platform)?)));
+            let pointer = format!("/platforms/{}", name.replace('~', "~0").replace('/', "~1"));
+            let loaded = match name.parse::<PlatformName>() {
+                Ok(name) => ports::platform(platform).map(|platform| (name, platform)),
+                Err(error) => Err((String::new(), error.to_string())),
+            };
             match loaded {
                 Ok((name, platform)) => {
                     description.platforms.insert(name, platform);
                 }
-                Err(reason) => {
-                    let finding = Diagnostic::error(codes::INVALID_PORTS, format!("platform `{name}`: {reason}"));
-                    self.in_manifest(finding, &format!("{name}:"));
+                Err((below, reason)) => {
+                    let finding = Diagnostic::error(codes::INVALID_PORTS, format!("platform `{name}`: {reason}"))
+                        .help("name each port once, as the device spells it; `swp{1..16}` stands for sixteen");
+                    self.in_manifest(finding, &format!("{pointer}{below}"));
                 }
             }
         }
         description
     }
 
-    fn pattern(&mut self, pattern: &str) -> Option<Regex> {
+    fn pattern(&mut self, pattern: &str, pointer: &str) -> Option<Regex> {
         match Regex::new(pattern) {
             Ok(regex) => Some(regex),
             Err(error) => {
                 let reason = error.to_string();
                 let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
-                let finding = Diagnostic::error(codes::INVALID_PATTERN, format!("`{pattern}`: {reason}"));
-                self.in_manifest(finding, pattern);
+                let finding = Diagnostic::error(codes::INVALID_PATTERN, format!("`{pattern}`: {reason}"))
+                    .help("the syntax is that of the crate `regex`: no look-around and no back references");
+                self.in_manifest(finding, pointer);
                 None
             }
         }
@@ -176,82 +200,103 @@ impl Loader<'_> {
 
     fn normalisers(&mut self, manifest: &Manifest) -> BTreeMap<String, Normaliser> {
         let mut normalisers = BTreeMap::new();
-        for file in &manifest.files {
-            let ignore = file.normalise.ignore.iter().filter_map(|pattern| self.pattern(pattern)).collect();
-            normalisers.insert(file.name.clone(), Normaliser { ignore, unordered: file.normalise.unordered });
+        for (f, file) in manifest.files.iter().enumerate() {
+            let patterns = file.normalise.ignore.iter().enumerate();
+            let ignore = patterns
+                .filter_map(|(p, pattern)| self.pattern(pattern, &format!("/files/{f}/normalise/ignore/{p}")))
+                .collect();
+            let patterns = file.secrets.iter().enumerate();
+            let secrets =
+                patterns.filter_map(|(p, pattern)| self.pattern(pattern, &format!("/files/{f}/secrets/{p}"))).collect();
+            let normaliser = Normaliser { ignore, unordered: file.normalise.unordered, secrets };
+            normalisers.insert(file.name.clone(), normaliser);
         }
         normalisers
     }
 
     fn patterns(&mut self, manifest: &Manifest) {
         if let Transport::Shell(shell) = &manifest.transport {
-            for pattern in shell.errors.iter().chain([&shell.prompt]) {
-                self.pattern(pattern);
+            for (index, pattern) in shell.errors.iter().enumerate() {
+                self.pattern(pattern, &format!("/transport/errors/{index}"));
+            }
+            self.pattern(&shell.prompt, "/transport/prompt");
+        }
+        for (pointer, command) in commands(manifest) {
+            for (index, pattern) in command.errors.iter().enumerate() {
+                self.pattern(pattern, &format!("{pointer}/errors/{index}"));
             }
         }
-        for pattern in steps(manifest).into_iter().flat_map(|step| &step.commands).flat_map(|command| &command.errors) {
-            self.pattern(pattern);
-        }
-        if let Some(result) = self.pattern(&manifest.probes.ping_result) {
+        if let Some(result) = self.pattern(&manifest.probes.ping_result, "/probes/ping_result") {
             for group in ["sent", "received"] {
                 if !result.capture_names().flatten().any(|name| name == group) {
                     let message = format!("`ping_result` has no group `{group}`");
                     let finding = Diagnostic::error(codes::INVALID_PATTERN, message)
                         .help(format!("name the part that counts: (?P<{group}>\\d+)"));
-                    self.in_manifest(finding, "ping_result");
+                    self.in_manifest(finding, "/probes/ping_result");
                 }
             }
         }
     }
 
-    /// Compiles and checks the templates of `folder`; `used` are those that the manifest names.
+    /// Compiles and checks the templates of `folder`; `used` are those that the manifest names, and where.
     fn templates(
         &mut self,
         environment: &mut Environment<'static>,
         folder: &str,
-        used: &BTreeSet<&str>,
+        used: &[(&str, String)],
         variables: &[&str],
     ) {
-        for missing in used.iter().filter(|name| !self.files.contains_key(&format!("{folder}/{name}"))) {
-            let message = format!("the pack has no file `{folder}/{missing}`");
-            self.in_manifest(Diagnostic::error(codes::MISSING_FILE, message), missing);
+        let mut missing = BTreeSet::new();
+        for (name, pointer) in used {
+            if !self.files.contains_key(&format!("{folder}/{name}")) && missing.insert(name) {
+                let message = format!("the pack has no file `{folder}/{name}`");
+                let finding = Diagnostic::error(codes::MISSING_FILE, message);
+                self.in_manifest(
+                    finding.help(format!("add it, or correct the name; it is looked for in `{folder}`")),
+                    pointer,
+                );
+            }
         }
         for (path, text) in self.files {
             let Some(name) = path.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/')) else { continue };
             let file = path_of(self.name, path);
             if let Err(error) = environment.add_template_owned(name.to_owned(), text.clone()) {
                 let line = error.line().and_then(|line| u32::try_from(line).ok()).unwrap_or(1);
-                let finding = Diagnostic::error(codes::INVALID_TEMPLATE, environment::reason(&error));
+                let finding = Diagnostic::error(codes::INVALID_TEMPLATE, environment::reason(&error))
+                    .help("templates are written as for Jinja");
                 self.diagnostics.push(finding.at(SourceSpan::point(file, line, 1)));
                 continue;
             }
             for flaw in lint::flaws(environment, name, text, variables) {
-                let finding = Diagnostic::error(codes::INVALID_TEMPLATE, flaw.message);
+                let finding = Diagnostic::error(codes::INVALID_TEMPLATE, flaw.message).help(flaw.help);
                 self.diagnostics.push(finding.at(SourceSpan::point(file.clone(), flaw.line, 1)));
             }
             let included = || self.files.values().any(|other| other.contains(&format!("\"{name}\"")));
-            if !used.contains(name) && !included() {
-                let finding = Diagnostic::warning(codes::UNKNOWN_FILE, format!("nothing uses `{path}`"));
+            if !used.iter().any(|(used, _)| *used == name) && !included() {
+                let finding = Diagnostic::warning(codes::UNKNOWN_FILE, format!("nothing uses `{path}`"))
+                    .help("name it in the manifest or in another template, or remove it");
                 self.diagnostics.push(finding.at(SourceSpan::point(file, 1, 1)));
             }
         }
     }
 
     fn commands(&mut self, manifest: &Manifest, command: &Environment<'_>, input: &Environment<'_>) {
-        let all: Vec<&Command> = steps(manifest).into_iter().flat_map(|step| &step.commands).collect();
-        for one in all {
-            let parts = [(command, Some(&one.run)), (input, one.input.as_ref())];
-            for (environment, text) in parts.into_iter().filter_map(|(e, text)| Some((e, text?))) {
+        for (pointer, one) in commands(manifest) {
+            let parts = [(command, "run", Some(&one.run)), (input, "input", one.input.as_ref())];
+            for (environment, key, text) in parts.into_iter().filter_map(|(e, key, text)| Some((e, key, text?))) {
                 let mut environment = environment.clone();
                 let flaw = match environment.add_template_owned("command", text.clone()) {
-                    Err(error) => Some(environment::reason(&error)),
+                    Err(error) => {
+                        Some((environment::reason(&error), "commands are templates, written as for Jinja".into()))
+                    }
                     Ok(()) => lint::flaws(&environment, "command", text, command::VARIABLES)
                         .into_iter()
                         .next()
-                        .map(|flaw| flaw.message),
+                        .map(|flaw| (flaw.message, flaw.help)),
                 };
-                if let Some(message) = flaw {
-                    self.in_manifest(Diagnostic::error(codes::INVALID_TEMPLATE, message), text);
+                if let Some((message, help)) = flaw {
+                    let finding = Diagnostic::error(codes::INVALID_TEMPLATE, message).help(help);
+                    self.in_manifest(finding, &format!("{pointer}/{key}"));
                 }
             }
         }
@@ -270,15 +315,38 @@ impl Loader<'_> {
     }
 }
 
-/// Returns every step of a manifest.
-fn steps(manifest: &Manifest) -> Vec<&Step> {
+/// Returns every command of a manifest with the JSON pointer to it.
+fn commands(manifest: &Manifest) -> Vec<(String, &Command)> {
     let t = &manifest.transaction;
     let arm = match &t.arm {
         Arm::Step(step) => Some(step),
         Arm::Apply { .. } => None,
     };
-    let optional = [&t.prepare, &t.backup, &t.check, &t.health].into_iter().filter_map(Option::as_ref).chain(arm);
-    let always = [&t.lock, &t.upload, &t.apply, &t.confirm, &t.rollback, &t.unlock, &t.running, &t.status];
-    let collectors = manifest.collectors.values().map(|collector| &collector.step);
-    optional.chain(always).chain(collectors).chain([&manifest.probes.ping]).collect()
+    let steps = [
+        ("prepare", t.prepare.as_ref()),
+        ("lock", Some(&t.lock)),
+        ("backup", t.backup.as_ref()),
+        ("upload", Some(&t.upload)),
+        ("check", t.check.as_ref()),
+        ("arm", arm),
+        ("apply", Some(&t.apply)),
+        ("health", t.health.as_ref()),
+        ("confirm", Some(&t.confirm)),
+        ("rollback", Some(&t.rollback)),
+        ("unlock", Some(&t.unlock)),
+        ("running", Some(&t.running)),
+        ("status", Some(&t.status)),
+    ];
+    let steps = steps.into_iter().filter_map(|(name, step)| Some((format!("/transaction/{name}"), step?)));
+    let collectors = manifest
+        .collectors
+        .iter()
+        .map(|(name, collector)| (format!("/collectors/{}/step", name.as_str()), &collector.step));
+    let all: Vec<(String, &Step)> =
+        steps.chain(collectors).chain([("/probes/ping".to_owned(), &manifest.probes.ping)]).collect();
+    all.into_iter()
+        .flat_map(|(pointer, step)| {
+            step.commands.iter().enumerate().map(move |(n, command)| (format!("{pointer}/commands/{n}"), command))
+        })
+        .collect()
 }

@@ -9,7 +9,11 @@ use regex::Regex;
 pub(crate) struct Normaliser {
     pub(crate) ignore: Vec<Regex>,
     pub(crate) unordered: bool,
+    pub(crate) secrets: Vec<Regex>,
 }
+
+/// What stands in the place of a secret that Weft does not know.
+const UNKNOWN_SECRET: &str = "(a secret that is not the intended one)";
 
 /// A line and the lines that are indented below it.
 struct Section<'a> {
@@ -37,6 +41,24 @@ impl Normaliser {
                 out.push_str(line);
                 out.push('\n');
             }
+        }
+        out
+    }
+
+    pub(crate) fn without_unknown_secrets(&self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        for line in text.split_inclusive('\n') {
+            let (words, end) = line.strip_suffix('\n').map_or((line, ""), |words| (words, "\n"));
+            let secret = self.secrets.iter().find_map(|pattern| pattern.captures(words)?.name("secret"));
+            match secret.filter(|secret| !secret.is_empty() && !secret.as_str().starts_with("${secret:")) {
+                Some(secret) => {
+                    out.push_str(&words[..secret.start()]);
+                    out.push_str(UNKNOWN_SECRET);
+                    out.push_str(&words[secret.end()..]);
+                }
+                None => out.push_str(words),
+            }
+            out.push_str(end);
         }
         out
     }
@@ -114,7 +136,17 @@ mod tests {
     use super::*;
 
     fn unordered(ignore: &[&str]) -> Normaliser {
-        Normaliser { ignore: ignore.iter().map(|p| Regex::new(p).unwrap()).collect(), unordered: true }
+        let ignore = ignore.iter().map(|p| Regex::new(p).unwrap()).collect();
+        Normaliser { ignore, unordered: true, secrets: Vec::new() }
+    }
+
+    #[test]
+    fn a_secret_that_nobody_knows_is_left_out() {
+        let secrets = vec![Regex::new(r#"password "(?P<secret>[^"]*)""#).unwrap()];
+        let normaliser = Normaliser { ignore: Vec::new(), unordered: false, secrets };
+        let text = "a\n  password \"hunter2\";\n  password \"${secret:env/A}\";\nb";
+        let left = "a\n  password \"(a secret that is not the intended one)\";\n  password \"${secret:env/A}\";\nb";
+        assert_eq!(normaliser.without_unknown_secrets(text), left);
     }
 
     #[test]

@@ -7,23 +7,31 @@ use crate::manifest::PlatformManifest;
 /// The most ports that one range may stand for.
 const MOST: u32 = 1024;
 
+/// What is wrong with a list, and the JSON pointer to it from the platform.
+type Wrong = (String, String);
+
 /// Returns a platform's ports, or what is wrong with its lists.
-pub(crate) fn platform(manifest: &PlatformManifest) -> Result<Platform, String> {
-    let ports = expand_all(&manifest.ports)?;
-    let uplinks = expand_all(&manifest.uplinks)?;
-    match uplinks.iter().find(|uplink| !ports.contains(uplink)) {
-        Some(stray) => Err(format!("the uplink `{stray}` is not one of the ports")),
-        None => Ok(Platform { ports, uplinks }),
-    }
+pub(crate) fn platform(manifest: &PlatformManifest) -> Result<Platform, Wrong> {
+    let ports = expand_all("ports", &manifest.ports, |_| Ok(()))?;
+    let uplinks = expand_all("uplinks", &manifest.uplinks, |uplink| {
+        if ports.contains(uplink) { Ok(()) } else { Err(format!("the uplink `{uplink}` is not one of the ports")) }
+    })?;
+    Ok(Platform { ports, uplinks })
 }
 
-fn expand_all(entries: &[String]) -> Result<Vec<InterfaceName>, String> {
+fn expand_all(
+    list: &str,
+    entries: &[String],
+    check: impl Fn(&InterfaceName) -> Result<(), String>,
+) -> Result<Vec<InterfaceName>, Wrong> {
     let mut ports = Vec::new();
-    for entry in entries {
-        for name in expand(entry)? {
-            let port: InterfaceName = name.parse().map_err(|error| format!("{error}"))?;
+    for (index, entry) in entries.iter().enumerate() {
+        let wrong = |reason: String| (format!("/{list}/{index}"), reason);
+        for name in expand(entry).map_err(wrong)? {
+            let port: InterfaceName = name.parse().map_err(|error| wrong(format!("{error}")))?;
+            check(&port).map_err(wrong)?;
             if ports.contains(&port) {
-                return Err(format!("the port `{port}` is named twice"));
+                return Err(wrong(format!("the port `{port}` is named twice")));
             }
             ports.push(port);
         }
@@ -64,6 +72,6 @@ mod tests {
         let lists =
             |ports: &str, uplink: &str| PlatformManifest { ports: vec![ports.into()], uplinks: vec![uplink.into()] };
         assert!(platform(&lists("swp{1..4}", "swp{3..4}")).is_ok());
-        assert!(platform(&lists("swp{1..4}", "swp5")).unwrap_err().contains("swp5"));
+        assert!(platform(&lists("swp{1..4}", "swp5")).unwrap_err().1.contains("swp5"));
     }
 }

@@ -52,6 +52,12 @@ impl Pack {
         let code = if environment::is_unsafe_value(error) { codes::UNSAFE_VALUE } else { codes::RENDER };
         let line = error.line().and_then(|line| u32::try_from(line).ok()).unwrap_or(1);
         let message = format!("device `{}`: {}", device.device, environment::reason(error));
-        Diagnostic::error(code, message).at(SourceSpan::point(self.path(&format!("templates/{template}")), line, 1))
+        let help = if environment::is_unsafe_value(error) {
+            "look for the value in the intents of this device"
+        } else {
+            "a value that may be missing needs `{% if %}`"
+        };
+        let place = SourceSpan::point(self.path(&format!("templates/{template}")), line, 1);
+        Diagnostic::error(code, message).at(place).help(help)
     }
 }
