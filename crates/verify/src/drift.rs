@@ -116,7 +116,7 @@ fn charge(device: &NodeName, file: &str, lines: &[DriftLine], ledger: &mut Ledge
                     DriftKind::Missing => violated(
                         format!("{file} line {}", line.line),
                         format!("{text} ({place})"),
-                        "that line is missing".to_owned(),
+                        "no such line".to_owned(),
                     ),
                     DriftKind::Extra => violated(
                         format!("{file} line {}", line.line),

@@ -10,8 +10,8 @@ use weft_verify::{Assessment, IntentResult};
 
 use super::network::{self, DriftReport, FailureReport, RoutesReport};
 use crate::run::{
-    DeviceResult, LinkRecord, LinkState, NetworkRecord, NodeRecord, RunDirectory, RunId, RunRecord, RunState, StageRecord,
-    StoreError, Timestamp, WaveRecord,
+    DeviceResult, LinkRecord, LinkState, NetworkRecord, NodeRecord, RunDirectory, RunId, RunRecord, RunState,
+    StageRecord, StoreError, Timestamp, WaveRecord,
 };
 
 /// A report of one run.
@@ -316,6 +316,17 @@ impl Report {
         self.devices.iter().filter(|device| device.is_touched())
     }
 
+    /// Returns the devices that change or were to be changed, those first on which something went wrong; those of one
+    /// result and one reason stand together.
+    pub(super) fn touched_worst_first(&self) -> Vec<&DeviceReport> {
+        let mut devices: Vec<&DeviceReport> = self.touched().collect();
+        devices.sort_by(|a, b| {
+            let key = |device: &DeviceReport| (device.failure.is_none(), device.result);
+            key(a).cmp(&key(b)).then_with(|| (&a.detail, &a.name).cmp(&(&b.detail, &b.name)))
+        });
+        devices
+    }
+
     /// Returns the other devices.
     pub(super) fn untouched(&self) -> impl Iterator<Item = &DeviceReport> {
         self.devices.iter().filter(|device| !device.is_touched())
@@ -326,10 +337,11 @@ impl Report {
         self.links.iter().filter(|link| link.state == LinkState::Down)
     }
 
-    /// Says whether the detail of a device stands in a finding already, which a reader has read by then.
+    /// Says whether the detail of a device stands in a finding or with its wave already, which a reader has read by then.
     pub(super) fn is_told(&self, device: &DeviceReport) -> bool {
-        let findings = self.stages.iter().flat_map(|stage| &stage.findings);
-        device.detail.is_empty() || findings.into_iter().any(|finding| finding.message.contains(&device.detail))
+        let findings = self.stages.iter().flat_map(|stage| &stage.findings).map(|finding| finding.message.as_str());
+        let waves = self.waves.iter().filter_map(|wave| wave.failure.as_deref());
+        device.detail.is_empty() || findings.chain(waves).any(|text| text.contains(&device.detail))
     }
 
     /// Counts the devices: by what became of them, or by their standing where they were only observed.

@@ -10,8 +10,8 @@ use minijinja::{
 use serde::Serialize;
 
 use super::{
-    DeviceReport, DriftIs, DriftReport, LineReport, Report, RouteReport, RoutesReport, RunReport, Standing, Totals, counted,
-    data::stage_milliseconds, duration, network::causes, topology,
+    DeviceReport, DriftIs, DriftReport, LineReport, Report, RouteReport, RoutesReport, RunReport, Standing, Totals,
+    counted, data::stage_milliseconds, duration, network::causes, topology,
 };
 use crate::run::{DeviceResult, RunState, StageRecord, StageState, WaveRecord};
 
@@ -83,7 +83,7 @@ pub(super) fn render(report: &Report) -> Result<String, minijinja::Error> {
         intents: report.intents.iter().map(IntentView::new).collect(),
         standings: standings(report),
         waves: &report.waves,
-        touched: report.touched().map(DeviceView::new).collect(),
+        touched: report.touched_worst_first().into_iter().map(DeviceView::new).collect(),
         untouched: report.untouched().map(DeviceView::new).collect(),
     };
     environment.get_template("page.html")?.render(Value::from(Serde(page)))
@@ -132,8 +132,8 @@ fn result_tone(result: DeviceResult) -> Tone {
         DeviceResult::Compiled => Tone::Quiet,
         DeviceResult::Unchanged | DeviceResult::Changed => Tone::Good,
         DeviceResult::Planned => Tone::Coming,
-        DeviceResult::Unreachable | DeviceResult::Skipped => Tone::Warn,
-        DeviceResult::RolledBack | DeviceResult::Refused | DeviceResult::Failed => Tone::Bad,
+        DeviceResult::Unreachable | DeviceResult::Skipped | DeviceResult::RolledBack => Tone::Warn,
+        DeviceResult::Refused | DeviceResult::Failed => Tone::Bad,
     }
 }
 
@@ -147,7 +147,9 @@ fn standing_tone(standing: Standing) -> Tone {
 
 /// The worse of what became of a device and of what was observed on it.
 fn device_tone(device: &DeviceReport) -> Tone {
-    result_tone(device.result).max(device.standing.map_or(Tone::Quiet, standing_tone))
+    // Of those that went back, the one that failed stands out.
+    let failure = if device.failure.is_some() { Tone::Bad } else { Tone::Quiet };
+    result_tone(device.result).max(failure).max(device.standing.map_or(Tone::Quiet, standing_tone))
 }
 
 /// What a device is marked with in the drawing, in a word or two.

@@ -4,7 +4,9 @@ use std::{collections::BTreeSet, time::Duration};
 
 use quick_junit::{NonSuccessKind, Report as Document, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
-use super::{DeviceReport, IntentReport, Report, RouteReport, Standing, data::stage_milliseconds, network::causes, printable};
+use super::{
+    DeviceReport, IntentReport, Report, RouteReport, Standing, data::stage_milliseconds, network::causes, printable,
+};
 use crate::run::{DeviceResult, Finding, StageName, StageRecord, StageState};
 
 /// Most routes that are listed in the output of the suite.
@@ -66,7 +68,10 @@ fn seen(report: &Report) -> String {
         total.into_iter().chain(routes.mismatches.iter().take(MOST_ROUTES).map(|route| {
             let (expected, found) = (RouteReport::hops(&route.expected), RouteReport::hops(&route.found));
             let cause = route.cause.as_ref().map(|cause| format!("; likely cause: {cause}")).unwrap_or_default();
-            format!("route: {} {} {}: expected {expected}; found {found}{cause}", route.device, route.table, route.prefix)
+            format!(
+                "route: {} {} {}: expected {expected}; found {found}{cause}",
+                route.device, route.table, route.prefix
+            )
         }))
     });
     let lines: Vec<String> = links.chain(drift).chain(routes).map(|line| printable(&line)).collect();

@@ -16,7 +16,7 @@ const MOST_LINES: usize = 40;
 /// Most observations that are printed of one intent, and most routes.
 const MOST_EVIDENCE: usize = 6;
 /// Most columns for the names of intents; the summary of a longer one begins in the next line.
-const MOST_NAME: usize = 34;
+const MOST_NAME: usize = 28;
 
 /// Returns the report as text, with ANSI colours when `colour` is set.
 pub(super) fn render(report: &Report, colour: bool) -> String {
@@ -24,11 +24,11 @@ pub(super) fn render(report: &Report, colour: bool) -> String {
     page.head(report);
     page.stages(report);
     page.findings(report);
+    page.links(report);
+    page.drift(report);
     page.waves(report);
     page.devices(report);
     page.intents(report);
-    page.links(report);
-    page.drift(report);
     page.routes(report);
     page.out
 }
@@ -153,8 +153,8 @@ impl Page {
             let lead = format!("  {:<10} ", wave.name);
             self.wrapped(&lead, 13, &super::named(&names), Style::new());
             if let Some(failure) = &wave.failure {
-                let lead = format!("             {} ", self.styled("went back:", BAD));
-                self.wrapped(&lead, 24, failure, Style::new());
+                let lead = format!("             {} ", self.styled("failed:", BAD));
+                self.wrapped(&lead, 21, failure, Style::new());
             }
         }
     }
@@ -164,8 +164,15 @@ impl Page {
             return;
         }
         self.title(&format!("Devices: {}", report.device_counts().join(", ")));
-        let touched: Vec<_> = report.touched().collect();
-        for device in touched.iter().take(MOST_LINES) {
+        let touched = report.touched_worst_first();
+        // A reason of several devices stands above them once.
+        let mut above = "";
+        for (index, device) in touched.iter().take(MOST_LINES).enumerate() {
+            let next = touched.get(index + 1).is_some_and(|next| next.detail == device.detail);
+            if next && above != device.detail && !report.is_told(device) {
+                self.wrapped("  ", 2, &format!("{}:", device.detail), QUIET);
+                above = &device.detail;
+            }
             let (added, removed) = device
                 .files
                 .values()
@@ -176,7 +183,7 @@ impl Page {
             let wave = device.wave.clone().unwrap_or_default();
             let line = format!("  {:<24} {result} {wave:<10} {lines:>12} {took:>12}", device.name);
             self.line(line.trim_end());
-            if !report.is_told(device) {
+            if !report.is_told(device) && above != device.detail {
                 self.wrapped("    ", 4, &device.detail, QUIET);
             }
             if let Some(line) = device.failure.as_ref().and_then(|failure| failure.line.as_ref()) {
@@ -200,7 +207,8 @@ impl Page {
         let width = longest.min(MOST_NAME);
         for intent in &report.intents {
             let standing = format!("{:<9}", intent.standing.as_str());
-            let lead = format!("  {} {:<width$}  ", self.styled(&standing, standing_style(intent.standing)), intent.intent);
+            let lead =
+                format!("  {} {:<width$}  ", self.styled(&standing, standing_style(intent.standing)), intent.intent);
             if intent.evidence.is_empty() {
                 self.beside(&lead, 12, width, &intent.intent, &intent.summary);
                 continue;

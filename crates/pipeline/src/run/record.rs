@@ -299,7 +299,7 @@ pub struct WaveRecord {
     pub devices: Vec<NodeName>,
     /// Why these devices are in this wave.
     pub reason: String,
-    /// Why it went back.
+    /// Why it failed; its devices went back or were not changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
 }

@@ -7,7 +7,8 @@ use weft_diagnostics::Diagnostic;
 use weft_model::NodeName;
 use weft_plan::{DeviceChange, Plan};
 use weft_push::{
-    DeviceResult as Pushed, Journal, JournalError, Observer, PushInputs, PushPolicy, PushReport, UnreachablePolicy, WaveOutcome,
+    DeviceResult as Pushed, Journal, JournalError, Observer, PushInputs, PushPolicy, PushReport, UnreachablePolicy,
+    WaveOutcome,
 };
 
 use super::Compiled;
@@ -214,7 +215,7 @@ pub(crate) fn note(record: &mut DeviceRecord, name: &NodeName, device: &weft_pus
     let failed = failed_wave(push).map(|(wave, _)| wave);
     let its_wave = failed.is_some() && record.wave.as_deref() == failed;
     let with_others = match failed {
-        _ if push.cancelled => "the run was stopped".to_owned(),
+        _ if push.cancelled => "since the run was stopped".to_owned(),
         Some(_) if its_wave => "with its wave".to_owned(),
         Some(failed) => format!("since {failed} failed"),
         None => "with the others".to_owned(),
@@ -230,16 +231,14 @@ pub(crate) fn note(record: &mut DeviceRecord, name: &NodeName, device: &weft_pus
         Pushed::WentBackByItself { .. } => {
             let detail = match failure {
                 Some(failure) => format!("{failure}; it went back by itself"),
-                None => format!("went back by itself, {with_others}"),
+                None => format!("went back by itself {with_others}"),
             };
             (DeviceResult::RolledBack, detail)
         }
         Pushed::FailedBeforeChange { .. } => (DeviceResult::Refused, failure.unwrap_or_default()),
-        Pushed::Unreachable { reason } => {
-            (DeviceResult::Unreachable, own_words(name.as_str(), reason).to_owned())
-        }
-        Pushed::Skipped { .. } if its_wave => (DeviceResult::Skipped, "not changed, its wave failed".to_owned()),
-        Pushed::Skipped { .. } => (DeviceResult::Skipped, format!("not changed, {with_others}")),
+        Pushed::Unreachable { reason } => (DeviceResult::Unreachable, own_words(name.as_str(), reason).to_owned()),
+        Pushed::Skipped { .. } if its_wave => (DeviceResult::Skipped, "not changed since its wave failed".to_owned()),
+        Pushed::Skipped { .. } => (DeviceResult::Skipped, format!("not changed {with_others}")),
         Pushed::Unknown { .. } => (DeviceResult::Failed, failure.unwrap_or_default()),
     };
     (record.result, record.detail) = (result, detail);
