@@ -33,18 +33,32 @@ exclusively() {
     flock -w 20 9 || die "another command of the agent has been running for 20 s"
 }
 
-owned() { [ "$(owner)" = "$ID" ] || die "the device is not locked for $ID but for '$(owner)'"; }
+# A lock that nobody has used for so long belongs to nobody.
+LOCK_SECONDS=900
+
+owned() {
+    [ "$(owner)" = "$ID" ] || die "the device is not locked for $ID but for '$(owner)'"
+    touch "$STORE/owner"
+}
 
 lock() {
     exclusively
     expire
     held=$(owner)
     if [ -n "$held" ] && [ "$held" != "$ID" ]; then
-        die "locked for transaction $held since $(stat -c %y "$STORE/owner" | cut -c1-19)"
+        # A transaction that has ended needs no lock any more, whatever became of its controller.
+        was=$(D=$STORE/$held && state)
+        age=$(($(date +%s) - $(stat -c %Y "$STORE/owner")))
+        case $was in
+        rolled-back | confirmed | none) ;;
+        locked) [ "$age" -gt "$LOCK_SECONDS" ] || die "locked for transaction $held, last heard of $age s ago" ;;
+        *) die "locked for transaction $held, which is $was" ;;
+        esac
+        echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) $ID takes the lock over from $held, which is $was" | tee -a "$STORE/log"
     fi
     mkdir -p "$D" || die "cannot write $D"
     # The newest three transactions stay.
-    for old in $(ls -1t "$STORE" | grep -vxF -e owner -e running -e "$ID" | tail -n +3); do rm -rf "${STORE:?}/$old"; done
+    for old in $(ls -1t "$STORE" | grep -vxF -e owner -e running -e log -e boot -e "$ID" | tail -n +3); do rm -rf "${STORE:?}/$old"; done
     management >"$D/management"
     [ -e "$D/state" ] || set_state locked
     [ "$held" = "$ID" ] || echo "$ID" | put "$STORE/owner" || exit 1
@@ -88,6 +102,8 @@ backup() {
         [ ! -e "$path" ] && [ ! -L "$path" ] || cp -a "$path" "$D/backup/raw-${path##*/}" || die "cannot save $path"
     done
     for file in $FILES; do [ ! -e "$STORE/running/$file" ] || cp "$STORE/running/$file" "$D/backup/managed-$file" || die "cannot write $D"; done
+    # Going back needs room, too, and finds it where the disk has become full since.
+    head -c 2097152 /dev/zero >"$D/reserve" || die "cannot write $D: going back needs 2 MiB"
     : >"$D/backup/complete" || die "cannot write $D"
 }
 
@@ -118,7 +134,6 @@ check() {
     router_check "$D/new"
 }
 
-# The timer: it belongs to no session and goes back when nothing has come in time.
 arm() {
     exclusively
     owned
@@ -130,9 +145,21 @@ arm() {
     esac
     echo "$(($(date +%s) + $1))" | put "$D/deadline" || exit 1
     set_state armed
-    setsid nohup sh -c 'sleep "$1"; exec "$2" expired "$3"' timer "$1" "$AGENT" "$ID" </dev/null >/dev/null 2>&1 9>&- &
+    start_timer "$1"
+}
+
+# The timer belongs to no session. It goes back when nothing has come in $1 seconds, and tries again where that fails.
+start_timer() {
+    setsid nohup sh -c 'sleep "$1"; n=0; until "$2" expired "$3" || [ "$n" -ge 60 ]; do n=$((n + 1)); sleep 10; done' \
+        timer "$1" "$AGENT" "$ID" </dev/null >/dev/null 2>&1 9>&- &
     echo $! | put "$D/timer" || exit 1
 }
+
+timer_runs() {
+    timer=$(cat "$D/timer" 2>/dev/null) && tr '\0' ' ' <"/proc/$timer/cmdline" 2>/dev/null | grep -qF " timer "
+}
+
+session_of() { cut -d ' ' -f 6 "/proc/$1/stat" 2>/dev/null; }
 
 # The end of the timer.
 expired() {
@@ -146,7 +173,7 @@ expire() {
     for D in "$STORE"/*/; do
         D=${D%/}
         [ "$(state)" = armed ] || continue
-        [ -e "/proc/$(cat "$D/timer" 2>/dev/null)/stat" ] && [ "$(date +%s)" -le "$(($(cat "$D/deadline") + 5))" ] && continue
+        timer_runs && [ "$(date +%s)" -le "$(($(cat "$D/deadline") + 5))" ] && continue
         ID=${D##*/}
         go_back >"$D/expired.log" 2>&1 || :
     done
@@ -155,9 +182,11 @@ expire() {
 
 disarm() {
     timer=$(cat "$D/timer" 2>/dev/null) || return 0
-    # The shell of the timer leads a session of its own: with it goes its sleep.
-    [ "$(cut -d ' ' -f 6 "/proc/$timer/stat" 2>/dev/null)" != "$timer" ] || [ "$timer" = "$$" ] || kill -- "-$timer" 2>/dev/null || :
-    rm -f "$D/timer"
+    # The shell of the timer leads a session of its own: with it goes its sleep. It may also be what runs this.
+    if timer_runs && [ "$(session_of "$timer")" = "$timer" ] && [ "$(session_of $$)" != "$timer" ]; then
+        kill -- "-$timer" 2>/dev/null || :
+    fi
+    rm -f "$D/timer" "$D/reserve"
 }
 
 apply() {
@@ -223,16 +252,17 @@ rollback() {
 
 # Restores the backup. The state changes only when all of it runs again, so that it can be tried once more.
 go_back() {
+    rm -f "$D/reserve"
     (
         links "$D/backup/links.conf" || :
         restore_unmanaged_mtu
+        for file in $FILES; do
+            if [ -e "$D/backup/managed-$file" ]; then cp "$D/backup/managed-$file" "$STORE/running/$file"; else rm -f "$STORE/running/$file"; fi
+        done
         router_replace "$D/backup" || { cat "$D/router.log"; exit 1; }
         users "$D/backup/users.conf" || exit 1
         host_name "$D/backup/services.conf" && raw /etc/resolv.conf && raw "$TIMESYNCD" || exit 1
         services_changed
-        for file in $FILES; do
-            if [ -e "$D/backup/managed-$file" ]; then cp "$D/backup/managed-$file" "$STORE/running/$file"; else rm -f "$STORE/running/$file"; fi
-        done
         for file in $FILES; do
             ! changed "$file" "$D/backup" || { echo "$file could not be restored"; running "$file" | diff - "$D/backup/$file"; exit 1; }
         done
@@ -377,7 +407,14 @@ at_boot() {
 
 boot() {
     exclusively
+    rm -f "$STORE"/*/timer
     expire all
+    # Without a routing daemon it cannot go back all the way; it will soon.
+    for D in "$STORE"/*/; do
+        D=${D%/}
+        ID=${D##*/}
+        [ "$(state)" != armed ] || start_timer 20
+    done
     ID=boot D=$STORE/boot
     mkdir -p "$D/backup" && management >"$D/management"
     [ ! -e "$STORE/running/links.conf" ] || links "$STORE/running/links.conf"
