@@ -173,14 +173,17 @@ impl<'a> Device<'a> {
         let transaction = &pack.manifest().transaction;
         self.not_cancelled(StepName::Connect)?;
         self.connect(StepName::Connect).await?;
-        if let Some(step) = &transaction.prepare {
-            self.step(StepName::Prepare, step, &[]).await?;
+        if transaction.prepare.is_some() {
+            let began = self.begin(StepName::Prepare);
+            let prepared = match &mut self.session {
+                Some(session) => session.prepare().await.map_err(|e| Failure::session(StepName::Prepare, &e)),
+                None => Err(Failure::new(StepName::Prepare, "there is no session")),
+            };
+            self.end(StepName::Prepare, began, prepared.as_ref().err());
+            prepared?;
         }
         self.not_cancelled(StepName::Lock)?;
-        // A lock whose answer was lost may be ours all the same.
-        let locked = self.step(StepName::Lock, &transaction.lock, &[]).await;
-        self.locked = !matches!(&locked, Err(failure) if !failure.unreachable);
-        locked?;
+        self.lock().await?;
         let began = self.begin(StepName::Compare);
         let compared = match self.read(StepName::Compare).await {
             Ok((running, _)) if running == self.before => Ok(()),
@@ -202,6 +205,30 @@ impl<'a> Device<'a> {
         }
         if let Some(step) = &transaction.check {
             self.step(StepName::Check, step, &[]).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes the lock of the device, also from transactions whose controllers are dead.
+    async fn lock(&mut self) -> Result<(), Failure> {
+        let pack = self.pack.clone();
+        let transaction = &pack.manifest().transaction;
+        let mut locked = self.step(StepName::Lock, &transaction.lock, &[]).await;
+        let dead = self.lease.as_ref().map(|lease| lease.dead().to_vec()).unwrap_or_default();
+        if matches!(&locked, Err(failure) if !failure.unreachable) && !dead.is_empty() {
+            for dead in dead {
+                // The device refuses unless it is this one's lock, and also while it waits for that one's confirmation.
+                if self.step(StepName::Unlock, &transaction.unlock, &[("transaction", &dead)]).await.is_ok() {
+                    self.journal(StepName::Lock, Moment::TakenOver { from: dead })?;
+                }
+            }
+            locked = self.step(StepName::Lock, &transaction.lock, &[]).await;
+        }
+        // A lock whose answer was lost may be ours all the same.
+        self.locked = !matches!(&locked, Err(failure) if !failure.unreachable);
+        locked?;
+        if let Some(lease) = &mut self.lease {
+            lease.settled();
         }
         Ok(())
     }

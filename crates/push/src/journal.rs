@@ -22,6 +22,11 @@ pub enum Moment {
     Before,
     /// It succeeded.
     Done,
+    /// The lock of a transaction whose controller is dead was taken from it.
+    TakenOver {
+        /// That transaction.
+        from: String,
+    },
     /// It failed, or nobody knows whether it was done.
     Failed {
         /// Why.

@@ -2,23 +2,27 @@
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
-    io::{self, Write},
+    io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
 };
 
 use weft_model::NodeName;
 
 /// The right to change a device. It ends when this is dropped, also by a crash: the operating system keeps it.
+///
+/// A holder that crashed leaves its transaction in the file, and so the next one knows which locks on the device are those of
+/// the dead.
 #[derive(Debug)]
 pub struct Lease {
-    _file: File,
+    file: File,
+    dead: Vec<String>,
 }
 
 /// Why there is no lease.
 #[derive(Debug, thiserror::Error)]
 pub enum LeaseError {
     /// Another push has the device.
-    #[error("{device}: another push is working on it ({})", holder.trim())]
+    #[error("{device}: another push is working on it ({})", holder.lines().last().unwrap_or("nobody says who"))]
     Taken {
         /// The device.
         device: NodeName,
@@ -57,8 +61,40 @@ impl Lease {
             }
             Err(TryLockError::Error(source)) => return Err(fail(source)),
         }
-        file.set_len(0).map_err(fail)?;
-        writeln!(file, "transaction {transaction}, process {}", std::process::id()).map_err(fail)?;
-        Ok(Self { _file: file })
+        let mut text = String::new();
+        file.read_to_string(&mut text).map_err(fail)?;
+        let of_line = |line: &str| Some(line.strip_prefix("transaction ")?.split(',').next()?.to_owned());
+        let dead: Vec<String> = text.lines().filter_map(of_line).filter(|dead| dead != transaction).collect();
+        let mut lease = Self { file, dead };
+        lease.write(Some(transaction)).map_err(fail)?;
+        Ok(lease)
+    }
+
+    /// Returns the transactions of those who had the device and crashed.
+    pub fn dead(&self) -> &[String] {
+        &self.dead
+    }
+
+    /// Says that nothing of the dead is left on the device.
+    pub(crate) fn settled(&mut self) {
+        self.dead.clear();
+    }
+
+    /// Writes who has the device, and the dead whose locks may still be on it.
+    fn write(&mut self, holder: Option<&str>) -> io::Result<()> {
+        let mut text: String = self.dead.iter().map(|dead| format!("transaction {dead}, dead\n")).collect();
+        if let Some(holder) = holder {
+            text.push_str(&format!("transaction {holder}, process {}\n", std::process::id()));
+        }
+        self.file.rewind()?;
+        self.file.set_len(0)?;
+        self.file.write_all(text.as_bytes())
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // What cannot be written now makes the next one look for a lock that is not there.
+        let _ = self.write(None);
     }
 }

@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 use weft_model::NodeName;
 use weft_plan::{DeviceChange, Wave};
+use weft_ssh::{EnvironmentSecrets, Secrets};
 
 use crate::{
     Atomicity, DeviceReport, DeviceResult, Lease, Observer, PushEvent, PushInputs, PushReport, StepName,
@@ -129,6 +130,19 @@ fn obstacle(
         }
     }
     let mut obstacle = None;
+    // A secret that is missing is missed now, and not when the first devices run something new.
+    for device in devices.values_mut() {
+        let texts = device.rendered.files.values().map(|file| file.text.as_str());
+        let references = EnvironmentSecrets::of_texts(texts).references();
+        let missing = references.iter().find_map(|reference| context.inputs.secrets.resolve(reference).err());
+        if let Some(missing) = missing {
+            device.settle(DeviceResult::FailedBeforeChange { step: StepName::Upload, reason: missing.to_string() });
+            obstacle.get_or_insert(format!("{}: {missing}", device.name));
+        }
+    }
+    if obstacle.is_some() {
+        return obstacle;
+    }
     for device in devices.values_mut() {
         match Lease::take(context.inputs.leases, &device.name, &context.transaction) {
             Ok(lease) => device.lease = Some(lease),

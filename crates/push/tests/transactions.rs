@@ -290,6 +290,57 @@ async fn a_device_is_changed_by_one_push_at_a_time() {
     assert!(lab.path("a", "lock").exists(), "the other's lock stays");
 }
 
+#[tokio::test]
+async fn the_lock_of_a_controller_that_died_is_taken_over_and_that_is_written_down() {
+    let Some(lab) = Lab::start(&["a"]) else { return };
+    let case = Case::new(&lab, 1).await;
+    fs::create_dir(lab.path("a", "lock")).unwrap();
+    fs::write(lab.path("a", "lock/id"), "run-0").unwrap();
+    // What a lease looks like whose holder did not end by itself: two crashed, and nobody knows whose lock it is.
+    let lease = lab.folder.path().join("leases/a.lease");
+    fs::create_dir_all(lease.parent().unwrap()).unwrap();
+    fs::write(&lease, "transaction run-00, dead\ntransaction run-0, process 1\n").unwrap();
+    let report = case.push().await;
+    assert!(report.succeeded(), "{report:#?}");
+    assert_eq!(lab.running("a"), new_text("a"));
+    let entries = Journal::read(&lab.folder.path().join("journal")).unwrap();
+    let taken = entries.iter().filter(|entry| entry.moment == Moment::TakenOver { from: "run-0".into() });
+    assert_eq!(taken.count(), 1, "{entries:#?}");
+    assert_eq!(fs::read_to_string(&lease).unwrap(), "", "nothing is left of the dead");
+}
+
+#[test]
+fn the_dead_are_remembered_until_their_locks_are_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let take = |transaction: &str| weft_push::Lease::take(folder.path(), &"a".parse().unwrap(), transaction).unwrap();
+    let lease = folder.path().join("a.lease");
+    fs::write(&lease, "transaction run-0, process 1\n").unwrap();
+    // This one ends before it gets as far as the lock.
+    drop(take("run-1"));
+    assert_eq!(take("run-2").dead(), ["run-0"]);
+}
+
+#[tokio::test]
+async fn a_command_that_takes_too_long_is_stopped_on_the_device() {
+    let Some(lab) = Lab::start(&["a"]) else { return };
+    let name: NodeName = "a".parse().unwrap();
+    let target = &lab.inventory.devices[&name];
+    let known_hosts = weft_ssh::KnownHosts::read(target.known_hosts.as_ref().unwrap()).unwrap();
+    let connection = weft_ssh::Connection::open(&name, target, &known_hosts, &limits()).await.unwrap();
+    let file = lab.path("a", "pid");
+    let command = format!("echo $$ >{}; sleep 300; true", file.display());
+    let error = connection.exec(&command, None, Duration::from_secs(2)).await.unwrap_err();
+    assert!(matches!(error, weft_ssh::SshError::TimedOut { .. }), "{error}");
+    let process = format!("/proc/{}", fs::read_to_string(file).unwrap().trim());
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while std::path::Path::new(&process).exists() {
+        assert!(Instant::now() < deadline, "it still runs");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let after = connection.exec("echo well", None, Duration::from_secs(20)).await.unwrap();
+    assert_eq!(after.stdout, "well\n", "the connection is of use afterwards");
+}
+
 /// Cancels when a step begins.
 struct CancelAt(StepName, watch::Sender<bool>);
 

@@ -129,7 +129,19 @@ impl<'s> Session<'s> {
         Ok(())
     }
 
-    /// Reads the running text of every file, secrets replaced by their placeholders.
+    /// Asks for a transaction that waits for its confirmation. What runs then is not there to stay.
+    ///
+    /// # Errors
+    /// See [`Session::step`].
+    pub async fn unconfirmed(&mut self) -> Result<Option<String>, SessionError> {
+        self.prepare().await?;
+        let pack = self.pack.clone();
+        let vars = BTreeMap::from([("device", self.device.to_string())]);
+        let outputs = self.step(&pack.manifest().transaction.status, &vars).await?;
+        Ok(outputs.concat().lines().find_map(|line| line.trim().strip_prefix("armed ")).map(str::to_owned))
+    }
+
+    /// Reads the running text of every file, secrets replaced by their placeholders, and those that are none of ours left out.
     ///
     /// # Errors
     /// See [`Session::step`].
@@ -140,7 +152,7 @@ impl<'s> Session<'s> {
         for file in &pack.manifest().files {
             let vars = BTreeMap::from([("file", file.name.clone()), ("device", self.device.to_string())]);
             let outputs = self.step(&pack.manifest().transaction.running, &vars).await?;
-            texts.insert(file.name.clone(), outputs.concat());
+            texts.insert(file.name.clone(), pack.without_unknown_secrets(&file.name, &outputs.concat()));
         }
         Ok(texts)
     }

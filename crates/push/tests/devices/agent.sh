@@ -41,7 +41,9 @@ confirm)
     [ "$(cat status)" = "armed $id" ] || { echo "nothing to confirm" >&2; exit 1; }
     echo "confirmed $id" >status ;;
 rollback) put_back ;;
-unlock) rm -rf lock ;;
+unlock)
+    [ ! -e lock ] || [ "$(cat lock/id)" = "$id" ] || { echo "locked by $(cat lock/id)" >&2; exit 1; }
+    rm -rf lock ;;
 running) cat running ;;
 status) cat status 2>/dev/null || echo none ;;
 *) exit 9 ;;
