@@ -26,7 +26,8 @@ const LIMIT: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Fault {
-    /// `link-down NODE:PORT`: the cable is cut; both ends lose their carrier.
+    /// `link-down NODE:PORT`: the ports at both ends of a cable are shut, as by hand, and lose their carrier. A push that sets
+    /// the ports as they should be opens them again.
     LinkDown(TerminationPoint),
     /// `silent-drop NODE:PORT`: the cable delivers nothing in either direction, and both ends look well.
     SilentDrop(TerminationPoint),
