@@ -44,6 +44,9 @@ pub fn summary(diagnostics: &[Diagnostic]) -> String {
     if parts.is_empty() { "no findings".to_owned() } else { parts.join(", ") }
 }
 
+/// A place in a window of source lines, with the text of its label.
+type Marked<'a> = (AnnotationKind, &'a SourceSpan, Option<&'a str>);
+
 fn groups<'a>(diagnostic: &'a Diagnostic, texts: &mut Texts<'a>) -> Vec<Group<'a>> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
@@ -53,7 +56,7 @@ fn groups<'a>(diagnostic: &'a Diagnostic, texts: &mut Texts<'a>) -> Vec<Group<'a
     let mut group = Group::with_title(level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.id()));
     if let Some(primary) = &diagnostic.span {
         // Places of one file share a window when they are near each other; the others get one of their own.
-        let mut windows: BTreeMap<(u8, &str, u32), Vec<(AnnotationKind, &SourceSpan, Option<&str>)>> = BTreeMap::new();
+        let mut windows: BTreeMap<(u8, &str, u32), Vec<Marked<'_>>> = BTreeMap::new();
         windows.entry((0, &primary.file, primary.line)).or_default().push((AnnotationKind::Primary, primary, None));
         for label in &diagnostic.labels {
             let near = label.span.file == primary.file && label.span.line.abs_diff(primary.line) <= 10;
@@ -80,11 +83,7 @@ fn groups<'a>(diagnostic: &'a Diagnostic, texts: &mut Texts<'a>) -> Vec<Group<'a
     vec![group]
 }
 
-fn snippet<'a>(
-    file: &'a str,
-    places: &[(AnnotationKind, &'a SourceSpan, Option<&'a str>)],
-    texts: &mut Texts<'a>,
-) -> Option<Snippet<'a, Annotation<'a>>> {
+fn snippet<'a>(file: &'a str, places: &[Marked<'a>], texts: &mut Texts<'a>) -> Option<Snippet<'a, Annotation<'a>>> {
     let first = places.iter().map(|(_, span, _)| span.line).min()?.saturating_sub(CONTEXT_LINES).max(1);
     let last = places.iter().map(|(_, span, _)| span.line).max()?.saturating_add(CONTEXT_LINES);
     let window = texts.window(file, first, last)?;
@@ -253,6 +252,7 @@ error[WEFT-000]: `two` is not a number
     }
 
     #[test]
+    #[allow(clippy::print_stderr, reason = "it prints a figure")]
     #[ignore = "a measurement: run it alone, as `cargo test --release -- --ignored --nocapture`"]
     fn many_findings_in_a_large_file_print_in_a_second() {
         let line = format!("  - {{ name: node, note: {} }}\n", "x".repeat(76));

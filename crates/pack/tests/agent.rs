@@ -2,6 +2,8 @@
 //!
 //! Needs root, `unshare`, `nsenter` and the daemons; says so where it skips.
 
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr, reason = "a test that says what it skips")]
+
 use std::{
     collections::BTreeMap,
     fs,

@@ -2,6 +2,8 @@
 //!
 //! `UPDATE_EXPECT=1` writes the expected files anew.
 
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr, reason = "a test that says what it skips")]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
