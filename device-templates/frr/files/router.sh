@@ -28,7 +28,7 @@ router_running() {
 router_check() {
     [ -s "$1/frr.conf" ] || { echo "$1/frr.conf is empty" >&2; return 1; }
     timeout 20 vtysh -C -f "$1/frr.conf" >"$D/router.log" 2>&1 && return
-    without_secrets "$D/router.log" >&2
+    without_secrets "$D/router.log" | sed 's/^line /frr.conf line /' >&2
     return 1
 }
 
