@@ -285,7 +285,7 @@ fn real_routers_do_what_the_intents_say() {
     phase.next("lines are changed by hand");
     let on_leaf = "neighbor swp15 description changed by hand";
     on(&lab, "b2-leaf-01", &["vtysh", "-c", "configure terminal", "-c", "router bgp 64713", "-c", on_leaf]);
-    on(&lab, "b1-leaf-01", &["sh", "-c", "echo nameserver 192.0.2.99 >>/etc/resolv.conf"]);
+    on(&lab, "b1-leaf-01", &["sed", "-i", "s/^nameserver.*/nameserver 192.0.2.99/", "/etc/resolv.conf"]);
     on(&lab, "b1-leaf-02", &["sh", "-c", "echo ssh-ed25519 AAAA intruder >>~netops/.ssh/authorized_keys"]);
     on(&lab, "b1-leaf-04", &["ip", "link", "set", "swp1", "mtu", "1400"]);
     on(
@@ -296,7 +296,7 @@ fn real_routers_do_what_the_intents_say() {
     project.weft("verify --now").expect(1);
     let report = Report::newest(&project);
     report.must_blame("underlay/b2", "b2-leaf-01", "changed by hand");
-    report.must_blame("baseline/everywhere", "b1-leaf-01", "192.0.2.99");
+    report.must_blame("baseline/everywhere", "b1-leaf-01", "dns 10.255.0.250");
     report.must_blame("baseline/everywhere", "b1-leaf-02", "intruder");
     report.must_blame("segment/db", "b1-leaf-04", "1400");
     report.must_blame("underlay/b2", "b2-leaf-04", "b9-spine");
