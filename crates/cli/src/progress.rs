@@ -76,6 +76,8 @@ impl<'a> Progress<'a> {
             PushEvent::StepBegins { device, step } => self.detail(format!("{device}: {step}")),
             PushEvent::StepEnds { device, step, seconds, failure } => {
                 if let Some(failure) = failure {
+                    // A reason that names its device already does not need it twice.
+                    let failure = failure.strip_prefix(&format!("{device}: ")).unwrap_or(failure);
                     self.say(format!("    {device}: {step} failed: {failure}"));
                 } else if self.output.verbosity > 1 {
                     self.say(format!("    {device}: {step} {seconds:.2} s"));
