@@ -3,6 +3,8 @@
 //! Needs root and the routers' packages; says what is missing and passes where they are not there. One lab runs at a time,
 //! since two would share the processors and both take longer.
 
+#![allow(clippy::print_stderr, clippy::unwrap_used, reason = "a test says what it skips, and may panic")]
+
 mod weft;
 
 use std::{

@@ -1,7 +1,7 @@
 //! The HTML report in a real browser: its script runs, its buttons work, and it fits a narrow window. Without a browser the
 //! test says that it was skipped.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a test that cannot go on fails, and says what it skips")]
 
 use std::{
     fs,
@@ -72,7 +72,7 @@ fn browser() -> Option<&'static str> {
         let asked = Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
         asked.is_ok_and(|status| status.success())
     };
-    BROWSERS.into_iter().find(|name| answers(&name))
+    BROWSERS.into_iter().find(answers)
 }
 
 /// Returns what a browser makes of a page, in a window of `width` pixels.

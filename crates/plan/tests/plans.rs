@@ -1,5 +1,7 @@
 //! Plans of a small fabric: what changes, in which waves, and what a plan on disk is worth.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use proptest::prelude::*;
