@@ -103,6 +103,25 @@ fn devices_that_cannot_be_trusted_or_reached_are_named() {
 }
 
 #[test]
+fn a_plan_is_carried_out_as_it_was_made_or_not_at_all() {
+    let project = with_lab();
+    project.weft("plan --out plan.json").expect(0);
+    project.weft("apply plan.json").expect(0);
+    project.weft("plan").expect(0).says("no change");
+
+    project.edit("intents/baseline.yaml", "servers: [10.255.0.250, 10.255.0.251]", "servers: [10.255.0.249]");
+    project.weft("plan --out plan.json").expect(0).says("20 devices change");
+    project
+        .weft_with("lab exec b1-leaf-01 configure exclusive ; interface swp1 ; mtu 1400 ; commit".split(' '))
+        .expect(0);
+    project.weft("apply plan.json").expect(1).says("WEFT-932").says("b1-leaf-01 runs something else by now");
+    project.weft("plan").expect(0).says("20 devices change");
+
+    project.edit("plan.json", "\"removed\": 2", "\"removed\": 3");
+    project.weft("apply plan.json").expect(1).says("the plan was changed after it was made");
+}
+
+#[test]
 fn an_interrupted_push_goes_back() {
     let project = with_lab();
     let child = project.command(["run"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("weft starts");

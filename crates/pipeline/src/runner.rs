@@ -10,7 +10,6 @@ use weft_ssh::Secrets;
 use weft_verify::Round;
 
 use crate::{
-    codes,
     definition::{
         CheckStage, CompileStage, Pipeline, PlanStage, PushStage, ReportStage, Stage, Unreachable, VerifyStage,
     },
@@ -355,10 +354,7 @@ impl Run<'_> {
             }
         }
         let mut findings = stages::unreachable_findings(&plan, push.unreachable);
-        if self.options.plan.as_ref().is_some_and(|wanted| wanted.digest != plan.digest) {
-            let message = "the plan that was given is not the one that would be made now";
-            findings.push(Diagnostic::error(codes::PLAN_MOVED, message).help("make a new plan and look at it"));
-        }
+        findings.extend(self.options.plan.as_ref().and_then(|wanted| stages::moved(wanted, &plan)));
         let summary = plan.summary().lines().next().unwrap_or_default().to_owned();
         self.plan = Some(plan);
         Ok(Outcome::found(findings, summary))

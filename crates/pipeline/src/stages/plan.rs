@@ -1,13 +1,14 @@
 //! Plan: reads what the devices run and compares it with what is intended.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use weft_diagnostics::Diagnostic;
 use weft_model::NodeName;
-use weft_plan::{Plan, PlanInputs, WavePolicy};
+use weft_plan::{DeviceChange, Plan, PlanInputs, WavePolicy};
 use weft_ssh::{Session, SessionError};
 
 use super::{Compiled, Project};
-use crate::reach::Reach;
+use crate::{codes, reach::Reach};
 
 /// What each device runs: the text of each file, or why it could not be read.
 pub type Running = BTreeMap<NodeName, Result<BTreeMap<String, String>, String>>;
@@ -70,4 +71,31 @@ pub fn plan(
         network: &project.network,
         waves,
     })
+}
+
+/// Finds whether `wanted` is another plan than the one that would be made `now`, and says which devices differ and why.
+pub fn moved(wanted: &Plan, now: &Plan) -> Option<Diagnostic> {
+    if wanted.digest == now.digest {
+        return None;
+    }
+    let running = |change: &DeviceChange| match change {
+        DeviceChange::None { running } | DeviceChange::Replace { running, .. } => Some(running.clone()),
+        DeviceChange::Unreachable { .. } => None,
+    };
+    let names: BTreeSet<_> = wanted.devices.keys().chain(now.devices.keys()).collect();
+    let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for name in names {
+        let reason = match (wanted.devices.get(name), now.devices.get(name)) {
+            (Some(was), Some(is)) if was == is => continue,
+            (Some(_), None) => "no longer in the network",
+            (None, _) => "not in the plan",
+            (Some(was), Some(is)) if running(&was.change) != running(&is.change) => "runs something else by now",
+            (Some(_), Some(_)) => "is to run something else by now",
+        };
+        reasons.entry(reason).or_default().push(name.as_str());
+    }
+    let told: Vec<String> = reasons.iter().map(|(reason, names)| format!("{} {reason}", names.join(", "))).collect();
+    let why = if told.is_empty() { "its commit or its waves differ".to_owned() } else { told.join("; ") };
+    let message = format!("the plan that was given is not the one that would be made now: {why}");
+    Some(Diagnostic::error(codes::PLAN_MOVED, message).help("make a new plan and look at it"))
 }
