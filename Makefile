@@ -29,6 +29,7 @@ unit: ## All tests; those that need what this machine lacks say what they skip
 
 bench: ## The figures of docs/benchmarks.md
 	cargo bench --locked -p weft-simulate -p weft-check --bench fat_tree --bench networks
+	cargo bench --locked -p weft-cli --bench push
 	cargo build --locked --profile bench --bin weft
 	@echo "weft validate on the example network, 20 times:"
 	@bash -c 'time for _ in {1..20}; do $(WEFT_BENCH) -q validate; done'
