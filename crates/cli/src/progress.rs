@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use weft_diagnostics::SourceMap;
 use weft_pipeline::{
     Observer, RunEvent,
-    reach::InventoryOrigin,
+    report::own_words,
     run::{StageRecord, StageState},
 };
 use weft_push::PushEvent;
@@ -57,12 +57,14 @@ impl<'a> Progress<'a> {
     }
 
     fn say(&self, text: String) {
-        match self.bar.lock() {
-            Ok(place) => match place.as_ref() {
-                Some(bar) => bar.suspend(|| self.output.say(text)),
-                None => self.output.say(text),
-            },
-            Err(_) => self.output.say(text),
+        self.beside_the_bar(|| self.output.say(text));
+    }
+
+    /// Prints without the bar getting in the way.
+    fn beside_the_bar(&self, print: impl FnOnce()) {
+        match self.bar.lock().as_deref() {
+            Ok(Some(bar)) => bar.suspend(print),
+            Ok(None) | Err(_) => print(),
         }
     }
 
@@ -76,8 +78,7 @@ impl<'a> Progress<'a> {
             PushEvent::StepBegins { device, step } => self.detail(format!("{device}: {step}")),
             PushEvent::StepEnds { device, step, seconds, failure } => {
                 if let Some(failure) = failure {
-                    // A reason that names its device already does not need it twice.
-                    let failure = failure.strip_prefix(&format!("{device}: ")).unwrap_or(failure);
+                    let failure = own_words(device.as_str(), failure);
                     self.say(format!("    {device}: {step} failed: {failure}"));
                 } else if self.output.verbosity > 1 {
                     self.say(format!("    {device}: {step} {seconds:.2} s"));
@@ -116,11 +117,7 @@ impl Observer for Progress<'_> {
         match event {
             RunEvent::RunBegins(run) => self.output.say(format!("run {}", run.id.as_str())),
             RunEvent::StageBegins(stage) => self.begin(stage.as_str()),
-            RunEvent::Inventory(origin) => match origin {
-                InventoryOrigin::Lab(path) => self.say(format!("    devices: those of the lab ({})", path.display())),
-                InventoryOrigin::File(path) => self.say(format!("    devices: as in {}", path.display())),
-                InventoryOrigin::Allocations => self.say("    devices: at their management addresses".to_owned()),
-            },
+            RunEvent::Inventory(origin) => self.say(format!("    devices: {origin}")),
             RunEvent::Progress { done, total, .. } => self.detail(format!("{done} of {total} devices")),
             RunEvent::Push(event) => self.push(event),
             RunEvent::Round(round) => {
@@ -128,13 +125,7 @@ impl Observer for Progress<'_> {
             }
             RunEvent::Findings(_, findings) => {
                 if self.output.format != crate::args::Format::Json {
-                    match self.bar.lock() {
-                        Ok(place) => match place.as_ref() {
-                            Some(bar) => bar.suspend(|| self.output.findings(findings, self.sources)),
-                            None => self.output.findings(findings, self.sources),
-                        },
-                        Err(_) => self.output.findings(findings, self.sources),
-                    }
+                    self.beside_the_bar(|| self.output.findings(findings, self.sources));
                 }
             }
             RunEvent::StageEnds(stage) => self.stage_ends(stage),

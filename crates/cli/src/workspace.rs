@@ -103,22 +103,22 @@ impl<'a> Workspace<'a> {
         let found =
             reach::inventory(&self.global.directory, arguments.inventory.as_deref()).map_err(Failure::of_input)?;
         let Some((inventory, origin)) = found else { return Ok(None) };
-        match origin {
-            InventoryOrigin::Lab(path) => self.output.say(format!("devices: those of the lab ({})", path.display())),
-            InventoryOrigin::File(path) => self.output.say(format!("devices: as in {}", path.display())),
-            InventoryOrigin::Allocations => {}
-        }
+        self.output.say(format!("devices: {origin}"));
         Ok(Some(inventory))
     }
 
     /// Returns how the devices are reached: as the inventory says, else at their management addresses.
     pub(crate) fn reach(&self, project: &Project, compiled: &Compiled, inventory: Option<Inventory>) -> Reach {
         let inventory = inventory.unwrap_or_else(|| {
-            let user = std::env::var("USER").unwrap_or_else(|_| "root".to_owned());
-            self.output.say("devices: at their management addresses, port 22");
-            reach::from_allocations(compiled, &user)
+            self.output.say(format!("devices: {}", InventoryOrigin::Allocations));
+            reach::from_allocations(compiled, &user())
         });
         let texts = compiled.rendered.values().flat_map(|device| device.files.values()).map(|file| file.text.as_str());
         Reach::new(project, inventory, Arc::new(EnvironmentSecrets::of_texts(texts)))
     }
+}
+
+/// Returns who logs in where no inventory says it.
+pub(crate) fn user() -> String {
+    std::env::var("USER").unwrap_or_else(|_| "root".to_owned())
 }

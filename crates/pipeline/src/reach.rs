@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    io,
+    fmt, io,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -30,6 +30,16 @@ pub enum InventoryOrigin {
     Lab(PathBuf),
     /// The management addresses of the allocations.
     Allocations,
+}
+
+impl fmt::Display for InventoryOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "as in {}", path.display()),
+            Self::Lab(path) => write!(f, "those of the lab ({})", path.display()),
+            Self::Allocations => write!(f, "at their management addresses, port {SSH_PORT}"),
+        }
+    }
 }
 
 /// Why there is no inventory.

@@ -3,7 +3,7 @@
 use std::{fmt::Write, fs, path::Path};
 
 use anyhow::Context;
-use weft_pipeline::{ExitCode as Exit, definition::Stage, stages};
+use weft_pipeline::{ExitCode as Exit, definition::Stage, report::own_words, stages};
 use weft_plan::{DeviceChange, Plan, WavePolicy};
 
 use crate::{
@@ -74,8 +74,7 @@ fn text(plan: &Plan, output: &Output) -> String {
         }
     }
     for (device, reason) in plan.unreachable() {
-        // A reason that names its device already does not need it twice.
-        let reason = reason.strip_prefix(&format!("{device}: ")).unwrap_or(reason);
+        let reason = own_words(device.as_str(), reason);
         let _ = writeln!(text, "{device} cannot be read: {reason}");
     }
     if !text.is_empty() {

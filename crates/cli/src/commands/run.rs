@@ -17,7 +17,7 @@ use crate::{
     failure::Failure,
     output::Output,
     progress::Progress,
-    workspace::Workspace,
+    workspace::{Workspace, user},
 };
 
 pub(crate) fn run(
@@ -56,7 +56,7 @@ pub(crate) fn execute(
     let options = RunOptions {
         root: global.directory.clone(),
         inventory: run.reach.inventory.clone(),
-        user: std::env::var("USER").unwrap_or_else(|_| "root".to_owned()),
+        user: user(),
         locked: run.locked,
         plan: run.plan.clone(),
         secrets,

@@ -12,8 +12,10 @@ mod text;
 mod topology;
 
 pub use data::{DeviceReport, EvidenceReport, FileReport, IntentReport, Report, RunReport, Standing, Totals};
-pub use network::{DriftIs, DriftReport, FailureReport, LineReport, RouteReport, RoutesReport, SourceReport};
-pub(crate) use network::{by_reason, named, own_failure, own_words};
+pub use network::{
+    DriftIs, DriftReport, FailureReport, LineReport, RouteReport, RoutesReport, SourceReport, own_words,
+};
+pub(crate) use network::{by_reason, named, own_failure};
 
 use std::{fmt, str::FromStr};
 

@@ -242,7 +242,7 @@ pub(crate) fn own_failure(result: &DeviceResult) -> Option<(StepName, &str)> {
 }
 
 /// Returns `reason` without the name of the device before it, which stands beside it anyway.
-pub(crate) fn own_words<'a>(device: &str, reason: &'a str) -> &'a str {
+pub fn own_words<'a>(device: &str, reason: &'a str) -> &'a str {
     reason.strip_prefix(device).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(reason)
 }
 
