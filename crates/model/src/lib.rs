@@ -20,4 +20,6 @@ pub use mtu::{InvalidMtu, Mtu};
 pub use name::{FabricName, InvalidName, Name, NodeName, PackName, PlatformName, Role, SiteName};
 pub use network::{Link, LinkRefused, Network, Node, TerminationPoint};
 pub use provenance::{IntentKind, IntentRef, InvalidIntentRef, Provenance, Source, Sources};
-pub use secret::{InvalidSecretRef, SecretRef};
+pub use secret::{
+    InvalidSecretRef, SecretDigest, SecretDigests, SecretPlace, SecretRef, changed_secrets, placeholders,
+};
