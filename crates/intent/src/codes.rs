@@ -61,7 +61,8 @@ pub const INVALID_ASN: Code = Code::new(
 pub const INVALID_SECRET: Code = Code::new(
     "WEFT-112",
     "secret in place of a reference",
-    "Secrets are never written into intents: name the environment variable that holds the value, `env/NAME`.",
+    "Secrets are never written into intents: name the place that holds the value: `env/NAME`, an environment variable; \
+     `file/PATH`, a file of the folder of secrets; or `age/FILE#KEY`, an entry of an encrypted file of the project.",
 );
 /// Malformed end of a flow.
 pub const INVALID_FLOW_END: Code = Code::new(

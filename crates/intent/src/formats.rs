@@ -130,7 +130,7 @@ fn secret(text: &str) -> Result<(), Mistake> {
         Err(error) => fail(
             codes::INVALID_SECRET,
             error.to_string(),
-            "if this is the secret itself, it is in the history now: replace it, and name the variable that holds it",
+            "if this is the secret itself, it is in the history now: replace it, and name the place that holds it",
         ),
     }
 }

@@ -10,7 +10,7 @@ use weft_model::{IntentKind, IntentRef, Name};
 
 use crate::{
     Document, Intent, IntentSet, SourceFile, codes,
-    document::{self, Reader},
+    document::{self, Reader, Token, pointer},
     schema::{self, API_VERSION, Envelope},
     secret,
     suggest::Suggester,
@@ -69,6 +69,7 @@ impl Loader {
                 self.names.entry(reference).or_insert(span);
                 finding
             });
+        secret::references(&document, value, &mut self.set.secrets);
         let before = self.findings.len();
         let Self { set, findings, readers, .. } = self;
         let keep = repeated.is_none();
@@ -184,7 +185,7 @@ fn take<S: JsonSchema + DeserializeOwned>(
     let before = findings.len();
     findings.extend(mistakes);
     let mut breaks = Vec::new();
-    line_breaks(document, value, &mut String::new(), &mut breaks);
+    line_breaks(document, value, &mut Vec::new(), &mut breaks);
     breaks.retain(|found| findings[before..].iter().all(|known| known.span != found.span));
     findings.extend(breaks);
     let (Some(envelope), Some(intents)) = (envelope, intents) else { return };
@@ -198,38 +199,31 @@ fn take<S: JsonSchema + DeserializeOwned>(
 }
 
 /// Reports texts with a line break or a tab. No text of an intent has one: it could become a line of a configuration.
-fn line_breaks(document: &Document, value: &Value, pointer: &mut String, findings: &mut Vec<Diagnostic>) {
-    let length = pointer.len();
+fn line_breaks<'v>(document: &Document, value: &'v Value, path: &mut Vec<Token<'v>>, findings: &mut Vec<Diagnostic>) {
     match value {
         Value::String(text) if text.contains(['\n', '\t']) => {
             let what = if text.contains('\n') { "a line break" } else { "a tab" };
             let finding = Diagnostic::error(codes::CONTROL_CHARACTER, format!("the value holds {what}"));
             let help = "write it on one line, or fold the lines with `>-`";
-            findings.push(finding.at(document.span(pointer)).help(help));
+            findings.push(finding.at(document.span(&pointer(path))).help(help));
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                if matches!(item, Value::String(_) | Value::Array(_) | Value::Object(_)) {
-                    pointer.push('/');
-                    pointer.push_str(&index.to_string());
-                    line_breaks(document, item, pointer, findings);
-                    pointer.truncate(length);
-                }
+                path.push(Token::Index(index));
+                line_breaks(document, item, path, findings);
+                path.pop();
             }
         }
         Value::Object(entries) => {
             for (key, item) in entries {
+                path.push(Token::Key(key));
                 if key.contains(['\n', '\t']) {
-                    let span = document.key_span(&format!("{pointer}/{}", document::escape(key)));
+                    let span = document.key_span(&pointer(path));
                     let finding = Diagnostic::error(codes::CONTROL_CHARACTER, "the key holds a line break or a tab");
                     findings.push(finding.at(span).help("remove it"));
                 }
-                if matches!(item, Value::String(_) | Value::Array(_) | Value::Object(_)) {
-                    pointer.push('/');
-                    pointer.push_str(&document::escape(key));
-                    line_breaks(document, item, pointer, findings);
-                    pointer.truncate(length);
-                }
+                line_breaks(document, item, path, findings);
+                path.pop();
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}

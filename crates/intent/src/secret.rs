@@ -1,10 +1,17 @@
-//! Where secrets may stand in a text that does not say what it should: findings never print them.
+//! Where references to secrets stand, and where secrets may stand in a text that does not say what it should: findings never
+//! print them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
 use weft_diagnostics::{Diagnostic, SourceSpan};
+use weft_model::SecretRef;
 
-use crate::{SourceFile, source::clamp};
+use crate::{
+    Document, SourceFile,
+    document::{Token, pointer},
+    source::clamp,
+};
 
 /// The keys whose values refer to secrets.
 const KEYS: [&str; 1] = ["tcp_md5"];
@@ -28,6 +35,42 @@ pub(crate) fn conceal(files: &[SourceFile], findings: &mut [Diagnostic]) {
         }
         finding.concealed = near.into_iter().cloned().collect();
     }
+}
+
+/// Adds the references of a document and their places.
+pub(crate) fn references(document: &Document, value: &Value, found: &mut BTreeMap<SecretRef, BTreeSet<SourceSpan>>) {
+    fn walk<'v>(
+        value: &'v Value,
+        secret: bool,
+        path: &mut Vec<Token<'v>>,
+        tell: &mut impl FnMut(&[Token<'v>], SecretRef),
+    ) {
+        match value {
+            Value::String(text) if secret => {
+                if let Ok(reference) = text.parse() {
+                    tell(path, reference);
+                }
+            }
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    path.push(Token::Index(index));
+                    walk(item, secret, path, tell);
+                    path.pop();
+                }
+            }
+            Value::Object(entries) => {
+                for (key, item) in entries {
+                    path.push(Token::Key(key));
+                    walk(item, KEYS.contains(&key.as_str()), path, tell);
+                    path.pop();
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    walk(value, false, &mut Vec::new(), &mut |path, reference| {
+        found.entry(reference).or_default().insert(document.span(&pointer(path)));
+    });
 }
 
 /// Returns the places of a file where a secret may have been written instead of a reference to it.

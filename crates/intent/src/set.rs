@@ -7,7 +7,8 @@ use std::{
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use weft_model::{IntentKind, IntentRef, Name, Source};
+use weft_diagnostics::SourceSpan;
+use weft_model::{IntentKind, IntentRef, Name, SecretRef, Source};
 
 use crate::{
     Document,
@@ -79,6 +80,8 @@ pub struct IntentSet {
     pub reachabilities: BTreeMap<Name, Intent<ReachabilitySpec>>,
     /// Baselines.
     pub baselines: BTreeMap<Name, Intent<BaselineSpec>>,
+    /// The secrets that the intents refer to, and where.
+    pub secrets: BTreeMap<SecretRef, BTreeSet<SourceSpan>>,
     /// What the files hold besides, but with mistakes.
     pub rejected: Rejected,
 }

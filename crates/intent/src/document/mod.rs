@@ -15,7 +15,7 @@ use weft_diagnostics::{Diagnostic, SourceSpan};
 use crate::{SourceFile, codes, formats, schema};
 
 use place::Extent;
-pub(crate) use place::{Place, escape};
+pub(crate) use place::{Place, Token, escape, pointer};
 
 /// A YAML document: where each of its values stands.
 #[derive(Debug, Clone)]

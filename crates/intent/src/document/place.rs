@@ -108,3 +108,23 @@ impl Place {
 pub(crate) fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
+
+/// A step of a path into a value.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Token<'v> {
+    Key(&'v str),
+    Index(usize),
+}
+
+/// Returns a path as a JSON pointer.
+pub(crate) fn pointer(path: &[Token<'_>]) -> String {
+    let mut pointer = String::new();
+    for token in path {
+        pointer.push('/');
+        match token {
+            Token::Key(key) => pointer.push_str(&escape(key)),
+            Token::Index(index) => pointer.push_str(&index.to_string()),
+        }
+    }
+    pointer
+}
