@@ -4,7 +4,7 @@ WEFT := target/debug/weft
 WEFT_BENCH := $(or $(CARGO_TARGET_DIR),target)/release/weft
 export CARGO_TERM_PROGRESS_WHEN := never
 
-.PHONY: help build demo test lab-packages lint unit bench clean
+.PHONY: help build demo test lab-packages lint unit fuzz bench clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -15,7 +15,7 @@ build: ## Build the weft command
 demo: build ## Run the whole pipeline on the example network in the emulated lab; no root needed
 	tests/demo.sh $(WEFT)
 
-test: lab-packages lint unit ## Everything: lints, unit tests, end-to-end tests, labs with real routers
+test: lab-packages lint unit fuzz ## Everything: lints, unit tests, end-to-end tests, labs with real routers, fuzzing
 
 lab-packages: ## Install FRR, BIRD and sshd, when root on Debian or Ubuntu
 	@tests/lab-packages.sh
@@ -27,7 +27,11 @@ lint: ## Formatting and lints
 unit: ## All tests; those that need what this machine lacks say what they skip
 	cargo test --locked --workspace
 
+fuzz: ## A minute of fuzzing: what reads texts never panics, whatever the text is
+	tests/fuzz.sh
+
 bench: ## The figures of docs/benchmarks.md
+	cargo bench --locked -p weft-intent --bench load
 	cargo bench --locked -p weft-simulate -p weft-check --bench fat_tree --bench networks
 	cargo bench --locked -p weft-cli --bench push
 	cargo build --locked --profile bench --bin weft

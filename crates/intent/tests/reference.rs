@@ -178,7 +178,7 @@ fn value(property: &Value, schema: &Value, inner: &mut Vec<String>) -> String {
             Some("interface-address") => "address/length",
             Some("endpoint") => "`NODE:INTERFACE`",
             Some("asn-range") => "`FIRST-LAST`",
-            Some("secret") => "`env/NAME`",
+            Some("secret") => "[secret](../secrets.md)",
             Some("flow-end") => "end of a flow",
             Some("ssh-public-key") => "public key",
             _ if property["pattern"].is_string() => "name",

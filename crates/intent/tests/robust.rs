@@ -117,3 +117,66 @@ proptest! {
         check(&[SourceFile::new("any.yaml", text)]);
     }
 }
+
+/// Every way to nest: brackets and indentation, in values and in keys, closed and not.
+fn nested(depth: usize) -> Vec<(&'static str, String)> {
+    let repeated = |piece: &str| piece.repeat(depth);
+    let indented = |piece: &str| (0..depth).map(|level| format!("{}{piece}\n", " ".repeat(level))).collect::<String>();
+    vec![
+        ("lists in brackets", format!("a: {}{}\n", repeated("["), repeated("]"))),
+        ("lists in brackets that stay open", repeated("[")),
+        ("mappings in braces", format!("a: {}1{}\n", repeated("{a: "), repeated("}"))),
+        ("mappings in braces that stay open", repeated("{a: ")),
+        ("mappings in the keys of mappings", format!("{}1{}: 1\n", repeated("{"), repeated("}"))),
+        ("lists in the keys of mappings", repeated("{? [")),
+        ("single pairs in brackets", format!("a: {}1{}\n", repeated("[a: "), repeated("]"))),
+        ("dashes on a line", format!("{}1\n", repeated("- "))),
+        ("question marks on a line", format!("{}1\n", repeated("? "))),
+        ("mappings below each other", indented("a:")),
+        ("dashes below each other", indented("-")),
+        ("keys below each other", indented("?")),
+        ("both by turns", format!("a: {}1{}\n", repeated("[{a: "), repeated("}]"))),
+        ("anchors at each level", format!("a: {}1{}\n", repeated("&a ["), repeated("]"))),
+    ]
+}
+
+#[test]
+fn ten_thousand_levels_are_refused_in_little_stack_however_they_are_written() {
+    // The loader recurses as deep as documents may be. In a debug build, this is what it may take of the stack.
+    const STACK_OCTETS: usize = 512 << 10;
+    for (what, text) in nested(10_000) {
+        let work = move || load(&[SourceFile::new("deep.yaml", text)]).1;
+        let thread = std::thread::Builder::new().stack_size(STACK_OCTETS).spawn(work).unwrap();
+        let findings = thread.join().unwrap();
+        let codes: Vec<&str> = findings.iter().map(|finding| finding.code.id()).collect();
+        assert!(codes.contains(&"WEFT-125") || codes == ["WEFT-120"], "{what}: {codes:?}");
+    }
+}
+
+#[test]
+fn a_document_as_deep_as_may_be_needs_little_stack() {
+    const STACK_OCTETS: usize = 512 << 10;
+    for (what, text) in nested(60) {
+        let work = move || check(&[SourceFile::new("deep.yaml", text)]);
+        let thread = std::thread::Builder::new().stack_size(STACK_OCTETS).spawn(work).unwrap();
+        assert!(thread.join().is_ok(), "{what}");
+    }
+}
+
+#[test]
+fn aliases_that_multiply_are_refused_where_they_stand() {
+    let mut lists = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    let mut mappings = "a0: &a0 { k: x, l: x }\n".to_owned();
+    let mut keys = "? &a0 [x, x]\n: 1\n".to_owned();
+    for level in 1..40 {
+        let (this, below) = (format!("a{level}"), format!("*a{}", level - 1));
+        lists += &format!("{this}: &{this} [{}]\n", [below.as_str(); 10].join(", "));
+        mappings += &format!("{this}: &{this} {{ k: {below}, l: {below} }}\n");
+        keys += &format!("? &{this} [{below} , {below} ]\n: 1\n");
+    }
+    for text in [lists, mappings, keys] {
+        let (_, findings) = load(&[SourceFile::new("bomb.yaml", text)]);
+        let codes: Vec<&str> = findings.iter().map(|finding| finding.code.id()).collect();
+        assert!(codes.contains(&"WEFT-126"), "{codes:?}");
+    }
+}
