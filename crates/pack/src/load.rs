@@ -1,12 +1,18 @@
 //! Loads a pack: reads its manifest, compiles its templates and patterns, and finds what is wrong with them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 use minijinja::{Environment, value::Value};
 use regex::Regex;
 use weft_diagnostics::{Diagnostic, SourceSpan, has_errors};
-use weft_intent::{Document, SourceFile, document};
-use weft_model::{PackDescription, PackName, PlatformName};
+use weft_intent::{
+    Document, SourceFile,
+    document::{self, Reader},
+};
+use weft_model::{PackDescription, PackName, PlatformName, SecretDigest};
 
 use crate::{
     Manifest, codes, command, environment, lint,
@@ -14,6 +20,9 @@ use crate::{
     normalise::Normaliser,
     ports, render,
 };
+
+/// The schema of a manifest. Compiling it costs more than reading a pack.
+static MANIFEST: LazyLock<Reader<Manifest>> = LazyLock::new(Reader::default);
 
 /// A loaded pack. It is loaded once and used for all devices; loading compiles its templates.
 #[derive(Debug)]
@@ -96,12 +105,12 @@ impl Pack {
         self.normalisers.get(file).map_or_else(|| text.to_owned(), |normaliser| normaliser.apply(text))
     }
 
-    /// Returns the running text of the file `file` without the secrets that Weft does not know: those that stand where the
-    /// manifest says, and are no placeholders.
-    pub fn without_unknown_secrets(&self, file: &str, text: &str) -> String {
+    /// Returns the running text of the file `file` with the placeholder of its digest in the place of each secret: of what stands
+    /// where the manifest says.
+    pub fn without_secrets(&self, file: &str, text: &str, digest: &dyn Fn(&str) -> SecretDigest) -> String {
         self.normalisers
             .get(file)
-            .map_or_else(|| text.to_owned(), |normaliser| normaliser.without_unknown_secrets(text))
+            .map_or_else(|| text.to_owned(), |normaliser| normaliser.without_secrets(text, digest))
     }
 
     /// Returns the path by which findings name a file of the pack.
@@ -135,7 +144,7 @@ impl Loader<'_> {
         let mut documents = documents.into_iter();
         let manifest = match (documents.next(), documents.next()) {
             (Some((document, value)), None) => {
-                let (manifest, mistakes) = document::typed(&document, &value);
+                let (manifest, mistakes) = MANIFEST.read(&document, &value);
                 self.document = Some(document);
                 findings.extend(mistakes);
                 manifest

@@ -51,8 +51,8 @@ pub struct FileManifest {
     /// How its running form compares with the rendered one.
     #[serde(default)]
     pub normalise: Normalise,
-    /// Regular expressions of running lines that hold a secret, which is their group `secret`. One that Weft does not know,
-    /// such as the former one after a change, is left out of everything that is shown or kept.
+    /// Regular expressions of running lines that hold a secret, which is their group `secret`. It is compared by a keyed digest
+    /// with the intended one, and left out of everything that is shown or kept.
     #[serde(default)]
     pub secrets: Vec<String>,
 }

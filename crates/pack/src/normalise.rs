@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use regex::Regex;
+use weft_model::SecretDigest;
 
 /// The compiled form of `manifest::Normalise`.
 #[derive(Debug)]
@@ -11,9 +12,6 @@ pub(crate) struct Normaliser {
     pub(crate) unordered: bool,
     pub(crate) secrets: Vec<Regex>,
 }
-
-/// What stands in the place of a secret that Weft does not know.
-const UNKNOWN_SECRET: &str = "(a secret that is not the intended one)";
 
 /// A line and the lines that are indented below it.
 struct Section<'a> {
@@ -45,19 +43,27 @@ impl Normaliser {
         out
     }
 
-    pub(crate) fn without_unknown_secrets(&self, text: &str) -> String {
+    /// Puts the placeholder of its digest in the place of each secret.
+    pub(crate) fn without_secrets(&self, text: &str, digest: &dyn Fn(&str) -> SecretDigest) -> String {
         let mut out = String::with_capacity(text.len());
         for line in text.split_inclusive('\n') {
             let (words, end) = line.strip_suffix('\n').map_or((line, ""), |words| (words, "\n"));
-            let secret = self.secrets.iter().find_map(|pattern| pattern.captures(words)?.name("secret"));
-            match secret.filter(|secret| !secret.is_empty() && !secret.as_str().starts_with("${secret:")) {
-                Some(secret) => {
-                    out.push_str(&words[..secret.start()]);
-                    out.push_str(UNKNOWN_SECRET);
-                    out.push_str(&words[secret.end()..]);
+            // A device may end its lines otherwise; a secret holds no such character.
+            let (words, end) = words.strip_suffix('\r').map_or((words, end), |words| (words, &line[words.len()..]));
+            let found = self.secrets.iter().flat_map(|pattern| pattern.captures_iter(words));
+            let found = found.filter_map(|captures| captures.name("secret"));
+            let mut secrets: Vec<_> = found.filter(|secret| !secret.is_empty()).collect();
+            secrets.sort_by_key(|secret| (secret.start(), std::cmp::Reverse(secret.end())));
+            let mut from = 0;
+            for secret in secrets {
+                // Two patterns may find the same.
+                if secret.start() >= from {
+                    out.push_str(&words[from..secret.start()]);
+                    out.push_str(&digest(secret.as_str()).placeholder());
+                    from = secret.end();
                 }
-                None => out.push_str(words),
             }
+            out.push_str(&words[from..]);
             out.push_str(end);
         }
         out
@@ -141,12 +147,16 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_nobody_knows_is_left_out() {
-        let secrets = vec![Regex::new(r#"password "(?P<secret>[^"]*)""#).unwrap()];
+    fn secrets_are_replaced_by_their_digests_whatever_they_look_like() {
+        let secrets = [r#"password "(?P<secret>[^"]*)""#, "key (?P<secret>[^ ]+)", "^ *key (?P<secret>.+) mac"];
+        let secrets = secrets.map(|pattern| Regex::new(pattern).unwrap()).into();
         let normaliser = Normaliser { ignore: Vec::new(), unordered: false, secrets };
-        let text = "a\n  password \"hunter2\";\n  password \"${secret:env/A}\";\nb";
-        let left = "a\n  password \"(a secret that is not the intended one)\";\n  password \"${secret:env/A}\";\nb";
-        assert_eq!(normaliser.without_unknown_secrets(text), left);
+        let digest = |value: &str| SecretDigest::of_hash(&[u8::try_from(value.len()).unwrap()]);
+        let text =
+            "a\n  password \"hunter2\";\n  password \"${secret:env/A}\";\r\n key x y mac\nkey 1 key 22\npassword \"\"";
+        let left = "a\n  password \"${secret:?:07}\";\n  password \"${secret:?:0f}\";\r\n key ${secret:?:03} mac\n\
+                    key ${secret:?:01} key ${secret:?:02}\npassword \"\"";
+        assert_eq!(normaliser.without_secrets(text, &digest), left);
     }
 
     #[test]

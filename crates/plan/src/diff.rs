@@ -1,6 +1,9 @@
 //! Unified diffs whose hunks say in which section they are.
 
+use std::collections::BTreeSet;
+
 use similar::{ChangeTag, TextDiff};
+use weft_model::{SecretDigests, SecretRef, changed_secrets};
 
 use crate::FileChange;
 
@@ -9,16 +12,22 @@ const CONTEXT: usize = 3;
 /// The columns of a terminal: a hunk's header is not longer.
 const COLUMNS: usize = 80;
 
-/// Compares the running and the intended text of a file, both normalised; `None` when they are the same.
-pub fn compare(file: &str, running: &str, intended: &str) -> Option<FileChange> {
+/// Compares the running and the intended text of a file, both comparable and normalised; `None` when they are the same.
+///
+/// A secret in a line that changes is shown with the digest of its value.
+pub fn compare(file: &str, running: &str, intended: &str, secrets: &SecretDigests) -> Option<FileChange> {
     if running == intended {
         return None;
     }
     let old: Vec<&str> = running.lines().collect();
     let new: Vec<&str> = intended.lines().collect();
     let diff = TextDiff::from_slices(&old, &new);
-    let mut change =
-        FileChange { added: 0, removed: 0, diff: format!("--- {file} (running)\n+++ {file} (intended)\n") };
+    let mut change = FileChange {
+        added: 0,
+        removed: 0,
+        diff: format!("--- {file} (running)\n+++ {file} (intended)\n"),
+        secrets: changed(&diff),
+    };
     for group in diff.grouped_ops(CONTEXT) {
         let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
         let (old_start, old_end) = (first.old_range().start, last.old_range().end);
@@ -46,11 +55,20 @@ pub fn compare(file: &str, running: &str, intended: &str) -> Option<FileChange> 
                 }
             };
             change.diff.push(sign);
-            change.diff.push_str(line.value());
+            match sign {
+                ' ' => change.diff.push_str(line.value()),
+                _ => change.diff.push_str(&secrets.shown(line.value())),
+            }
             change.diff.push('\n');
         }
     }
     Some(change)
+}
+
+/// Returns the secrets that the running text has with another value.
+fn changed(diff: &TextDiff<'_, '_, str>) -> BTreeSet<SecretRef> {
+    let of = |tag| diff.iter_all_changes().filter(move |line| line.tag() == tag).map(|line| line.value());
+    changed_secrets(of(ChangeTag::Delete), of(ChangeTag::Insert))
 }
 
 /// A range of lines as POSIX writes it: the first line and the count, or the line before an empty range.
@@ -106,6 +124,7 @@ fn header(place: &str, section: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use weft_model::SecretDigest;
 
     use super::*;
 
@@ -126,7 +145,7 @@ router bgp 64701
     #[test]
     fn a_hunk_says_where_its_lines_belong() {
         let intended = RUNNING.replace("mtu 9100", "mtu 1500").replace("maximum-prefixes 100", "maximum-prefixes 200");
-        let change = compare("running.conf", RUNNING, &intended).unwrap();
+        let change = compare("running.conf", RUNNING, &intended, &SecretDigests::default()).unwrap();
         assert_eq!((change.added, change.removed), (2, 2));
         assert_eq!(
             change.diff,
@@ -148,6 +167,23 @@ router bgp 64701
 +    maximum-prefixes 200
 "
         );
+    }
+
+    #[test]
+    fn a_secret_that_differs_is_named_and_shown_by_its_digests() {
+        let digest = SecretDigest::of_hash(&[9; 32]);
+        let secrets = SecretDigests::new([("env/KEY".parse().unwrap(), digest)].into());
+        let running = RUNNING.replace("password x", "password ${secret:?:0101010101010101}");
+        let intended = RUNNING.replace("password x", "password ${secret:env/KEY}");
+        let change = compare("running.conf", &running, &intended, &secrets).unwrap();
+        assert!(
+            change.diff.contains(
+                "\n-    password ${secret:?:0101010101010101}\n+    password ${secret:env/KEY:0909090909090909}\n"
+            ),
+            "{}",
+            change.diff
+        );
+        assert_eq!(change.secrets, ["env/KEY".parse().unwrap()].into());
     }
 
     #[test]
@@ -207,7 +243,7 @@ router bgp 64701
         ) {
             let text = |lines: &[String]| lines.iter().map(|line| format!("{line}\n")).collect::<String>();
             let (old, new) = (text(&old), text(&new));
-            match compare("f", &old, &new) {
+            match compare("f", &old, &new, &SecretDigests::default()) {
                 Some(change) => prop_assert_eq!(apply(&old, &change.diff), new),
                 None => prop_assert_eq!(old, new),
             }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
+use weft_model::SecretDigests;
 use weft_pack::Pack;
 
 use crate::Digest;
@@ -15,9 +16,15 @@ impl Digest {
 }
 
 /// Returns the digest of a configuration: of the normalised text of each of its files. Two texts of which the pack says that
-/// they make no difference have the same digest.
-pub fn configuration_digest<'a>(pack: &Pack, files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Digest {
-    normalised_digest(&files.into_iter().map(|(name, text)| (name, pack.normalise(name, text))).collect())
+/// they make no difference have the same digest, and so have two in which a secret stands by its reference and by the digest
+/// of its value.
+pub fn configuration_digest<'a>(
+    pack: &Pack,
+    files: impl IntoIterator<Item = (&'a str, &'a str)>,
+    secrets: &SecretDigests,
+) -> Digest {
+    let normalised = |(name, text)| (name, pack.normalise(name, &secrets.comparable(text)));
+    normalised_digest(&files.into_iter().map(normalised).collect())
 }
 
 /// Lengths stand before names and texts, so that no two different configurations are written alike. A file without text is

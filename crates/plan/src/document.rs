@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use weft_model::{NodeName, PackName};
+use weft_model::{NodeName, PackName, SecretDigest, SecretDigests, SecretRef};
 use weft_pack::Pack;
 
 use crate::{DeviceChange, Digest, Plan, PlannedDevice, Wave, configuration_digest};
@@ -46,13 +46,15 @@ struct Contents<'a> {
     commit: &'a Option<String>,
     devices: &'a BTreeMap<NodeName, PlannedDevice>,
     waves: &'a [Wave],
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    secrets: &'a BTreeMap<SecretRef, SecretDigest>,
 }
 
 impl Plan {
     /// Returns the digest that belongs to the contents.
     pub(crate) fn contents_digest(&self) -> Result<Digest, serde_json::Error> {
-        let Self { version, weft, commit, devices, waves, digest: _ } = self;
-        Ok(Digest::of(&serde_json::to_vec(&Contents { version: *version, weft, commit, devices, waves })?))
+        let Self { version, weft, commit, devices, waves, secrets, digest: _ } = self;
+        Ok(Digest::of(&serde_json::to_vec(&Contents { version: *version, weft, commit, devices, waves, secrets })?))
     }
 
     /// Returns the plan as JSON, indented, with a line break at the end.
@@ -135,6 +137,7 @@ impl Plan {
         &self,
         running: &BTreeMap<NodeName, Result<BTreeMap<String, String>, String>>,
         packs: &BTreeMap<PackName, std::sync::Arc<Pack>>,
+        secrets: &SecretDigests,
     ) -> Vec<Moved> {
         let mut moved = Vec::new();
         for (name, device) in &self.devices {
@@ -148,7 +151,7 @@ impl Plan {
                 (Some(Ok(_)), None) => format!("its pack `{}` is gone", device.pack),
                 (Some(Ok(files)), Some(pack)) => {
                     let files = files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
-                    if configuration_digest(pack, files) == *was {
+                    if configuration_digest(pack, files, secrets) == *was {
                         continue;
                     }
                     "its running configuration changed after the plan was made".to_owned()

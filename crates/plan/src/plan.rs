@@ -1,9 +1,12 @@
 //! The plan itself.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::{Deserialize, Serialize};
-use weft_model::{NodeName, PackName};
+use weft_model::{NodeName, PackName, SecretDigest, SecretRef};
 
 /// A SHA-256 digest in lower-case hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -31,6 +34,10 @@ pub struct Plan {
     pub devices: BTreeMap<NodeName, PlannedDevice>,
     /// The devices that change, in the order of their turn.
     pub waves: Vec<Wave>,
+    /// The keyed digests of the secrets in the intended configurations: with another value it is another plan. One that had no
+    /// value is left out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<SecretRef, SecretDigest>,
     /// The digest of all the above.
     pub digest: Digest,
 }
@@ -80,6 +87,9 @@ pub struct FileChange {
     pub removed: usize,
     /// The unified diff of the normalised texts, with each hunk's section in its header.
     pub diff: String,
+    /// The secrets of which the device has another value than the intended one.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub secrets: BTreeSet<SecretRef>,
 }
 
 /// Devices that change at the same time.

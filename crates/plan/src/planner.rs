@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use weft_model::{Network, NodeName, PackName};
+use weft_model::{Network, NodeName, PackName, SecretDigest, SecretDigests, SecretRef, placeholders};
 use weft_pack::{Pack, Rendered};
 
 use crate::{
@@ -28,6 +28,8 @@ pub struct PlanInputs<'a> {
     pub network: &'a Network,
     /// How waves are made.
     pub waves: &'a WavePolicy,
+    /// The digests of the intended secrets that have a value here.
+    pub secrets: &'a SecretDigests,
 }
 
 /// Makes a plan for every rendered device.
@@ -45,7 +47,7 @@ pub fn plan(inputs: &PlanInputs<'_>) -> Plan {
                 if is_bare(running) {
                     bare.insert(name.clone());
                 }
-                compare(pack, rendered, running)
+                compare(pack, rendered, running, inputs.secrets)
             }
         };
         devices.insert(name.clone(), PlannedDevice { pack: rendered.pack.clone(), change });
@@ -61,6 +63,7 @@ pub fn plan(inputs: &PlanInputs<'_>) -> Plan {
         commit: inputs.commit.map(str::to_owned),
         devices,
         waves: waves::order(&changing, &bare, inputs.network, inputs.waves),
+        secrets: used(inputs),
         digest: Digest::of(b""),
     };
     if let Ok(digest) = plan.contents_digest() {
@@ -69,18 +72,32 @@ pub fn plan(inputs: &PlanInputs<'_>) -> Plan {
     plan
 }
 
-fn compare(pack: &Pack, rendered: &Rendered, running: &BTreeMap<String, String>) -> DeviceChange {
+/// Returns the digests of the secrets that stand in the rendered configurations.
+fn used(inputs: &PlanInputs<'_>) -> BTreeMap<SecretRef, SecretDigest> {
+    let texts = inputs.rendered.values().flat_map(|device| device.files.values()).map(|file| file.text.as_str());
+    let used: BTreeSet<SecretRef> = texts.flat_map(placeholders).map(|(_, _, reference)| reference).collect();
+    let digests = inputs.secrets.by_reference();
+    used.into_iter().filter_map(|reference| Some((reference.clone(), digests.get(&reference)?.clone()))).collect()
+}
+
+fn compare(
+    pack: &Pack,
+    rendered: &Rendered,
+    running: &BTreeMap<String, String>,
+    secrets: &SecretDigests,
+) -> DeviceChange {
+    let normalised = |name: &str, text: &str| pack.normalise(name, &secrets.comparable(text));
     let intended: BTreeMap<&str, String> =
-        rendered.files.iter().map(|(name, file)| (name.as_str(), pack.normalise(name, &file.text))).collect();
+        rendered.files.iter().map(|(name, file)| (name.as_str(), normalised(name, &file.text))).collect();
     let running: BTreeMap<&str, String> =
-        running.iter().map(|(name, text)| (name.as_str(), pack.normalise(name, text))).collect();
+        running.iter().map(|(name, text)| (name.as_str(), normalised(name, text))).collect();
     let names: BTreeSet<&str> = intended.keys().chain(running.keys()).copied().collect();
     let empty = String::new();
     let files: BTreeMap<String, _> = names
         .into_iter()
         .filter_map(|name| {
             let text = |of: &BTreeMap<&str, String>| of.get(name).unwrap_or(&empty).clone();
-            Some((name.to_owned(), diff::compare(name, &text(&running), &text(&intended))?))
+            Some((name.to_owned(), diff::compare(name, &text(&running), &text(&intended), secrets)?))
         })
         .collect();
     let digest = normalised_digest(&running);

@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use proptest::prelude::*;
-use weft_model::{Link, Mtu, Network, Node, NodeName, PackName, Source, TerminationPoint};
+use weft_model::{Link, Mtu, Network, Node, NodeName, PackName, SecretDigests, Source, TerminationPoint};
 use weft_pack::{Pack, Rendered, RenderedFile};
 use weft_plan::{DeviceChange, Plan, PlanError, PlanInputs, WavePolicy, plan};
 
@@ -99,6 +99,7 @@ fn make(network: &Network, running: &Running, waves: &WavePolicy) -> Plan {
         packs: &packs(),
         network,
         waves,
+        secrets: &SecretDigests::default(),
     })
 }
 
@@ -164,7 +165,7 @@ fn what_moved_since_is_named() {
     let network = fabric(2);
     let then = running(&network, |_| Ok(IN_USE));
     let plan = make(&network, &then, &POLICY);
-    assert_eq!(plan.verify_unmoved(&then, &packs()), []);
+    assert_eq!(plan.verify_unmoved(&then, &packs(), &SecretDigests::default()), []);
     let now = running(&network, |name| match name {
         "leaf-1" => Ok("hostname x\nbgp 64512\n  by hand\n"),
         // What the pack ignores is no move.
@@ -172,8 +173,11 @@ fn what_moved_since_is_named() {
         "spine-1" => Err("refused".into()),
         _ => Ok(IN_USE),
     });
-    let moved: Vec<String> =
-        plan.verify_unmoved(&now, &packs()).into_iter().map(|moved| moved.device.to_string()).collect();
+    let moved: Vec<String> = plan
+        .verify_unmoved(&now, &packs(), &SecretDigests::default())
+        .into_iter()
+        .map(|moved| moved.device.to_string())
+        .collect();
     assert_eq!(moved, ["leaf-1", "spine-1"]);
 }
 

@@ -1,6 +1,7 @@
 //! What all devices of a push share.
 
 use tokio::sync::Semaphore;
+use weft_model::SecretDigests;
 use weft_ssh::SessionError;
 
 use crate::{Observer, PushInputs, StepName};
@@ -10,6 +11,8 @@ pub(crate) struct Context<'a> {
     pub(crate) inputs: &'a PushInputs<'a>,
     pub(crate) observer: &'a dyn Observer,
     pub(crate) transaction: String,
+    /// The digests of the secrets in the configurations.
+    pub(crate) secrets: SecretDigests,
     /// As many as devices may be worked on at the same time.
     pub(crate) slots: Semaphore,
 }

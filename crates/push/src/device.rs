@@ -144,7 +144,7 @@ impl<'a> Device<'a> {
             None => return Err(Failure::new(step, "there is no session")),
         };
         let files = running.iter().map(|(name, text)| (name.as_str(), text.as_str()));
-        Ok((configuration_digest(&self.pack, files), running))
+        Ok((configuration_digest(&self.pack, files, &self.context.secrets), running))
     }
 
     /// Asks the device for the transaction that is on it: the state, and the id where there is one.
@@ -278,9 +278,11 @@ impl<'a> Device<'a> {
         const MOST: usize = 20;
         let mut words = "it does not run what was pushed:".to_owned();
         for (name, file) in &self.rendered.files {
-            let running = self.pack.normalise(name, running.get(name).map_or("", String::as_str));
-            let intended = self.pack.normalise(name, &file.text);
-            if let Some(change) = weft_plan::compare_texts(name, &running, &intended) {
+            let secrets = &self.context.secrets;
+            let running = secrets.comparable(running.get(name).map_or("", String::as_str));
+            let intended = secrets.comparable(&file.text);
+            let (running, intended) = (self.pack.normalise(name, &running), self.pack.normalise(name, &intended));
+            if let Some(change) = weft_plan::compare_texts(name, &running, &intended, secrets) {
                 for line in change.diff.lines().take(MOST) {
                     words.push('\n');
                     words.push_str(line);

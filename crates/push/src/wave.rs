@@ -6,7 +6,6 @@ use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 use weft_model::NodeName;
 use weft_plan::{DeviceChange, Wave};
-use weft_ssh::{EnvironmentSecrets, Secrets};
 
 use crate::{
     Atomicity, DeviceReport, DeviceResult, Lease, Observer, PushEvent, PushInputs, PushReport, StepName,
@@ -29,6 +28,7 @@ pub async fn push(
         inputs,
         observer,
         transaction: transaction(inputs.run),
+        secrets: weft_ssh::digests(inputs.secrets).0,
         slots: Semaphore::new(inputs.policy.concurrency.max(1)),
     };
     let mut reports = BTreeMap::new();
@@ -133,7 +133,7 @@ fn obstacle(
     // A secret that is missing is missed now, and not when the first devices run something new.
     for device in devices.values_mut() {
         let texts = device.rendered.files.values().map(|file| file.text.as_str());
-        let references = EnvironmentSecrets::of_texts(texts).references();
+        let references = weft_ssh::references(texts);
         let missing = references.iter().find_map(|reference| context.inputs.secrets.resolve(reference).err());
         if let Some(missing) = missing {
             device.settle(DeviceResult::FailedBeforeChange { step: StepName::Upload, reason: missing.to_string() });

@@ -13,14 +13,14 @@ use std::{
 
 use devices::{Lab, key, new_text, old_text, rendered};
 use tokio::sync::watch;
-use weft_model::{Network, NodeName};
+use weft_model::{Network, NodeName, SecretDigests};
 use weft_pack::Rendered;
 use weft_plan::{Plan, PlanInputs, WavePolicy, plan};
 use weft_push::{
     Atomicity, DeviceResult, Journal, Moment, Observer, PushEvent, PushInputs, PushPolicy, PushReport, StepName,
     UnreachablePolicy, WaveOutcome, push,
 };
-use weft_ssh::{EnvironmentSecrets, Limits, Session};
+use weft_ssh::{Limits, SecretStore, Session};
 
 /// What a test gives to `push`.
 struct Case<'a> {
@@ -46,7 +46,7 @@ impl<'a> Case<'a> {
             .collect();
         let mut running = BTreeMap::new();
         let pack = lab.packs.values().next().unwrap();
-        let secrets = EnvironmentSecrets::default();
+        let secrets = SecretStore::default();
         for (name, target) in &lab.inventory.devices {
             let read = async {
                 let mut session = Session::open(name, target, pack.clone(), &limits(), &secrets).await?;
@@ -64,6 +64,7 @@ impl<'a> Case<'a> {
             packs: &lab.packs,
             network: &Network::default(),
             waves: &WavePolicy { canary: 0, size: wave },
+            secrets: &SecretDigests::default(),
         });
         // Without links the planner puts one device in use into a wave; these tests decide by themselves.
         let plan = in_waves(plan, wave);
@@ -91,7 +92,7 @@ impl<'a> Case<'a> {
             rendered: &self.rendered,
             inventory: &self.lab.inventory,
             packs: &self.lab.packs,
-            secrets: &EnvironmentSecrets::default(),
+            secrets: &SecretStore::default(),
             policy: &self.policy,
             run: self.run,
             journal: &journal,
@@ -393,7 +394,7 @@ async fn keys_are_checked_on_both_sides() {
     let Some(mut lab) = Lab::start(&["a"]) else { return };
     let known = fs::read_to_string(lab.folder.path().join("known_hosts")).unwrap();
     let pack = lab.packs.values().next().unwrap().clone();
-    let secrets = EnvironmentSecrets::default();
+    let secrets = SecretStore::default();
     let open = async |lab: &Lab| {
         let name: NodeName = "a".parse().unwrap();
         let target = &lab.inventory.devices[&name];
@@ -432,7 +433,7 @@ async fn a_server_that_says_nothing_is_a_time_out_that_says_of_what() {
     let name: NodeName = "a".parse().unwrap();
     let limits = Limits { authenticate: Duration::from_millis(300), ..limits() };
     let began = Instant::now();
-    let secrets = EnvironmentSecrets::default();
+    let secrets = SecretStore::default();
     let error = Session::open(&name, &lab.inventory.devices[&name], pack, &limits, &secrets).await.err().unwrap();
     assert_eq!(error.to_string(), "a: waited 0.3 s for the SSH key exchange");
     assert!(error.is_unreachable() && began.elapsed() < Duration::from_secs(5));

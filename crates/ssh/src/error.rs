@@ -136,12 +136,24 @@ impl SshError {
 /// Why a secret has no value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
-    /// It is not there.
-    #[error("the secret {0} has no value: set the environment variable {variable}", variable = .0.variable())]
-    Missing(SecretRef),
+    /// It is not there, or cannot be read.
+    #[error("the secret {reference} has no value: {reason}")]
+    Missing {
+        /// The secret.
+        reference: SecretRef,
+        /// Why not, and what to do.
+        reason: String,
+    },
     /// It cannot stand in a configuration.
     #[error("the secret {0} cannot stand in a configuration: {1}")]
     Unusable(SecretRef, &'static str),
+}
+
+impl SecretError {
+    /// Returns that a secret has no value, and why.
+    pub fn missing(reference: &SecretRef, reason: impl Into<String>) -> Self {
+        Self::Missing { reference: reference.clone(), reason: reason.into() }
+    }
 }
 
 /// A failure of a session with a device.

@@ -20,6 +20,9 @@ pub use error::{SecretError, SessionError, SshError};
 pub use inventory::{Inventory, Target};
 pub use known_hosts::{HostKeyProblem, KnownHosts};
 pub use limits::Limits;
-pub use secret::{EnvironmentSecrets, SecretValue, Secrets};
+pub use secret::{
+    DigestKey, DigestKeyError, EncryptError, EncryptedFile, SecretStore, SecretValue, Secrets, digests, references,
+    reveal,
+};
 pub use session::{PingResult, Session};
 pub use shell::{Answer, Shell, ShellRules};

@@ -8,6 +8,7 @@ use weft_pack::{
     Pack, Variables,
     manifest::{CollectorName, Command, Step, Transport},
 };
+use zeroize::Zeroizing;
 
 use crate::{
     Connection, KnownHosts, Limits, Secrets, SessionError, Shell, ShellRules, SshError, Target,
@@ -100,6 +101,12 @@ impl<'s> Session<'s> {
     /// # Errors
     /// The first command that the device refuses ends the step.
     pub async fn step(&mut self, step: &Step, vars: &BTreeMap<&str, String>) -> Result<Vec<String>, SessionError> {
+        let outputs = self.raw_step(step, vars).await?;
+        Ok(outputs.into_iter().map(|text| self.redaction.hide(text)).collect())
+    }
+
+    /// As [`Session::step`], with the outputs as they are: secrets may stand in them.
+    async fn raw_step(&mut self, step: &Step, vars: &BTreeMap<&str, String>) -> Result<Vec<String>, SessionError> {
         let mut outputs = Vec::with_capacity(step.commands.len());
         for command in &step.commands {
             let (shown, output) = self.command(command, step.limit_seconds, vars).await?;
@@ -141,7 +148,8 @@ impl<'s> Session<'s> {
         Ok(outputs.concat().lines().find_map(|line| line.trim().strip_prefix("armed ")).map(str::to_owned))
     }
 
-    /// Reads the running text of every file, secrets replaced by their placeholders, and those that are none of ours left out.
+    /// Reads the running text of every file. In the place of each secret stands the placeholder of its digest; where the value
+    /// of a secret of ours stands elsewhere, the secret's placeholder.
     ///
     /// # Errors
     /// See [`Session::step`].
@@ -151,8 +159,10 @@ impl<'s> Session<'s> {
         let mut texts = BTreeMap::new();
         for file in &pack.manifest().files {
             let vars = BTreeMap::from([("file", file.name.clone()), ("device", self.device.to_string())]);
-            let outputs = self.step(&pack.manifest().transaction.running, &vars).await?;
-            texts.insert(file.name.clone(), pack.without_unknown_secrets(&file.name, &outputs.concat()));
+            let outputs = Zeroizing::new(self.raw_step(&pack.manifest().transaction.running, &vars).await?);
+            let text = Zeroizing::new(outputs.concat());
+            let text = pack.without_secrets(&file.name, &text, &|value| self.secrets.key().digest(value));
+            texts.insert(file.name.clone(), self.redaction.hide(text));
         }
         Ok(texts)
     }
@@ -192,7 +202,7 @@ impl<'s> Session<'s> {
         let mut printed = String::new();
         for command in &probes.ping.commands {
             let (_, output) = self.command(command, probes.ping.limit_seconds, &vars).await?;
-            printed.push_str(&output.text);
+            printed.push_str(&self.redaction.hide(output.text));
             printed.push_str(&output.words);
         }
         let pattern = Regex::new(&format!("(?m){}", probes.ping_result)).map_err(|e| self.pack_error(e.to_string()))?;
@@ -218,7 +228,7 @@ impl<'s> Session<'s> {
         SessionError::Pack { device: self.device.clone(), pack: self.pack.name().clone(), reason }
     }
 
-    /// Runs one command; returns how it is shown to people, and what came of it.
+    /// Runs one command; returns how it is shown to people, and what came of it. Secrets may stand in the output's text.
     async fn command(
         &mut self,
         command: &Command,
@@ -263,7 +273,6 @@ impl<'s> Session<'s> {
                 output.words = first_lines(&lines.join("\n"));
             }
         }
-        output.text = self.redaction.hide(output.text);
         output.words = self.redaction.hide(output.words);
         Ok((self.redaction.hide(brief(&rendered.run)), output))
     }

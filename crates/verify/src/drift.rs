@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use similar::{ChangeTag, TextDiff};
-use weft_model::{IntentRef, NodeName, PackName, Source, Sources};
+use weft_model::{IntentRef, NodeName, PackName, SecretDigests, Source, Sources};
 use weft_pack::RenderedFile;
 
 use crate::{
@@ -34,7 +34,7 @@ pub struct DriftLine {
     /// Its number, from 1: in the rendered text where it is missing, in the running text where it is extra. Normalised
     /// texts may have it elsewhere.
     pub line: usize,
-    /// The text, indentation included.
+    /// The text, indentation included. A secret stands in it by its reference and the digest of its value.
     pub text: String,
     /// The intents it is charged to.
     pub sources: Sources,
@@ -73,7 +73,8 @@ pub(crate) fn assess(
         let (mut all, mut charged) = (BTreeSet::new(), BTreeSet::new());
         for (name, file) in &rendered.files {
             let running = running.get(name).map_or("", String::as_str);
-            let lines = compare(intended.packs, &rendered.pack, name, file, running, home.as_ref());
+            let Intended { packs, secrets, .. } = intended;
+            let lines = compare(*packs, secrets, (&rendered.pack, name), file, running, home.as_ref());
             charged.extend(charge(device, name, &lines, ledger));
             all.extend(intents(file));
             if !lines.is_empty() {
@@ -140,19 +141,20 @@ fn charge(device: &NodeName, file: &str, lines: &[DriftLine], ledger: &mut Ledge
 /// Returns the lines by which `running` differs from `file`, in the order of the texts.
 fn compare(
     normaliser: &dyn Normaliser,
-    pack: &PackName,
-    name: &str,
+    secrets: &SecretDigests,
+    (pack, name): (&PackName, &str),
     file: &RenderedFile,
     running: &str,
     home: Option<&Source>,
 ) -> Vec<DriftLine> {
-    let intended_text = normaliser.normalise(pack, name, &file.text);
-    let running_text = normaliser.normalise(pack, name, running);
+    let (intended, running) = (secrets.comparable(&file.text), secrets.comparable(running));
+    let intended_text = normaliser.normalise(pack, name, &intended);
+    let running_text = normaliser.normalise(pack, name, &running);
     if intended_text == running_text {
         return Vec::new();
     }
-    let intended_at = places(&file.text, &intended_text);
-    let running_at = places(running, &running_text);
+    let intended_at = places(&intended, &intended_text);
+    let running_at = places(&running, &running_text);
     let sources_of = |line: usize| intended_at[line].and_then(|at| file.lines.get(at)).cloned().unwrap_or_default();
 
     let diff = TextDiff::from_lines(&intended_text, &running_text);
@@ -170,7 +172,7 @@ fn compare(
             (ChangeTag::Delete, Some(line), _) => found.push(DriftLine {
                 is: DriftKind::Missing,
                 line: intended_at[line].unwrap_or(line) + 1,
-                text: text.to_owned(),
+                text: secrets.shown(text),
                 sources: sources_of(line),
             }),
             (ChangeTag::Insert, _, Some(line)) => {
@@ -184,7 +186,7 @@ fn compare(
                 found.push(DriftLine {
                     is: DriftKind::Extra,
                     line: running_at[line].unwrap_or(line) + 1,
-                    text: text.to_owned(),
+                    text: secrets.shown(text),
                     sources,
                 });
             }
@@ -240,6 +242,8 @@ fn indentation(line: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use weft_model::SecretDigest;
+
     use super::*;
 
     struct Sorted;
@@ -267,7 +271,10 @@ mod tests {
 
     fn drift(file: &RenderedFile, running: &str) -> Vec<String> {
         let home = source("fabric/b1", 2);
-        compare(&Sorted, &"loom".parse().unwrap(), "running.conf", file, running, Some(&home))
+        let digest = SecretDigest::of_hash(&[9; 32]);
+        let secrets = SecretDigests::new([("env/KEY".parse().unwrap(), digest)].into());
+        let place = (&"loom".parse().unwrap(), "running.conf");
+        compare(&Sorted, &secrets, place, file, running, Some(&home))
             .iter()
             .map(|line| {
                 let sources: Vec<String> = line.sources.iter().map(ToString::to_string).collect();
@@ -311,6 +318,22 @@ mod tests {
         assert_eq!(
             drift(&bgp(), &running),
             ["Missing 3 `mtu 9100` fabric/b1 (i.yaml:10)", "Extra 3 `mtu 1500` fabric/b1 (i.yaml:9)"]
+        );
+    }
+
+    #[test]
+    fn a_secret_drifts_when_its_digest_differs() {
+        let mut lines = vec![("neighbor 10.1.0.0", &[("underlay/b1", 7)][..])];
+        lines.push(("  password ${secret:env/KEY}", &[("underlay/b1", 8)]));
+        let intended = file(&lines);
+        let running = |octet: &str| format!("neighbor 10.1.0.0\n  password ${{secret:?:{}}}\n", octet.repeat(8));
+        assert_eq!(drift(&intended, &running("09")), Vec::<String>::new());
+        assert_eq!(
+            drift(&intended, &running("0a")),
+            [
+                "Missing 2 `password ${secret:env/KEY:0909090909090909}` underlay/b1 (i.yaml:8)",
+                "Extra 2 `password ${secret:?:0a0a0a0a0a0a0a0a}` underlay/b1 (i.yaml:7)"
+            ]
         );
     }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use weft_compile::{Allocations, ExternalRouters};
 use weft_device::config::DeviceConfig;
 use weft_intent::IntentSet;
-use weft_model::{Network, NodeName, PackName};
+use weft_model::{Network, NodeName, PackName, SecretDigests};
 use weft_pack::{Pack, Rendered};
 use weft_simulate::{Cable, Prediction};
 
@@ -30,6 +30,8 @@ pub struct Intended<'a> {
     pub predicted: &'a Prediction,
     /// What makes no difference between two texts.
     pub packs: &'a dyn Normaliser,
+    /// The digests of the intended secrets that have a value here.
+    pub secrets: &'a SecretDigests,
 }
 
 /// Brings a configuration text into the form in which it is compared.

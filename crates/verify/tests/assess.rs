@@ -16,7 +16,7 @@ use weft_device::{
     state::{InterfaceState, NeighborState, NextHop, OperStatus, Route, RouteProtocol, SessionState},
 };
 use weft_intent::{IntentSet, SourceFile};
-use weft_model::{Catalogue, InterfaceName, Network, NodeName, PackName, TerminationPoint};
+use weft_model::{Catalogue, InterfaceName, Network, NodeName, PackName, SecretDigests, TerminationPoint};
 use weft_pack::{Pack, Rendered};
 use weft_simulate::{Cable, Failed, Prediction, simulate};
 use weft_verify::{
@@ -34,6 +34,7 @@ struct Example {
     cables: Vec<Cable>,
     predicted: Prediction,
     packs: BTreeMap<PackName, Arc<Pack>>,
+    secrets: SecretDigests,
 }
 
 static EXAMPLE: LazyLock<Example> = LazyLock::new(Example::new);
@@ -98,7 +99,8 @@ impl Example {
         });
         let rendered = rendered.collect();
         let packs = [(loom, Arc::new(pack))].into();
-        Self { intents, network, allocations, configs, rendered, external, cables, predicted, packs }
+        let secrets = SecretDigests::default();
+        Self { intents, network, allocations, configs, rendered, external, cables, predicted, packs, secrets }
     }
 
     fn intended(&self) -> Intended<'_> {
@@ -112,6 +114,7 @@ impl Example {
             cables: &self.cables,
             predicted: &self.predicted,
             packs: &self.packs,
+            secrets: &self.secrets,
         }
     }
 }

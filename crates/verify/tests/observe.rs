@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fs, net::TcpListener, path::Path, sync::Arc, ti
 
 use weft_model::NodeName;
 use weft_pack::Pack;
-use weft_ssh::{EnvironmentSecrets, Limits, Target};
+use weft_ssh::{Limits, SecretStore, Target};
 use weft_verify::{ObserveTarget, Part, Reading, WhatToCollect, observe};
 
 fn loom() -> Arc<Pack> {
@@ -44,7 +44,7 @@ async fn a_device_that_refuses_and_one_without_an_address_are_named() {
     let what = WhatToCollect { parts: Part::ALL.into(), external: BTreeMap::new() };
     let what = [(refusing.clone(), what.clone()), (unknown.clone(), what)].into();
     let limits = Limits { connect: Duration::from_secs(2), ..Limits::default() };
-    let reading = Reading { secrets: Arc::new(EnvironmentSecrets::default()), limits, concurrency: 4 };
+    let reading = Reading { secrets: Arc::new(SecretStore::default()), limits, concurrency: 4 };
 
     let observed = observe(&devices, &what, &reading).await;
 
