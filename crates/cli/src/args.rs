@@ -99,6 +99,17 @@ pub(crate) struct Reach {
     pub(crate) inventory: Option<PathBuf>,
 }
 
+/// Where secrets are looked for.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SecretPlaces {
+    /// The folder of the secrets `file/PATH`; `.weft/secrets` without it
+    #[arg(long, value_name = "DIR", env = "WEFT_SECRETS", hide_env_values = true)]
+    pub(crate) secrets: Option<PathBuf>,
+    /// The file with the age identity that decrypts the secrets `age/FILE#KEY`
+    #[arg(long, value_name = "FILE", env = "WEFT_AGE_IDENTITY", hide_env_values = true)]
+    pub(crate) identity: Option<PathBuf>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Check the intents: every mistake, with its place
@@ -142,6 +153,8 @@ pub(crate) enum Command {
         lock: Lock,
         #[command(flatten)]
         reach: Reach,
+        #[command(flatten)]
+        secrets: SecretPlaces,
         /// The pipeline whose settings for waves are used
         #[arg(long, value_name = "FILE", default_value = "pipeline/default.yaml")]
         pipeline: PathBuf,
@@ -157,6 +170,8 @@ pub(crate) enum Command {
         revision: Revision,
         #[command(flatten)]
         reach: Reach,
+        #[command(flatten)]
+        secrets: SecretPlaces,
         /// The pipeline whose settings for pushing are used
         #[arg(long, value_name = "FILE", default_value = "pipeline/default.yaml")]
         pipeline: PathBuf,
@@ -167,6 +182,8 @@ pub(crate) enum Command {
         revision: Revision,
         #[command(flatten)]
         reach: Reach,
+        #[command(flatten)]
+        secrets: SecretPlaces,
         /// The pipeline whose settings for verification are used
         #[arg(long, value_name = "FILE", default_value = "pipeline/default.yaml")]
         pipeline: PathBuf,
@@ -185,6 +202,8 @@ pub(crate) enum Command {
         lock: Lock,
         #[command(flatten)]
         reach: Reach,
+        #[command(flatten)]
+        secrets: SecretPlaces,
     },
     /// List the runs, or show one
     Runs {
@@ -203,6 +222,28 @@ pub(crate) enum Command {
     /// Run a lab: the network of the intents on this machine
     #[command(subcommand)]
     Lab(Lab),
+    /// Show the secrets that the intents refer to, or put one into an encrypted file
+    #[command(subcommand)]
+    Secrets(Secrets),
+}
+
+/// What is done with secrets.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Secrets {
+    /// List the references, where they stand, and whether each has a value here; never the value
+    List {
+        #[command(flatten)]
+        revision: Revision,
+        #[command(flatten)]
+        places: SecretPlaces,
+    },
+    /// Put the value on standard input into an encrypted file, for the recipients in `secrets/recipients.txt`
+    Set {
+        /// The secret: `age/FILE#KEY`, with FILE below `secrets/`
+        reference: String,
+        #[command(flatten)]
+        places: SecretPlaces,
+    },
 }
 
 /// What becomes of a lab.
@@ -213,6 +254,8 @@ pub(crate) enum Lab {
         /// What the devices are
         #[arg(long, default_value = "emulated")]
         backend: Backend,
+        #[command(flatten)]
+        secrets: SecretPlaces,
     },
     /// Stop the lab and remove what it made
     Down,
@@ -241,7 +284,10 @@ pub(crate) enum Lab {
     },
     /// The process of an emulated lab
     #[command(hide = true)]
-    Serve,
+    Serve {
+        #[command(flatten)]
+        secrets: SecretPlaces,
+    },
 }
 
 /// What devices a lab has.

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use weft_diagnostics::{Diagnostic, SourceMap, has_errors};
 use weft_pipeline::{
     reach::{self, InventoryOrigin, Reach},
+    secrets,
     source::{self, Sources},
     stages::{self, Compiled, Project},
 };
-use weft_ssh::{EnvironmentSecrets, Inventory};
+use weft_ssh::{Inventory, SecretStore};
 
 use weft_pipeline::ExitCode as Exit;
 
 use crate::{
-    args::{Global, Lock, Reach as ReachArguments, Revision},
+    args::{Global, Lock, Reach as ReachArguments, Revision, SecretPlaces},
     failure::Failure,
     output::Output,
 };
@@ -108,13 +109,24 @@ impl<'a> Workspace<'a> {
     }
 
     /// Returns how the devices are reached: as the inventory says, else at their management addresses.
-    pub(crate) fn reach(&self, project: &Project, compiled: &Compiled, inventory: Option<Inventory>) -> Reach {
+    pub(crate) fn reach(
+        &self,
+        project: &Project,
+        compiled: &Compiled,
+        inventory: Option<Inventory>,
+        places: &SecretPlaces,
+    ) -> Result<Reach, Failure> {
         let inventory = inventory.unwrap_or_else(|| {
             self.output.say(format!("devices: {}", InventoryOrigin::Allocations));
             reach::from_allocations(compiled, &user())
         });
-        let texts = compiled.rendered.values().flat_map(|device| device.files.values()).map(|file| file.text.as_str());
-        Reach::new(project, inventory, Arc::new(EnvironmentSecrets::of_texts(texts)))
+        Ok(Reach::new(project, compiled, inventory, Arc::new(self.secrets(places)?)))
+    }
+
+    /// Returns where the values of secrets are looked for.
+    pub(crate) fn secrets(&self, places: &SecretPlaces) -> Result<SecretStore, Failure> {
+        let (folder, identity) = (places.secrets.as_deref(), places.identity.as_deref());
+        secrets::store(&self.global.directory, &self.sources, folder, identity).map_err(Failure::of_input)
     }
 }
 

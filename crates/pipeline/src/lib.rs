@@ -18,6 +18,7 @@ pub mod reach;
 pub mod report;
 pub mod run;
 mod runner;
+pub mod secrets;
 pub mod source;
 pub mod stages;
 

@@ -9,9 +9,9 @@ use std::{
 };
 
 use tokio::{sync::Semaphore, task::JoinSet};
-use weft_model::{NodeName, PackName, SecretRef};
+use weft_model::{NodeName, PackName, SecretDigests, SecretRef};
 use weft_pack::Pack;
-use weft_ssh::{EnvironmentSecrets, Inventory, Limits, SecretError, SecretValue, Secrets, Target};
+use weft_ssh::{DigestKey, Inventory, Limits, SecretError, SecretValue, Secrets, Target};
 use weft_verify::{ObserveTarget, Reading};
 
 use crate::stages::{Compiled, Project};
@@ -116,20 +116,18 @@ pub fn from_allocations(compiled: &Compiled, user: &str) -> Inventory {
 
 /// Secrets that know which of them stand in the rendered configurations, so that their values are taken out of everything that
 /// is read from a device, whoever made the source of the values.
-pub(crate) struct SecretsOf {
+struct SecretsOf {
     values: Arc<dyn Secrets>,
     references: Vec<SecretRef>,
 }
 
 impl SecretsOf {
     /// Returns `values` with the references of all placeholders in the rendered texts.
-    pub(crate) fn rendered(compiled: &Compiled, values: Arc<dyn Secrets>) -> Self {
+    fn rendered(compiled: &Compiled, values: Arc<dyn Secrets>) -> Self {
         let texts = compiled.rendered.values().flat_map(|device| device.files.values()).map(|file| file.text.as_str());
-        let mut references = EnvironmentSecrets::of_texts(texts).references();
+        let mut references = weft_ssh::references(texts);
         references.extend(values.references());
-        references.sort();
-        references.dedup();
-        Self { values, references }
+        Self { values, references: references.into_iter().collect() }
     }
 }
 
@@ -140,6 +138,10 @@ impl Secrets for SecretsOf {
 
     fn references(&self) -> Vec<SecretRef> {
         self.references.clone()
+    }
+
+    fn key(&self) -> &DigestKey {
+        self.values.key()
     }
 }
 
@@ -152,14 +154,22 @@ pub struct Reach {
     pub packs: BTreeMap<PackName, Arc<Pack>>,
     /// Where the values of secrets come from.
     pub secrets: Arc<dyn Secrets>,
+    /// The digests of those that stand in the configurations.
+    pub digests: Arc<SecretDigests>,
+    /// Those that have no value, and why.
+    pub missing: Arc<BTreeMap<SecretRef, SecretError>>,
     /// How long a device may take.
     pub limits: Limits,
 }
 
 impl Reach {
-    /// Returns how the devices of a project are reached.
-    pub fn new(project: &Project, inventory: Inventory, secrets: Arc<dyn Secrets>) -> Self {
-        Self { inventory, packs: project.packs.clone(), secrets, limits: Limits::default() }
+    /// Returns how the devices of a project are reached. The secrets in the configurations need not be among the references of
+    /// `secrets`.
+    pub fn new(project: &Project, compiled: &Compiled, inventory: Inventory, secrets: Arc<dyn Secrets>) -> Self {
+        let secrets = Arc::new(SecretsOf::rendered(compiled, secrets));
+        let (digests, missing) = weft_ssh::digests(&*secrets);
+        let (digests, missing) = (Arc::new(digests), Arc::new(missing));
+        Self { inventory, packs: project.packs.clone(), secrets, digests, missing, limits: Limits::default() }
     }
 
     /// Returns how each rendered device is read; one that is not in the inventory, or whose pack is missing, is left out.

@@ -13,12 +13,13 @@ use crate::{
     definition::{
         CheckStage, CompileStage, Pipeline, PlanStage, PushStage, ReportStage, Stage, Unreachable, VerifyStage,
     },
-    reach::{self, InventoryOrigin, Reach, SecretsOf},
+    reach::{self, InventoryOrigin, Reach},
     report::{Format, Report},
     run::{
         Clock, DeviceRecord, DeviceResult, Finding, LinkRecord, LinkState, NetworkRecord, NodeRecord, RunDirectory,
         RunId, RunRecord, RunState, RunStore, StageName, StageRecord, StageState, StoreError, WaveRecord,
     },
+    secrets,
     source::Sources,
     stages::{self, Compiled, Predicted, Project, PushRequest},
 };
@@ -287,8 +288,15 @@ impl Run<'_> {
         let (inventory, origin) = inventory
             .unwrap_or_else(|| (reach::from_allocations(&compiled, &self.options.user), InventoryOrigin::Allocations));
         self.observer.event(&RunEvent::Inventory(&origin));
-        let secrets = Arc::new(SecretsOf::rendered(&compiled, self.options.secrets.clone()));
-        self.reach = Some(Reach::new(project, inventory, secrets));
+        let reach = Reach::new(project, &compiled, inventory, self.options.secrets.clone());
+        // Told before any device is asked for anything.
+        let has = |wanted: &[StageName]| self.record.stages.iter().any(|stage| wanted.contains(&stage.name));
+        if has(&[StageName::Push]) {
+            findings.extend(secrets::findings(&project.intents, &reach.missing, Severity::Error));
+        } else if has(&[StageName::Plan, StageName::Verify]) {
+            findings.extend(secrets::findings(&project.intents, &reach.missing, Severity::Warning));
+        }
+        self.reach = Some(reach);
         let lines = compiled.lines();
         let devices = crate::report::counted(compiled.rendered.len(), "device");
         let lock = if wrote { "; the lock file was written" } else { "" };
@@ -324,7 +332,7 @@ impl Run<'_> {
             () = cancelled(&mut cancel) => return Ok(stopped()),
         };
         let push = self.pipeline.push();
-        let plan = stages::plan(project, compiled, &running, &(&push.waves).into(), self.sources.exact_commit());
+        let plan = stages::plan(project, compiled, reach, &running, &(&push.waves).into(), self.sources.exact_commit());
         let json = plan.to_json().map_err(|error| internal(&self.directory, "plan.json", &error))?;
         self.directory.write("plan.json", json.as_bytes())?;
         let mut waves = BTreeMap::new();

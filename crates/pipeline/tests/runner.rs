@@ -18,7 +18,7 @@ use weft_pipeline::{
     run::{Clock, RunRecord, RunState, RunStore, StageName, StageState, Timestamp},
     source,
 };
-use weft_ssh::EnvironmentSecrets;
+use weft_ssh::SecretStore;
 
 /// A copy of the example network, removed at the end of the test.
 struct Workspace {
@@ -47,7 +47,7 @@ impl Workspace {
             user: "nobody".to_owned(),
             locked: false,
             plan: None,
-            secrets: Arc::new(EnvironmentSecrets::default()),
+            secrets: Arc::new(SecretStore::default()),
             clock: clock(),
             cancel,
         };

@@ -7,7 +7,7 @@ use weft_pipeline::{ExitCode as Exit, definition::Stage};
 use weft_plan::Plan;
 
 use crate::{
-    args::{Global, Reach, Revision},
+    args::{Global, Reach, Revision, SecretPlaces},
     commands::run::{Run, execute},
     failure::Failure,
     output::Output,
@@ -17,7 +17,7 @@ pub(crate) fn run(
     global: &Global,
     plan: Option<&Path>,
     revision: &Revision,
-    reach: &Reach,
+    (reach, secrets): (&Reach, &SecretPlaces),
     pipeline: &Path,
     output: &Output,
 ) -> Result<Exit, Failure> {
@@ -25,7 +25,7 @@ pub(crate) fn run(
     // A plan belongs to a commit; without one it was made for the working tree.
     let of_plan = plan.as_ref().and_then(|plan| plan.commit.clone());
     let revision = Revision { commit: revision.commit.clone().or(of_plan) };
-    let run = Run { pipeline, revision: &revision, reach, locked: false, plan };
+    let run = Run { pipeline, revision: &revision, reach, secrets, locked: false, plan };
     execute(global, &run, output, |mut pipeline| {
         pipeline.name = "apply".to_owned();
         pipeline.stages.retain(|stage| !matches!(stage, Stage::Verify(_) | Stage::Report(_)));

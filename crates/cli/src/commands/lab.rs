@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ffi::OsStr,
     fs,
     path::Path,
     process::{Command, Stdio},
@@ -15,12 +16,12 @@ use weft_lab::{
 };
 use weft_model::NodeName;
 use weft_pipeline::stages::{Compiled, Project};
-use weft_ssh::{EnvironmentSecrets, Secrets};
+use weft_ssh::{SecretStore, Secrets};
 
 use weft_pipeline::ExitCode as Exit;
 
 use crate::{
-    args::{Backend, Format, Global, Lab, Revision},
+    args::{Backend, Format, Global, Lab, Revision, SecretPlaces},
     failure::Failure,
     output::Output,
     workspace::Workspace,
@@ -40,7 +41,7 @@ enum Running {
 pub(crate) fn run(global: &Global, lab: &Lab, output: &Output) -> Result<Exit, Failure> {
     let folder = global.directory.join(FOLDER);
     match lab {
-        Lab::Up { backend } => {
+        Lab::Up { backend, secrets } => {
             if let Ok(running) = attach(&folder) {
                 return Err(Failure::of_input(anyhow!(
                     "a lab runs here already ({}): `weft lab down` ends it",
@@ -48,11 +49,11 @@ pub(crate) fn run(global: &Global, lab: &Lab, output: &Output) -> Result<Exit, F
                 )));
             }
             match backend {
-                Backend::Emulated => up_emulated(global, &folder, output),
-                Backend::Netns => up_netns(global, &folder, output),
+                Backend::Emulated => up_emulated(global, &folder, secrets, output),
+                Backend::Netns => up_netns(global, &folder, secrets, output),
             }
         }
-        Lab::Serve => serve(global, &folder, output),
+        Lab::Serve { secrets } => serve(global, &folder, secrets, output),
         Lab::Down => {
             match attach(&folder)? {
                 Running::Emulated(client) => client.down()?,
@@ -130,20 +131,25 @@ impl Running {
     }
 }
 
-/// Compiles the working tree for a lab.
-fn compile(global: &Global, output: &Output) -> Result<Option<(Project, Compiled)>, Failure> {
+/// Compiles the working tree for a lab, and finds the secrets of the routers that Weft does not manage.
+fn compile(
+    global: &Global,
+    places: &SecretPlaces,
+    output: &Output,
+) -> Result<Option<(Project, Compiled, SecretStore)>, Failure> {
     let mut workspace = Workspace::read(global, &Revision { commit: None }, output)?;
     let Some(project) = workspace.project() else { return Ok(None) };
     let compiled = workspace.compiled(&project, None, None)?;
-    Ok(compiled.map(|compiled| (project, compiled)))
+    let secrets = workspace.secrets(places)?;
+    Ok(compiled.map(|compiled| (project, compiled, secrets)))
 }
 
 /// Starts the lab as a process of its own, and waits until it answers.
-fn up_emulated(global: &Global, folder: &Path, output: &Output) -> Result<Exit, Failure> {
+fn up_emulated(global: &Global, folder: &Path, secrets: &SecretPlaces, output: &Output) -> Result<Exit, Failure> {
     use std::os::unix::process::CommandExt;
 
     // Mistakes of the intents are told here, not in the other process.
-    let Some((project, _)) = compile(global, output)? else { return Ok(Exit::Findings) };
+    let Some((project, ..)) = compile(global, secrets, output)? else { return Ok(Exit::Findings) };
     fs::create_dir_all(folder).with_context(|| format!("make the folder {}", folder.display()))?;
     let log_path = folder.join("lab.log");
     let log = fs::File::create(&log_path).with_context(|| format!("write {}", log_path.display()))?;
@@ -152,6 +158,8 @@ fn up_emulated(global: &Global, folder: &Path, output: &Output) -> Result<Exit, 
         .arg("-C")
         .arg(&global.directory)
         .args(["lab", "serve"])
+        .args(secrets.secrets.iter().flat_map(|folder| [OsStr::new("--secrets"), folder.as_os_str()]))
+        .args(secrets.identity.iter().flat_map(|file| [OsStr::new("--identity"), file.as_os_str()]))
         .stdin(Stdio::null())
         .stdout(log.try_clone().context("share the log of the lab")?)
         .stderr(log)
@@ -180,13 +188,16 @@ fn up_emulated(global: &Global, folder: &Path, output: &Output) -> Result<Exit, 
 }
 
 /// Is the process of an emulated lab, until it is told to end.
-fn serve(global: &Global, folder: &Path, output: &Output) -> Result<Exit, Failure> {
-    let Some((project, compiled)) = compile(global, output)? else { return Ok(Exit::Findings) };
+fn serve(global: &Global, folder: &Path, secrets: &SecretPlaces, output: &Output) -> Result<Exit, Failure> {
+    let Some((project, compiled, secrets)) = compile(global, secrets, output)? else { return Ok(Exit::Findings) };
+    let references = project.intents.secrets.keys();
+    let values = references.filter_map(|reference| Some((reference.clone(), secrets.resolve(reference).ok()?)));
     let topology = emulated::LabTopology {
         devices: compiled.configs.keys().cloned().collect(),
         cables: project.network.links().map(|link| link.ends.clone()).collect(),
         hosts: weft_compile::hosts(&project.intents, &project.network, &compiled.allocations),
         external: compiled.external,
+        secrets: values.collect(),
     };
     super::block_on(async {
         let lab = emulated::Lab::start(topology, folder).await?;
@@ -196,14 +207,14 @@ fn serve(global: &Global, folder: &Path, output: &Output) -> Result<Exit, Failur
 }
 
 /// Boots real routers.
-fn up_netns(global: &Global, folder: &Path, output: &Output) -> Result<Exit, Failure> {
+fn up_netns(global: &Global, folder: &Path, secrets: &SecretPlaces, output: &Output) -> Result<Exit, Failure> {
     let missing = netns::missing();
     if !missing.is_empty() {
         return Err(Failure::of_input(anyhow!("a lab of real routers needs: {}", missing.join(", "))));
     }
-    let Some((project, compiled)) = compile(global, output)? else { return Ok(Exit::Findings) };
+    let Some((project, compiled, secrets)) = compile(global, secrets, output)? else { return Ok(Exit::Findings) };
     let begun = Instant::now();
-    let lab = netns::Lab::up(&netns_topology(&project, &compiled)?, folder)?;
+    let lab = netns::Lab::up(&netns_topology(&project, &compiled, &secrets)?, folder)?;
     output.say(format!(
         "{} routers are up after {:.1} s, bare; `weft run` brings the network up",
         lab.status()?.nodes.len(),
@@ -212,7 +223,11 @@ fn up_netns(global: &Global, folder: &Path, output: &Output) -> Result<Exit, Fai
     Ok(Exit::Success)
 }
 
-fn netns_topology(project: &Project, compiled: &Compiled) -> Result<netns::LabTopology, Failure> {
+fn netns_topology(
+    project: &Project,
+    compiled: &Compiled,
+    secrets: &SecretStore,
+) -> Result<netns::LabTopology, Failure> {
     let loopback = weft_model::InterfaceName::loopback();
     let ports = |config: &weft_device::config::DeviceConfig| {
         config.interfaces.keys().filter(|name| **name != loopback).cloned().collect::<BTreeSet<_>>()
@@ -237,7 +252,8 @@ fn netns_topology(project: &Project, compiled: &Compiled) -> Result<netns::LabTo
         let rendered = rendered.ok_or_else(|| anyhow!("render the external router {name}: {findings:?}"))?;
         let mut files = BTreeMap::new();
         for (file, content) in rendered.files {
-            files.insert(file, with_secrets(&content.text)?);
+            let text = weft_ssh::reveal(&content.text, secrets).map_err(Failure::of_input)?;
+            files.insert(file, text.to_string());
         }
         let router = netns::ExternalRouter { pack: config.pack.clone(), interfaces: ports(config), files };
         external_routers.insert(name.clone(), router);
@@ -255,17 +271,6 @@ fn netns_topology(project: &Project, compiled: &Compiled) -> Result<netns::LabTo
     // Two labs on one machine need two names.
     let name = format!("weft{}", std::process::id());
     Ok(netns::LabTopology { name, devices, external_routers, cables, hosts })
-}
-
-/// Puts the values of secrets into the text of a router that Weft does not manage.
-fn with_secrets(text: &str) -> Result<String, Failure> {
-    let secrets = EnvironmentSecrets::of_texts([text]);
-    let mut text = text.to_owned();
-    for reference in secrets.references() {
-        let value = secrets.resolve(&reference).map_err(Failure::of_input)?;
-        text = text.replace(&reference.placeholder(), value.expose());
-    }
-    Ok(text)
 }
 
 fn status(running: &Running, output: &Output) -> Result<Exit, Failure> {

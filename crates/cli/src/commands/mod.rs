@@ -9,6 +9,7 @@ mod plan;
 mod report;
 mod run;
 mod runs;
+mod secrets;
 mod validate;
 mod verify;
 
@@ -40,19 +41,23 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failur
         }
         Command::Explain { target, revision, reach } => explain::run(global, target, revision, reach, output),
         Command::Check { revision, lock } => check::run(global, revision, lock, output),
-        Command::Plan { revision, lock, reach, pipeline, out } => {
-            plan::run(global, &plan::Arguments { revision, lock, reach, pipeline, out: out.as_deref() }, output)
+        Command::Plan { revision, lock, reach, secrets, pipeline, out } => {
+            let out = out.as_deref();
+            plan::run(global, &plan::Arguments { revision, lock, reach, secrets, pipeline, out }, output)
         }
-        Command::Apply { plan, revision, reach, pipeline } => {
-            apply::run(global, plan.as_deref(), revision, reach, pipeline, output)
+        Command::Apply { plan, revision, reach, secrets, pipeline } => {
+            apply::run(global, plan.as_deref(), revision, (reach, secrets), pipeline, output)
         }
-        Command::Verify { revision, reach, pipeline, now } => {
-            verify::run(global, revision, reach, pipeline, *now, output)
+        Command::Verify { revision, reach, secrets, pipeline, now } => {
+            verify::run(global, revision, (reach, secrets), pipeline, *now, output)
         }
-        Command::Run { pipeline, revision, lock, reach } => run::run(global, pipeline, revision, lock, reach, output),
+        Command::Run { pipeline, revision, lock, reach, secrets } => {
+            run::run(global, pipeline, revision, lock, (reach, secrets), output)
+        }
         Command::Runs { run } => runs::run(global, run.as_deref(), output),
         Command::Report { run, out } => report::run(global, run, out.as_deref(), output),
         Command::Lab(lab) => lab::run(global, lab, output),
+        Command::Secrets(secrets) => secrets::run(global, secrets, output),
     }
 }
 

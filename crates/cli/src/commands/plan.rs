@@ -1,13 +1,20 @@
 //! `weft plan`: what would change on the devices, and in which order.
 
-use std::{fmt::Write, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+    fs,
+    path::Path,
+};
 
 use anyhow::Context;
-use weft_pipeline::{ExitCode as Exit, definition::Stage, report::own_words, stages};
+use weft_diagnostics::Severity;
+use weft_model::SecretRef;
+use weft_pipeline::{ExitCode as Exit, definition::Stage, report::own_words, secrets, stages};
 use weft_plan::{DeviceChange, Plan, WavePolicy};
 
 use crate::{
-    args::{Format, Global, Lock, Reach, Revision},
+    args::{Format, Global, Lock, Reach, Revision, SecretPlaces},
     commands::{block_on, run::pipeline},
     failure::Failure,
     output::Output,
@@ -19,6 +26,7 @@ pub(crate) struct Arguments<'a> {
     pub(crate) revision: &'a Revision,
     pub(crate) lock: &'a Lock,
     pub(crate) reach: &'a Reach,
+    pub(crate) secrets: &'a SecretPlaces,
     pub(crate) pipeline: &'a Path,
     pub(crate) out: Option<&'a Path>,
 }
@@ -35,7 +43,12 @@ pub(crate) fn run(global: &Global, arguments: &Arguments<'_>, output: &Output) -
         workspace.print_findings();
         return Ok(Exit::Findings);
     }
-    let reach = workspace.reach(&project, &compiled, inventory);
+    let reach = workspace.reach(&project, &compiled, inventory, arguments.secrets)?;
+    // Told before any device is asked for anything.
+    if !reach.missing.is_empty() && output.format == Format::Text {
+        workspace.add_findings(secrets::findings(&project.intents, &reach.missing, Severity::Warning));
+        workspace.print_findings();
+    }
     let concurrency = pipeline.stages.iter().find_map(|stage| match stage {
         Stage::Plan(plan) => Some(plan.concurrency),
         _ => None,
@@ -43,7 +56,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments<'_>, output: &Output) -
     let running = block_on(stages::read_running(&reach, &compiled, concurrency.unwrap_or(16).into(), |_| {}))?;
     let waves = pipeline.push().waves;
     let waves = WavePolicy { canary: waves.canary.into(), size: waves.size.into() };
-    let plan = stages::plan(&project, &compiled, &running, &waves, workspace.sources.exact_commit());
+    let plan = stages::plan(&project, &compiled, &reach, &running, &waves, workspace.sources.exact_commit());
     let json = plan.to_json()?;
     if let Some(out) = arguments.out {
         fs::write(out, &json).with_context(|| format!("write the plan {}", out.display()))?;
@@ -73,6 +86,9 @@ fn text(plan: &Plan, output: &Output) -> String {
             }
         }
     }
+    for (secret, devices) in changed_secrets(plan) {
+        let _ = writeln!(text, "the secret {secret} differs on {}", devices.join(", "));
+    }
     for (device, reason) in plan.unreachable() {
         let reason = own_words(device.as_str(), reason);
         let _ = writeln!(text, "{device} cannot be read: {reason}");
@@ -81,6 +97,19 @@ fn text(plan: &Plan, output: &Output) -> String {
         text.push('\n');
     }
     text + &plan.summary()
+}
+
+/// Returns the secrets of which devices have another value than the intended one, and those devices.
+fn changed_secrets(plan: &Plan) -> BTreeMap<&SecretRef, Vec<&str>> {
+    let mut changed: BTreeMap<&SecretRef, Vec<&str>> = BTreeMap::new();
+    for (device, planned) in &plan.devices {
+        let DeviceChange::Replace { files, .. } = &planned.change else { continue };
+        let secrets: BTreeSet<&SecretRef> = files.values().flat_map(|file| &file.secrets).collect();
+        for secret in secrets {
+            changed.entry(secret).or_default().push(device.as_str());
+        }
+    }
+    changed
 }
 
 fn paint(output: &Output, style: anstyle::Style, words: &str) -> String {

@@ -9,10 +9,9 @@ use weft_pipeline::{
     run::{RunStore, Timestamp},
 };
 use weft_plan::Plan;
-use weft_ssh::Secrets;
 
 use crate::{
-    args::{Global, Lock, Reach, Revision},
+    args::{Global, Lock, Reach, Revision, SecretPlaces},
     commands::{block_on, report},
     failure::Failure,
     output::Output,
@@ -25,10 +24,11 @@ pub(crate) fn run(
     pipeline: &Path,
     revision: &Revision,
     lock: &Lock,
-    reach: &Reach,
+    (reach, secrets): (&Reach, &SecretPlaces),
     output: &Output,
 ) -> Result<Exit, Failure> {
-    execute(global, &Run { pipeline, revision, reach, locked: lock.locked, plan: None }, output, |pipeline| pipeline)
+    let run = Run { pipeline, revision, reach, secrets, locked: lock.locked, plan: None };
+    execute(global, &run, output, |pipeline| pipeline)
 }
 
 /// What a pipeline is carried out with.
@@ -36,6 +36,7 @@ pub(crate) struct Run<'a> {
     pub(crate) pipeline: &'a Path,
     pub(crate) revision: &'a Revision,
     pub(crate) reach: &'a Reach,
+    pub(crate) secrets: &'a SecretPlaces,
     pub(crate) locked: bool,
     /// The plan that must be carried out.
     pub(crate) plan: Option<Plan>,
@@ -52,7 +53,7 @@ pub(crate) fn execute(
     let Some(pipeline) = pipeline(&mut workspace, run.pipeline) else { return Ok(Exit::Findings) };
     let pipeline = chosen(pipeline);
     let (cancel, cancelled) = tokio::sync::watch::channel(false);
-    let secrets: Arc<dyn Secrets> = Arc::new(weft_ssh::EnvironmentSecrets::of_texts(std::iter::empty()));
+    let secrets = Arc::new(workspace.secrets(run.secrets)?);
     let options = RunOptions {
         root: global.directory.clone(),
         inventory: run.reach.inventory.clone(),

@@ -8,7 +8,7 @@ use weft_pipeline::{
 };
 
 use crate::{
-    args::{Global, Reach, Revision},
+    args::{Global, Reach, Revision, SecretPlaces},
     commands::run::{Run, execute},
     failure::Failure,
     output::Output,
@@ -17,12 +17,12 @@ use crate::{
 pub(crate) fn run(
     global: &Global,
     revision: &Revision,
-    reach: &Reach,
+    (reach, secrets): (&Reach, &SecretPlaces),
     pipeline: &Path,
     now: bool,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    let run = Run { pipeline, revision, reach, locked: false, plan: None };
+    let run = Run { pipeline, revision, reach, secrets, locked: false, plan: None };
     execute(global, &run, output, |mut pipeline| {
         let verify = pipeline.stages.iter().find_map(|stage| match stage {
             Stage::Verify(verify) => Some(verify.clone()),

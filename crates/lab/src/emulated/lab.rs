@@ -21,9 +21,9 @@ use tokio::{
     task::JoinHandle,
 };
 use weft_compile::{ExternalRouters, Host};
-use weft_model::{NodeName, PackName, TerminationPoint};
+use weft_model::{NodeName, PackName, SecretRef, TerminationPoint};
 use weft_simulate::Cable;
-use weft_ssh::{Inventory, Target};
+use weft_ssh::{Inventory, SecretValue, Target};
 
 use super::{
     Client, Executed, LabError, Status, control,
@@ -55,8 +55,10 @@ pub struct LabTopology {
     /// The cables between them.
     pub cables: Vec<Cable>,
     /// Routers that run a configuration from the start and are not in the inventory, with their cables. Where a session has
-    /// a key, it is the value of the environment variable that the key's reference names when the lab starts.
+    /// a key, it is that of `secrets`, and the key's placeholder when it is not among them.
     pub external: ExternalRouters,
+    /// The values of secrets that stand in the configurations of those routers.
+    pub secrets: BTreeMap<SecretRef, SecretValue>,
     /// The hosts, each with a cable of its own.
     pub hosts: Vec<Host>,
 }
@@ -142,8 +144,9 @@ impl Lab {
             listeners.push((name.clone(), listener, server::config(host_key)));
         }
         for (name, config) in &topology.external.configs {
-            let value = |reference: &weft_model::SecretRef| {
-                std::env::var(reference.variable()).unwrap_or_else(|_| reference.placeholder())
+            let value = |reference: &SecretRef| match topology.secrets.get(reference) {
+                Some(value) => value.expose().to_owned(),
+                None => reference.placeholder(),
             };
             let running = Configuration::read(name, &pack, &print(config, value)).map_err(|mistakes| {
                 let reason: Vec<String> = mistakes.iter().map(ToString::to_string).collect();

@@ -65,6 +65,7 @@ async fn the_example_network_does_what_was_predicted() {
         cables: cables.clone(),
         external: external.clone(),
         hosts: hosts(&intents, &network, &allocations),
+        ..LabTopology::default()
     };
     let lab = Lab::start(topology, dir.path()).await.unwrap();
     let loom = pack("loom");

@@ -41,6 +41,7 @@ pub(crate) async fn start() -> (TempDir, Lab) {
             cables: vec![[end("l1:swp9"), end("transit:eth1")]],
         },
         hosts: vec![host(1), host(2)],
+        ..LabTopology::default()
     };
     let lab = Lab::start(topology, dir.path()).await.unwrap();
     (dir, lab)

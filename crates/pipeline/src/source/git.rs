@@ -88,7 +88,7 @@ fn walk(project: &Path, tree: &Tree<'_>, name: &str, files: &mut Files) -> Resul
         let path = if name.is_empty() { file_name.to_owned() } else { format!("{name}/{file_name}") };
         let mode = entry.mode();
         if mode.is_tree() {
-            if name.is_empty() && ![super::INTENTS, super::PACKS, super::PIPELINES].contains(&file_name) {
+            if name.is_empty() && !super::FOLDERS.contains(&file_name) {
                 continue;
             }
             let object = entry.object().map_err(|error| repository_error(project, error))?;

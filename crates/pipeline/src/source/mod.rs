@@ -20,6 +20,12 @@ pub const INTENTS: &str = "intents";
 pub const PACKS: &str = "device-templates";
 /// The folder of the pipeline definitions.
 pub const PIPELINES: &str = "pipeline";
+/// The folder of the encrypted files of secrets.
+pub const SECRETS: &str = "secrets";
+/// The public keys to which files of secrets are encrypted.
+pub const RECIPIENTS: &str = "secrets/recipients.txt";
+/// The folders that files are read from.
+const FOLDERS: [&str; 4] = [INTENTS, PACKS, PIPELINES, SECRETS];
 /// The lock file of the allocations.
 pub const LOCK_FILE: &str = "intents/allocations.lock.yaml";
 
@@ -36,6 +42,8 @@ pub struct Sources {
     pub packs: BTreeMap<String, BTreeMap<String, String>>,
     /// The pipeline definitions: `pipeline/*.yaml`.
     pub pipelines: Vec<SourceFile>,
+    /// The encrypted files of secrets by their paths below `secrets/`.
+    pub encrypted: BTreeMap<String, Vec<u8>>,
     /// The commit, in hexadecimal: the one that was asked for, else the one that is checked out. `None` outside a repository
     /// and before its first commit.
     pub commit: Option<String>,
@@ -117,6 +125,9 @@ pub enum SourceError {
     },
 }
 
+/// What an encrypted file begins with: as octets, and as text.
+const ENCRYPTED: [&[u8]; 2] = [b"age-encryption.org/", b"-----BEGIN AGE ENCRYPTED FILE-----"];
+
 /// The wanted files by path, octets as they are.
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -147,7 +158,7 @@ fn is_wanted(path: &str) -> bool {
     let hidden = path.split('/').any(|part| part.starts_with('.'));
     let in_folder = |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
     let yaml = path.ends_with(".yaml") || path.ends_with(".yml");
-    !hidden && (in_folder(PACKS) || (yaml && (in_folder(INTENTS) || in_folder(PIPELINES))))
+    !hidden && (in_folder(PACKS) || in_folder(SECRETS) || (yaml && (in_folder(INTENTS) || in_folder(PIPELINES))))
 }
 
 fn sort(
@@ -174,6 +185,21 @@ fn sort(
         }
         if path.starts_with(PACKS) {
             // A file beside the packs, such as a README, is nobody's.
+            continue;
+        }
+        if let Some(file) = path.strip_prefix(SECRETS).and_then(|rest| rest.strip_prefix('/')) {
+            if ENCRYPTED.iter().any(|beginning| octets.starts_with(beginning)) {
+                sources.encrypted.insert(file.to_owned(), octets.clone());
+            } else if path != RECIPIENTS {
+                let message = format!("`{path}` is in the clear, and `{SECRETS}/` is committed");
+                findings.push(
+                    Diagnostic::warning(codes::NOT_ENCRYPTED, message).at(SourceSpan::point(path.as_str(), 1, 1)).help(
+                        format!(
+                            "`weft secrets set age/{file}#KEY` makes an encrypted one; replace what is in this one"
+                        ),
+                    ),
+                );
+            }
             continue;
         }
         if path.ends_with(".yml") {

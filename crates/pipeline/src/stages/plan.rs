@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use weft_diagnostics::Diagnostic;
-use weft_model::NodeName;
+use weft_model::{NodeName, SecretRef};
 use weft_plan::{DeviceChange, Plan, PlanInputs, WavePolicy};
 use weft_ssh::{Session, SessionError};
 
@@ -58,6 +58,7 @@ fn in_a_line(error: &dyn std::error::Error) -> String {
 pub fn plan(
     project: &Project,
     compiled: &Compiled,
+    reach: &Reach,
     running: &Running,
     waves: &WavePolicy,
     commit: Option<&str>,
@@ -70,6 +71,7 @@ pub fn plan(
         packs: &project.packs,
         network: &project.network,
         waves,
+        secrets: &reach.digests,
     })
 }
 
@@ -94,7 +96,15 @@ pub fn moved(wanted: &Plan, now: &Plan) -> Option<Diagnostic> {
         };
         reasons.entry(reason).or_default().push(name.as_str());
     }
-    let told: Vec<String> = reasons.iter().map(|(reason, names)| format!("{} {reason}", names.join(", "))).collect();
+    let secrets: BTreeSet<&SecretRef> = wanted.secrets.keys().chain(now.secrets.keys()).collect();
+    let differ = |secret: &&&SecretRef| wanted.secrets.get(**secret) != now.secrets.get(**secret);
+    let secrets: Vec<&str> = secrets.iter().filter(differ).map(|secret| secret.as_str()).collect();
+    let mut told: Vec<String> =
+        reasons.iter().map(|(reason, names)| format!("{} {reason}", names.join(", "))).collect();
+    if !secrets.is_empty() {
+        let (noun, verb) = if secrets.len() == 1 { ("secret", "differs") } else { ("secrets", "differ") };
+        told.push(format!("the {noun} {} {verb}, or the key of the digests (.weft/digest.key)", secrets.join(", ")));
+    }
     let why = if told.is_empty() { "its commit or its waves differ".to_owned() } else { told.join("; ") };
     let message = format!("the plan that was given is not the one that would be made now: {why}");
     Some(Diagnostic::error(codes::PLAN_MOVED, message).help("make a new plan and look at it"))

@@ -10,7 +10,12 @@ use super::{Compiled, Predicted, Project};
 use crate::{definition::VerifyStage, reach::Reach, run::LinkState};
 
 /// Returns what observation is compared with.
-pub fn intended<'a>(project: &'a Project, compiled: &'a Compiled, predicted: &'a Predicted) -> Intended<'a> {
+pub fn intended<'a>(
+    project: &'a Project,
+    compiled: &'a Compiled,
+    predicted: &'a Predicted,
+    reach: &'a Reach,
+) -> Intended<'a> {
     Intended {
         intents: &project.intents,
         network: &project.network,
@@ -21,6 +26,7 @@ pub fn intended<'a>(project: &'a Project, compiled: &'a Compiled, predicted: &'a
         cables: &predicted.cables,
         predicted: &predicted.prediction,
         packs: &project.packs,
+        secrets: &reach.digests,
     }
 }
 
@@ -40,7 +46,7 @@ pub async fn verify(
     };
     let reading = reach.reading(parameters.concurrency.into());
     weft_verify::converge(
-        &intended(project, compiled, predicted),
+        &intended(project, compiled, predicted, reach),
         &reach.targets(compiled),
         &reading,
         &policy,
