@@ -199,7 +199,7 @@ fn secrets_without_a_value_are_told_all_at_once_before_any_device_is_touched() {
     };
     let told = |ran: Ran| {
         ran.says("set the environment variable DUCTS")
-            .says("intents/peerings.yaml:9:32")
+            .says("intents/peerings.yaml:9:30")
             .says("others may read it (mode 0644)")
             .says("WEFT_AGE_IDENTITY")
     };
