@@ -114,30 +114,35 @@ pub fn from_allocations(compiled: &Compiled, user: &str) -> Inventory {
     Inventory { devices: devices.map(|(device, address)| (device.clone(), target(*address))).collect() }
 }
 
-/// Secrets that know which of them stand in the rendered configurations, so that their values are taken out of everything that
-/// is read from a device, whoever made the source of the values.
+/// The secrets that stand in the rendered configurations, so that their values are taken out of everything that is read from a
+/// device, whoever made the source of the values. Each is looked up once: what is pushed is what was compared.
 struct SecretsOf {
     values: Arc<dyn Secrets>,
-    references: Vec<SecretRef>,
+    resolved: BTreeMap<SecretRef, Result<SecretValue, SecretError>>,
 }
 
 impl SecretsOf {
-    /// Returns `values` with the references of all placeholders in the rendered texts.
+    /// Looks up the references of all placeholders in the rendered texts, and those that `values` knows.
     fn rendered(compiled: &Compiled, values: Arc<dyn Secrets>) -> Self {
         let texts = compiled.rendered.values().flat_map(|device| device.files.values()).map(|file| file.text.as_str());
         let mut references = weft_ssh::references(texts);
         references.extend(values.references());
-        Self { values, references: references.into_iter().collect() }
+        let resolved =
+            references.into_iter().map(|reference| (reference.clone(), values.resolve(&reference))).collect();
+        Self { values, resolved }
     }
 }
 
 impl Secrets for SecretsOf {
     fn resolve(&self, reference: &SecretRef) -> Result<SecretValue, SecretError> {
-        self.values.resolve(reference)
+        match self.resolved.get(reference) {
+            Some(resolved) => resolved.clone(),
+            None => self.values.resolve(reference),
+        }
     }
 
     fn references(&self) -> Vec<SecretRef> {
-        self.references.clone()
+        self.resolved.keys().cloned().collect()
     }
 
     fn key(&self) -> &DigestKey {
