@@ -141,6 +141,7 @@ fn keys_reach_the_switches_and_nothing_else() {
         .says("found")
         .says("intents/peerings.yaml:9")
         .says("age/prod/bgp.age#transit-b");
+    assert!(keys.project.path().join(".weft/.gitignore").exists(), "the key may be committed");
     keys.weft("validate").expect(0);
     keys.weft("lab up --backend emulated").expect(0);
     keys.weft("plan").expect(0).says("password ${secret:file/bgp/transit-a:").says("20 devices change");
@@ -160,7 +161,7 @@ fn keys_reach_the_switches_and_nothing_else() {
         .says("4 devices change")
         .says("the secret env/DUCTS differs on b1-dci-01")
         .says("password ${secret:?:");
-    keys.weft("verify --now").expect(1).says("underlay/interconnect").says("password ${secret:env/DUCTS:");
+    keys.weft("verify --now").expect(1).says("underlay/interconnect").says("the secret env/DUCTS differs");
     keys.weft("run").expect(0).says("17 compliant");
     keys.runs("b1-dci-01", "vB8nLc3uDucts");
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    io,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -29,10 +29,10 @@ pub enum SecretsError {
          `.weft/`, or encrypt: `age/FILE#KEY`"
     )]
     Folder(PathBuf),
-    /// A folder cannot be found.
-    #[error("look at {path}: {source}")]
-    Look {
-        /// The folder.
+    /// A folder cannot be found, or what Weft keeps beside a project cannot be written.
+    #[error("{path}: {source}")]
+    File {
+        /// The folder or file.
         path: PathBuf,
         /// Why not.
         source: io::Error,
@@ -57,7 +57,7 @@ pub fn store(
         None => root.join(FOLDER),
         Some(folder) => {
             let look = |path: &Path| {
-                path.canonicalize().map_err(|source| SecretsError::Look { path: path.to_owned(), source })
+                path.canonicalize().map_err(|source| SecretsError::File { path: path.to_owned(), source })
             };
             let (within, project) = (look(folder)?, look(root)?);
             if within.starts_with(&project) && !within.starts_with(project.join(OWN)) {
@@ -66,6 +66,12 @@ pub fn store(
             within
         }
     };
+    // The key is made beside what is never part of the project's history, and that must be so before it is there.
+    let ignore = root.join(OWN).join(".gitignore");
+    if !ignore.exists() {
+        let failed = |source| SecretsError::File { path: ignore.clone(), source };
+        fs::create_dir_all(root.join(OWN)).and_then(|()| fs::write(&ignore, "*\n")).map_err(failed)?;
+    }
     let key = DigestKey::of_file(&root.join(DIGEST_KEY))?;
     Ok(SecretStore::new(Some(folder), identity.map(Path::to_owned), sources.encrypted.clone(), key))
 }

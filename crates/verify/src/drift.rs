@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use similar::{ChangeTag, TextDiff};
-use weft_model::{IntentRef, NodeName, PackName, SecretDigests, Source, Sources};
+use weft_model::{IntentRef, NodeName, PackName, SecretDigests, Source, Sources, changed_secrets};
 use weft_pack::RenderedFile;
 
 use crate::{
@@ -106,8 +106,8 @@ fn charge(device: &NodeName, file: &str, lines: &[DriftLine], ledger: &mut Ledge
         expected,
         observed,
     };
-    for (intent, lines) in &charged {
-        for (line, source) in lines.iter().take(LINES_NAMED) {
+    for (intent, own) in &charged {
+        for (line, source) in own.iter().take(LINES_NAMED) {
             let text = format!("`{}`", line.text.trim());
             let place = format!("{}:{}", source.file, source.line);
             ledger.fails(
@@ -117,7 +117,7 @@ fn charge(device: &NodeName, file: &str, lines: &[DriftLine], ledger: &mut Ledge
                     DriftKind::Missing => violated(
                         format!("{file} line {}", line.line),
                         format!("{text} ({place})"),
-                        "no such line".to_owned(),
+                        absent(line, lines),
                     ),
                     DriftKind::Extra => violated(
                         format!("{file} line {}", line.line),
@@ -127,7 +127,7 @@ fn charge(device: &NodeName, file: &str, lines: &[DriftLine], ledger: &mut Ledge
                 },
             );
         }
-        if let Some(more) = lines.len().checked_sub(LINES_NAMED).filter(|&more| more > 0) {
+        if let Some(more) = own.len().checked_sub(LINES_NAMED).filter(|&more| more > 0) {
             ledger.fails(
                 intent,
                 Topic::Configuration,
@@ -136,6 +136,16 @@ fn charge(device: &NodeName, file: &str, lines: &[DriftLine], ledger: &mut Ledge
         }
     }
     charged.into_keys().cloned().collect()
+}
+
+/// Says what is in the place of a missing line: nothing, or its like with another secret.
+fn absent(line: &DriftLine, lines: &[DriftLine]) -> String {
+    let extra = lines.iter().filter(|line| line.is == DriftKind::Extra).map(|line| line.text.as_str());
+    let changed = changed_secrets(extra, [line.text.as_str()]);
+    match changed.first() {
+        Some(secret) => format!("the secret {secret} differs"),
+        None => "no such line".to_owned(),
+    }
 }
 
 /// Returns the lines by which `running` differs from `file`, in the order of the texts.
