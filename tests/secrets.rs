@@ -239,7 +239,7 @@ fn an_encrypted_file_comes_from_the_commit_that_is_asked_for() {
 
 #[test]
 fn no_command_prints_a_value_whatever_it_looks_like() {
-    let config = Config { cases: 6, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 4, failure_persistence: None, ..Config::default() };
     // What a device's command line takes as one word, and what may mean something to a regular expression or to YAML.
     let value = "[A-Za-z0-9+/=.:;,_@%^*{}\\[\\]()|$&!~<>-]{8,24}";
     TestRunner::new(config)

@@ -143,7 +143,7 @@ fn nested(depth: usize) -> Vec<(&'static str, String)> {
 #[test]
 fn ten_thousand_levels_are_refused_in_little_stack_however_they_are_written() {
     // The loader recurses as deep as documents may be. In a debug build, this is what it may take of the stack.
-    const STACK_OCTETS: usize = 512 << 10;
+    const STACK_OCTETS: usize = 1 << 20;
     for (what, text) in nested(10_000) {
         let work = move || load(&[SourceFile::new("deep.yaml", text)]).1;
         let thread = std::thread::Builder::new().stack_size(STACK_OCTETS).spawn(work).unwrap();
@@ -155,7 +155,7 @@ fn ten_thousand_levels_are_refused_in_little_stack_however_they_are_written() {
 
 #[test]
 fn a_document_as_deep_as_may_be_needs_little_stack() {
-    const STACK_OCTETS: usize = 512 << 10;
+    const STACK_OCTETS: usize = 1 << 20;
     for (what, text) in nested(60) {
         let work = move || check(&[SourceFile::new("deep.yaml", text)]);
         let thread = std::thread::Builder::new().stack_size(STACK_OCTETS).spawn(work).unwrap();

@@ -64,14 +64,17 @@ pub const PACK_NAME: Code = Code::new(
 pub const SECRET_WITHOUT_VALUE: Code = Code::new(
     "WEFT-221",
     "secret without a value",
-    "An intent refers to a secret that has no value here, or one that cannot stand in a configuration. Nothing is pushed then; a      plan and a verification go on, and count what devices have in its place as different. `weft secrets list` shows where      each is looked for.",
+    "An intent refers to a secret that has no value here, or one that cannot stand in a configuration. Nothing is pushed then; a \
+     plan and a verification go on, and count what devices have in its place as different. `weft secrets list` shows where \
+     each is looked for.",
 );
 
 /// A file in `secrets/` is not encrypted.
 pub const NOT_ENCRYPTED: Code = Code::new(
     "WEFT-222",
     "file of secrets in the clear",
-    "The files in `secrets/` are committed, so they are encrypted with age. Encrypt the file with `weft secrets set`, and replace      the secrets in it: what was committed stays in the history.",
+    "The files in `secrets/` are committed, so they are encrypted with age. Encrypt the file with `weft secrets set`, and replace \
+     the secrets in it: what was committed stays in the history.",
 );
 
 /// The lock file would change and must not.
