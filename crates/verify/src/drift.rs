@@ -114,11 +114,9 @@ fn charge(device: &NodeName, file: &str, lines: &[DriftLine], ledger: &mut Ledge
                 intent,
                 Topic::Configuration,
                 match line.is {
-                    DriftKind::Missing => violated(
-                        format!("{file} line {}", line.line),
-                        format!("{text} ({place})"),
-                        absent(line, lines),
-                    ),
+                    DriftKind::Missing => {
+                        violated(format!("{file} line {}", line.line), format!("{text} ({place})"), absent(line, lines))
+                    }
                     DriftKind::Extra => violated(
                         format!("{file} line {}", line.line),
                         format!("no such line in the section of {place}"),
