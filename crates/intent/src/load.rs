@@ -9,7 +9,7 @@ use weft_diagnostics::{Diagnostic, SourceSpan};
 use weft_model::{IntentKind, IntentRef, Name};
 
 use crate::{
-    Document, Intent, IntentSet, SourceFile, codes,
+    Document, Intent, IntentSet, SourceFile, Written, codes,
     document::{self, Reader},
     schema::{self, API_VERSION, Envelope},
     secret,
@@ -26,7 +26,7 @@ pub fn load(files: &[SourceFile]) -> (IntentSet, Vec<Diagnostic>) {
         loader.set.rejected.unreadable |= !findings.is_empty();
         loader.findings.extend(findings);
         for (document, value) in documents {
-            loader.document(Arc::new(document), &value);
+            loader.document(Arc::new(document), value);
         }
     }
     loader.findings.sort();
@@ -47,67 +47,69 @@ struct Loader {
 }
 
 impl Loader {
-    fn document(&mut self, document: Arc<Document>, value: &Value) {
-        let Some(kind) = self.kind(&document, value) else {
+    fn document(&mut self, document: Arc<Document>, value: Value) {
+        let Some(kind) = self.kind(&document, &value) else {
             self.set.rejected.unreadable = true;
             return;
         };
-        let repeated = value
+        let reference = value
             .pointer("/metadata/name")
             .and_then(Value::as_str)
             .and_then(|name| name.parse::<Name>().ok())
-            .and_then(|name| {
-                let span = document.span("/metadata/name");
-                let reference = IntentRef { kind, name };
-                let first = self.names.get(&reference).cloned();
-                let finding = first.map(|first| {
-                    Diagnostic::error(codes::DUPLICATE_INTENT, format!("there are two intents `{reference}`"))
-                        .at(span.clone())
-                        .label(first, "the first one is here")
-                        .help("give one of them another name, or join them")
-                });
-                self.names.entry(reference).or_insert(span);
-                finding
+            .map(|name| IntentRef { kind, name });
+        let repeated = reference.clone().and_then(|reference| {
+            let span = document.span("/metadata/name");
+            let first = self.names.get(&reference).cloned();
+            let finding = first.map(|first| {
+                Diagnostic::error(codes::DUPLICATE_INTENT, format!("there are two intents `{reference}`"))
+                    .at(span.clone())
+                    .label(first, "the first one is here")
+                    .help("give one of them another name, or join them")
             });
+            self.names.entry(reference).or_insert(span);
+            finding
+        });
         let before = self.findings.len();
         let Self { set, findings, readers, .. } = self;
         let keep = repeated.is_none();
         match kind {
             IntentKind::Fabric => {
-                take(&mut readers.fabric, kind, &document, value, keep.then_some(&mut set.fabrics), findings)
+                take(&mut readers.fabric, kind, &document, &value, keep.then_some(&mut set.fabrics), findings)
             }
             IntentKind::Topology => {
-                take(&mut readers.topology, kind, &document, value, keep.then_some(&mut set.topologies), findings);
+                take(&mut readers.topology, kind, &document, &value, keep.then_some(&mut set.topologies), findings);
             }
             IntentKind::Pools => {
-                take(&mut readers.pools, kind, &document, value, keep.then_some(&mut set.pools), findings)
+                take(&mut readers.pools, kind, &document, &value, keep.then_some(&mut set.pools), findings)
             }
             IntentKind::Underlay => {
-                take(&mut readers.underlay, kind, &document, value, keep.then_some(&mut set.underlays), findings);
+                take(&mut readers.underlay, kind, &document, &value, keep.then_some(&mut set.underlays), findings);
             }
             IntentKind::Segment => {
-                take(&mut readers.segment, kind, &document, value, keep.then_some(&mut set.segments), findings);
+                take(&mut readers.segment, kind, &document, &value, keep.then_some(&mut set.segments), findings);
             }
             IntentKind::Peering => {
-                take(&mut readers.peering, kind, &document, value, keep.then_some(&mut set.peerings), findings);
+                take(&mut readers.peering, kind, &document, &value, keep.then_some(&mut set.peerings), findings);
             }
             IntentKind::Reachability => {
                 take(
                     &mut readers.reachability,
                     kind,
                     &document,
-                    value,
+                    &value,
                     keep.then_some(&mut set.reachabilities),
                     findings,
                 );
             }
             IntentKind::Baseline => {
-                take(&mut readers.baseline, kind, &document, value, keep.then_some(&mut set.baselines), findings);
+                take(&mut readers.baseline, kind, &document, &value, keep.then_some(&mut set.baselines), findings);
             }
         }
         self.findings.extend(repeated);
         if self.findings.len() > before {
             self.set.rejected.kinds.insert(kind);
+        } else if let Some(reference) = reference {
+            self.set.written.insert(reference, Written { document, value });
         }
     }
 

@@ -7,6 +7,7 @@ use std::{
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use weft_model::{IntentKind, IntentRef, Name, Source};
 
 use crate::{
@@ -79,8 +80,19 @@ pub struct IntentSet {
     pub reachabilities: BTreeMap<Name, Intent<ReachabilitySpec>>,
     /// Baselines.
     pub baselines: BTreeMap<Name, Intent<BaselineSpec>>,
+    /// Every intent of the above as it is written, whatever its kind.
+    pub written: BTreeMap<IntentRef, Written>,
     /// What the files hold besides, but with mistakes.
     pub rejected: Rejected,
+}
+
+/// An intent as it is written.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// Where it stands.
+    pub document: Arc<Document>,
+    /// The whole document, without what is left to defaults.
+    pub value: Value,
 }
 
 impl IntentSet {

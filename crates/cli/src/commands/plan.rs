@@ -3,6 +3,7 @@
 use std::{fmt::Write, fs, path::Path};
 
 use anyhow::Context;
+use weft_diagnostics::has_errors;
 use weft_pipeline::{ExitCode as Exit, definition::Stage, report::own_words, stages};
 use weft_plan::{DeviceChange, Plan, WavePolicy};
 
@@ -52,7 +53,10 @@ pub(crate) fn run(global: &Global, arguments: &Arguments<'_>, output: &Output) -
         Format::Json => output.result(json),
         _ => output.result(text(&plan, output)),
     }
-    Ok(if plan.unreachable().next().is_some() { Exit::Findings } else { Exit::Success })
+    let broken = stages::guard_findings(&project, &plan);
+    output.complain(&broken, &workspace.map);
+    let failed = plan.unreachable().next().is_some() || has_errors(&broken);
+    Ok(if failed { Exit::Findings } else { Exit::Success })
 }
 
 /// Returns the diffs device by device, then what will happen in a few lines.

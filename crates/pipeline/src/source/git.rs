@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use gix::{Repository, Tree, bstr::ByteSlice};
 
-use super::{Files, SourceError, is_wanted};
+use super::{Files, INTENTS, PACKS, PIPELINES, POLICIES, SourceError, is_wanted};
 
 /// Returns the commit that `revision` names, in hexadecimal, and its wanted files.
 pub(super) fn of_revision(project: &Path, revision: &str) -> Result<(String, Files), SourceError> {
@@ -88,7 +88,7 @@ fn walk(project: &Path, tree: &Tree<'_>, name: &str, files: &mut Files) -> Resul
         let path = if name.is_empty() { file_name.to_owned() } else { format!("{name}/{file_name}") };
         let mode = entry.mode();
         if mode.is_tree() {
-            if name.is_empty() && ![super::INTENTS, super::PACKS, super::PIPELINES].contains(&file_name) {
+            if name.is_empty() && ![INTENTS, PACKS, PIPELINES, POLICIES].contains(&file_name) {
                 continue;
             }
             let object = entry.object().map_err(|error| repository_error(project, error))?;

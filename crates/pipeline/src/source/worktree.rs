@@ -2,12 +2,12 @@
 
 use std::{fs, io, path::Path};
 
-use super::{Files, INTENTS, PACKS, PIPELINES, SourceError, is_wanted};
+use super::{Files, INTENTS, PACKS, PIPELINES, POLICIES, SourceError, is_wanted};
 
 /// Returns the wanted files below the project.
 pub(super) fn files(project: &Path) -> Result<Files, SourceError> {
     let mut files = Files::new();
-    for folder in [INTENTS, PACKS, PIPELINES] {
+    for folder in [INTENTS, PACKS, PIPELINES, POLICIES] {
         let path = project.join(folder);
         match fs::metadata(&path) {
             Ok(_) => walk(&path, folder, &mut files)?,
