@@ -1,0 +1,93 @@
+//! What the features look at: a text with its outline, and the schemas and names around it.
+
+use lsp_types::{Position, Range};
+use weft_intent::shape::{Shape, Step};
+
+use crate::{
+    index::Index,
+    outline::{Outline, Place},
+    positions::Lines,
+    reference::{Reference, Wanted},
+    schemas::Schemas,
+};
+
+/// A text of the project.
+pub(crate) struct View<'a> {
+    /// Its path relative to the project.
+    pub(crate) path: &'a str,
+    pub(crate) text: &'a str,
+    pub(crate) lines: Lines,
+    pub(crate) outline: Outline,
+    pub(crate) schemas: &'a Schemas,
+    pub(crate) index: &'a Index,
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn new(path: &'a str, text: &'a str, schemas: &'a Schemas, index: &'a Index) -> Self {
+        Self { path, text, lines: Lines::of(text), outline: Outline::of(text), schemas, index }
+    }
+
+    /// Returns the octet at a position of the editor.
+    pub(crate) fn offset(&self, position: Position) -> usize {
+        self.lines.offset(self.text, position)
+    }
+
+    /// Returns what stands at an octet.
+    pub(crate) fn place(&self, offset: usize) -> Option<Place> {
+        self.outline.place(self.text, offset)
+    }
+
+    /// Returns a range of octets as the editor counts it.
+    pub(crate) fn range(&self, range: &std::ops::Range<usize>) -> Range {
+        self.lines.range(self.text, range)
+    }
+
+    /// Returns the kind that a document says it is.
+    pub(crate) fn kind(&self, document: usize) -> Option<&'a str> {
+        self.outline.value(self.text, document, None, "kind")
+    }
+
+    /// Returns the steps to an entry.
+    pub(crate) fn path_to(&self, entry: Option<usize>) -> Vec<Step<'a>> {
+        self.outline.path(self.text, entry)
+    }
+
+    /// Returns what the schema says about an entry; about the whole document without one.
+    pub(crate) fn shape(&self, document: usize, entry: Option<usize>) -> Option<Shape<'a>> {
+        let schema = self.schemas.of(self.path, self.kind(document))?;
+        Shape::of(schema).find(self.path_to(entry))
+    }
+
+    /// Returns what may stand in the value of an entry, where that is a name of something.
+    pub(crate) fn wanted(&self, entry: usize) -> Option<Wanted<'a>> {
+        let document = self.outline.entries[entry].document;
+        let shape = self.shape(document, Some(entry))?;
+        Wanted::of(&self.path_to(Some(entry)), &shape)
+    }
+
+    /// Returns what the value of an entry refers to.
+    pub(crate) fn reference(&self, entry: usize) -> Option<Reference> {
+        let found = &self.outline.entries[entry];
+        let written = &self.text[found.value.clone()?];
+        if let Some(own) = self.names_itself(entry) {
+            return Some(own);
+        }
+        self.wanted(entry)?.reference(written)
+    }
+
+    /// Returns the intent whose name an entry is.
+    fn names_itself(&self, entry: usize) -> Option<Reference> {
+        let found = &self.outline.entries[entry];
+        let is_name = self.path_to(Some(entry)) == [Step::Key("metadata"), Step::Key("name")];
+        let kind = self.kind(found.document).filter(|_| is_name)?;
+        let kind = weft_model::IntentKind::ALL.into_iter().find(|known| known.title() == kind)?;
+        let name = self.text[found.value.clone()?].parse().ok()?;
+        Some(Reference::Intent(weft_model::IntentRef { kind, name }))
+    }
+
+    /// Returns the value of another key of the mapping that an entry is in.
+    pub(crate) fn sibling(&self, entry: usize, key: &str) -> Option<&'a str> {
+        let found = &self.outline.entries[entry];
+        self.outline.value(self.text, found.document, found.parent, key)
+    }
+}
