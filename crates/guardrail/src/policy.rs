@@ -106,7 +106,7 @@ impl From<RuleSeverity> for Severity {
 #[serde(deny_unknown_fields)]
 pub struct Exception {
     /// The intent, `kind/name`.
-    #[schemars(with = "String", extend("format" = "intent"))]
+    #[schemars(with = "String", extend("format" = "intent-ref"))]
     pub intent: IntentRef,
     /// Why.
     #[schemars(length(min = 1))]

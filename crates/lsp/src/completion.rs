@@ -198,13 +198,22 @@ impl List<'_, '_> {
                     self.name(value, CompletionItemKind::Value, String::new(), None);
                 }
             }
-            Wanted::Named(kind) => {
-                for (reference, entry) in index.intents.iter().filter(|(reference, _)| reference.kind == kind) {
+            Wanted::Named(key, kind) => {
+                let document = self.view.outline.document_at(self.offset);
+                let own: Vec<&str> = self.view.items(document, key).map(|name| &self.view.text[name]).collect();
+                let intents =
+                    index.intents.iter().filter(|(reference, _)| own.is_empty() && Some(reference.kind) == kind);
+                own.iter().for_each(|name| self.name(name, CompletionItemKind::Reference, String::new(), None));
+                for (reference, entry) in intents {
                     let detail = entry.description.clone().unwrap_or_default();
                     self.name(reference.name.as_str(), CompletionItemKind::Reference, detail, None);
                 }
             }
-            Wanted::Intent => self.intents(|_| true),
+            Wanted::Intent(kind) => self.intents(|of| kind.is_none_or(|kind| kind == of)),
+            Wanted::AccessEnd => {
+                self.name("any", CompletionItemKind::EnumMember, "everything".to_owned(), None);
+                self.intents(|kind| kind == IntentKind::Segment);
+            }
             Wanted::FlowEnd => {
                 self.intents(|kind| matches!(kind, IntentKind::Segment | IntentKind::Peering));
                 for (name, entry) in &index.nodes {

@@ -44,6 +44,11 @@ pub(crate) fn reference(view: &View<'_>, offset: usize) -> Option<Reference> {
 /// Returns where what the value at an octet refers to is defined.
 pub(crate) fn definition(view: &View<'_>, offset: usize, files: &Files<'_>) -> Option<Location> {
     let span = match reference(view, offset)? {
+        Reference::Item(at) => {
+            let (line, start) = (view.lines.line_of(at), view.text[..at].rfind('\n').map_or(0, |end| end + 1));
+            let count = |number: usize| u32::try_from(number + 1).unwrap_or(u32::MAX);
+            SourceSpan::point(view.path, count(line), count(view.text[start..at].chars().count()))
+        }
         Reference::Node(name) | Reference::Port(name, _) => view.index.nodes.get(&name)?.place.clone(),
         Reference::Intent(reference) => view.index.intents.get(&reference)?.place.clone(),
         Reference::Pack(name) if view.index.catalogue.contains_key(&*name) => {
@@ -57,8 +62,10 @@ pub(crate) fn definition(view: &View<'_>, offset: usize, files: &Files<'_>) -> O
 /// Returns every value of the project that refers to what the value at an octet does.
 pub(crate) fn references(view: &View<'_>, offset: usize, files: &Files<'_>) -> Vec<Location> {
     let Some(wanted) = reference(view, offset).map(without_port) else { return Vec::new() };
+    let here = matches!(wanted, Reference::Item(_));
     let mut found = Vec::new();
-    for path in files.texts.keys() {
+    // Items are of their document.
+    for path in files.texts.keys().filter(|path| !here || *path == view.path) {
         let Some(text) = files.text(path) else { continue };
         let other = View::new(path, &text, view.schemas, view.index);
         for (at, entry) in other.outline.entries.iter().enumerate() {

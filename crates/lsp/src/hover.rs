@@ -42,6 +42,7 @@ pub(crate) fn about(view: &View<'_>, reference: &Reference) -> Option<String> {
     let index = view.index;
     match reference {
         Reference::Node(name) => node(view, name),
+        Reference::Item(_) => None,
         Reference::Port(name, interface) => {
             let mut text = node(view, name)?;
             if !interface.is_empty() {

@@ -466,8 +466,12 @@ impl Reader<'_> {
         if let Some(quote) = rest.chars().next().filter(|c| matches!(c, '"' | '\''))
             && let Some((inner, behind)) = self.quoted(position, end, quote)
         {
-            // Quotes that are not closed end where the brackets seem to: whoever types has not come to them yet.
-            let unclosed = behind == end && !self.text[inner.start..end].ends_with(quote);
+            // Quotes that are not closed end where the brackets seem to: whoever types has not come to them yet. Those that
+            // seem to hold another key are not closed either.
+            let holds_key = self.text[inner.clone()].split_once(", ").is_some_and(|(_, next)| {
+                next.split_once(": ").is_some_and(|(key, _)| key.chars().all(|c| c.is_alphanumeric() || c == '_'))
+            });
+            let unclosed = holds_key || (behind == end && !self.text[inner.start..end].ends_with(quote));
             if unclosed {
                 let length = self.text[inner.clone()].find([',', '}', ']']).unwrap_or(inner.len());
                 let word = self.text[inner.start..inner.start + length].trim_end();

@@ -7,6 +7,8 @@ use weft_model::{IntentKind, IntentRef};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reference {
     Node(String),
+    /// An item of a list of the same document, at this octet.
+    Item(usize),
     /// A port: of this node, this interface.
     Port(String, String),
     Intent(IntentRef),
@@ -30,12 +32,14 @@ pub(crate) enum Wanted<'t> {
     Platform,
     /// The value of a label.
     Label(&'t str),
-    /// The name of an intent of this kind.
-    Named(IntentKind),
-    /// `kind/name`.
-    Intent,
+    /// The name of an item of the list of this key in the same document, else that of an intent of this kind.
+    Named(&'t str, Option<IntentKind>),
+    /// `kind/name`, of this kind where the key says it.
+    Intent(Option<IntentKind>),
     /// `segment/NAME`, `node/NAME`, an address and the like.
     FlowEnd,
+    /// `any`, `segment/NAME`, or a prefix.
+    AccessEnd,
 }
 
 impl<'t> Wanted<'t> {
@@ -44,7 +48,7 @@ impl<'t> Wanted<'t> {
         match shape.format() {
             Some("endpoint") => return Some(Self::Port),
             Some("flow-end") => return Some(Self::FlowEnd),
-            Some("intent") => return Some(Self::Intent),
+            Some("access-end") => return Some(Self::AccessEnd),
             _ => {}
         }
         let mut keys = path.iter().rev().filter_map(|step| match step {
@@ -55,20 +59,23 @@ impl<'t> Wanted<'t> {
         if around == Some("labels") {
             return Some(Self::Label(key));
         }
+        let kind = IntentKind::ALL
+            .into_iter()
+            .find(|kind| key == kind.as_str() || key.strip_suffix('s') == Some(kind.as_str()));
+        if shape.format() == Some("intent-ref") {
+            return Some(Self::Intent(kind));
+        }
         // Names only: a text without a pattern is for people.
         shape.pattern()?;
         Some(match key {
-            "node" | "nodes" | "names" => Self::Node,
+            "node" | "nodes" | "names" | "at" => Self::Node,
             "interface" | "interfaces" => Self::Interface,
             "role" | "roles" => Self::Role,
             "site" | "sites" => Self::Site,
             "pack" | "packs" => Self::Pack,
             "platform" | "platforms" => Self::Platform,
             "name" if around == Some("nodes") => Self::Node,
-            key => {
-                let is = |kind: &IntentKind| key == kind.as_str() || key.strip_suffix('s') == Some(kind.as_str());
-                Self::Named(IntentKind::ALL.into_iter().find(is)?)
-            }
+            key => Self::Named(key, kind),
         })
     }
 
@@ -85,8 +92,8 @@ impl<'t> Wanted<'t> {
             Self::Site => Some(Reference::Site(owned)),
             Self::Pack => Some(Reference::Pack(owned)),
             Self::Platform => Some(Reference::Platform(owned)),
-            Self::Named(kind) => Some(Reference::Intent(IntentRef { kind, name: text.parse().ok()? })),
-            Self::Intent | Self::FlowEnd => match text.strip_prefix("node/") {
+            Self::Named(_, kind) => Some(Reference::Intent(IntentRef { kind: kind?, name: text.parse().ok()? })),
+            Self::Intent(_) | Self::FlowEnd | Self::AccessEnd => match text.strip_prefix("node/") {
                 Some(node) => Some(Reference::Node(node.to_owned())),
                 None => text.parse().ok().map(Reference::Intent),
             },

@@ -5,7 +5,7 @@ use weft_intent::shape::{Shape, Step};
 
 use crate::{
     index::Index,
-    outline::{Outline, Place},
+    outline::{Entry, Outline, Place},
     positions::Lines,
     reference::{Reference, Wanted},
     schemas::Schemas,
@@ -72,7 +72,24 @@ impl<'a> View<'a> {
         if let Some(own) = self.names_itself(entry) {
             return Some(own);
         }
-        self.wanted(entry)?.reference(written)
+        let wanted = self.wanted(entry)?;
+        if let Wanted::Named(key, _) = wanted
+            && let Some(at) = self.items(found.document, key).find(|name| self.text[name.clone()] == *written)
+        {
+            return Some(Reference::Item(at.start));
+        }
+        wanted.reference(written)
+    }
+
+    /// Returns where the names of the items of a list of the document's `spec` stand.
+    pub(crate) fn items(&self, document: usize, key: &str) -> impl Iterator<Item = std::ops::Range<usize>> {
+        let is = move |entry: &Entry, word: &str| entry.key.as_ref().is_some_and(|key| &self.text[key.clone()] == word);
+        let find = move |parent: Option<usize>, word: &str| {
+            self.outline.inside(document, parent).find(|(_, entry)| is(entry, word)).map(|(at, _)| at)
+        };
+        let list = find(None, "spec").and_then(|spec| find(Some(spec), key));
+        let items = list.into_iter().flat_map(move |list| self.outline.inside(document, Some(list)));
+        items.filter_map(move |(item, _)| self.outline.entries[find(Some(item), "name")?].value.clone())
     }
 
     /// Returns the intent whose name an entry is.
