@@ -203,6 +203,8 @@ pub(crate) enum Command {
     /// Run a lab: the network of the intents on this machine
     #[command(subcommand)]
     Lab(Lab),
+    /// Serve an editor over standard input and output: findings as you type, completion, hover, definitions
+    Lsp,
 }
 
 /// What becomes of a lab.

@@ -20,11 +20,20 @@ pub(crate) struct View<'a> {
     pub(crate) outline: Outline,
     pub(crate) schemas: &'a Schemas,
     pub(crate) index: &'a Index,
+    /// The kind that each document says it is.
+    kinds: Vec<Option<&'a str>>,
 }
 
 impl<'a> View<'a> {
     pub(crate) fn new(path: &'a str, text: &'a str, schemas: &'a Schemas, index: &'a Index) -> Self {
-        Self { path, text, lines: Lines::of(text), outline: Outline::of(text), schemas, index }
+        let outline = Outline::of(text);
+        let mut kinds = vec![None; outline.documents()];
+        for entry in outline.entries.iter().filter(|entry| entry.parent.is_none()) {
+            if entry.key.clone().is_some_and(|key| &text[key] == "kind") {
+                kinds[entry.document] = kinds[entry.document].or(entry.value.clone().map(|value| &text[value]));
+            }
+        }
+        Self { path, text, lines: Lines::of(text), outline, schemas, index, kinds }
     }
 
     /// Returns the octet at a position of the editor.
@@ -44,7 +53,7 @@ impl<'a> View<'a> {
 
     /// Returns the kind that a document says it is.
     pub(crate) fn kind(&self, document: usize) -> Option<&'a str> {
-        self.outline.value(self.text, document, None, "kind")
+        self.kinds.get(document).copied().flatten()
     }
 
     /// Returns the steps to an entry.

@@ -1,0 +1,41 @@
+//! Rules of the organisation, as a user meets them: on validation, on a plan, and before a push.
+
+#[allow(dead_code, reason = "each test file uses its own part")]
+mod weft;
+
+use std::fs;
+
+use weft::Project;
+
+#[test]
+fn a_broken_rule_fails_validation_of_the_working_tree_and_of_a_commit() {
+    let project = Project::example();
+    project.weft("validate").expect(0).says("no findings");
+    project.edit("intents/fabrics.yaml", "spine: { count: 2", "spine: { count: 1");
+    project
+        .weft("validate")
+        .expect(1)
+        .says("error[WEFT-230]: 1 spines do not spread over two power feeds")
+        .says("intents/fabrics.yaml:10:19")
+        .says("the rule `house-rules/even-spines`");
+    let commit = project.commit_all("one-spine");
+    project.edit("intents/fabrics.yaml", "spine: { count: 1", "spine: { count: 2");
+    project.weft("validate").expect(0);
+    project.weft(&format!("validate --commit {commit}")).expect(1).says("house-rules/even-spines");
+    fs::remove_dir_all(project.path().join("policy")).expect("remove the policy");
+    project.edit("intents/fabrics.yaml", "spine: { count: 2", "spine: { count: 1");
+    project.weft("validate").expect(1).does_not_say("WEFT-23");
+}
+
+#[test]
+fn a_plan_that_breaks_a_rule_is_shown_and_never_pushed() {
+    let project = Project::example();
+    project.weft("lab up").expect(0);
+    project.edit("policy/house-rules.yaml", "size(item.devices) <= 20", "size(item.devices) <= 10");
+    let planned = project.weft("plan").expect(1).says("20 devices change").says("wave 1 changes 19 devices at once");
+    assert!(planned.err.contains("policy/house-rules.yaml"), "{}", planned.err);
+    project.weft("run").expect(1).says("wave 1 changes 19 devices at once").says("push skipped");
+    project.weft("lab exec b1-leaf-01 show configuration").expect(0).does_not_say("router bgp");
+    project.edit("pipeline/default.yaml", "size: 20", "size: 10");
+    project.weft("plan").expect(0);
+}
