@@ -6,7 +6,7 @@ mod weft;
 use std::{
     collections::BTreeMap,
     fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, Write},
     process::{Child, ChildStdin, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
@@ -222,8 +222,8 @@ fn findings_come_while_the_text_is_typed_and_go_when_it_is_mended() {
     let finding = found.iter().find(|finding| finding["code"] == "WEFT-105").expect("it");
     assert_eq!(finding["severity"], 1);
     assert_eq!(finding["source"], "weft");
-    assert_eq!(finding["range"]["start"], json!({ "line": 9, "character": 18 }));
-    assert_eq!(finding["range"]["end"], json!({ "line": 9, "character": 19 }));
+    assert_eq!(finding["range"]["start"], json!({ "line": 10, "character": 18 }));
+    assert_eq!(finding["range"]["end"], json!({ "line": 10, "character": 19 }));
     assert!(finding["message"].as_str().expect("text").contains("help: write a number from 1 to 512"), "{finding}");
     assert!(finding["codeDescription"]["href"].as_str().expect("text").ends_with("#weft-105-number-out-of-range"));
     // An odd number breaks a rule, which stands in another file.
@@ -293,6 +293,7 @@ fn keys_words_and_names_are_offered_where_they_fit() {
     editor.wait(file, "the kind", |found| !found.is_empty());
 
     assert_eq!(editor.offered(file, "|"), ["apiVersion", "kind", "metadata", "spec"]);
+    assert_eq!(editor.offered(file, "metadata: { | }\n")[0], "name");
     let kinds = editor.offered(file, "apiVersion: weft/v1\nkind: |\n");
     assert!(kinds.contains(&"Fabric".to_owned()) && kinds.contains(&"Reachability".to_owned()), "{kinds:?}");
     let head = |kind: &str| format!("apiVersion: weft/v1\nkind: {kind}\nmetadata: {{ name: new }}\nspec:\n");
@@ -365,7 +366,7 @@ fn keys_and_names_are_explained_and_lead_to_where_they_are_defined() {
     assert!(about.contains("**mtu**: number, 1280 to 9216, default `9100`"), "{about}");
     assert!(about.contains("The IP MTU of its links"), "{about}");
     let about = editor.hover(file, &fabric.replace("Fabric", "Fa|bric"));
-    assert!(about.contains("every leaf and every border has a link to every spine"), "{about}");
+    assert!(about.contains("every leaf and every border has links to every spine"), "{about}");
     let about = editor.hover(file, &format!("{fabric}  spine: {{ pack: fr|r }}\n"));
     assert!(about.contains("pack **frr**") && about.contains("vs-16"), "{about}");
 
@@ -384,13 +385,13 @@ fn keys_and_names_are_explained_and_lead_to_where_they_are_defined() {
     let link = |a: &str| format!("{topology}    - {{ a: \"{a}\", b: \"b1-leaf-01:swp3\" }}\n");
     let at = editor.ask_at(file, &link("b1-dci-0|1:swp3"), "textDocument/definition");
     assert!(at["uri"].as_str().expect("a file").ends_with("intents/interconnect.yaml"), "{at}");
-    assert_eq!(at["range"]["start"], json!({ "line": 8, "character": 14 }));
+    assert_eq!(at["range"]["start"], json!({ "line": 9, "character": 14 }));
     // A node of a fabric is defined by its tier, one that differs from it by its override.
     let at = editor.ask_at(file, &link("b1-spine-|01:swp3"), "textDocument/definition");
     assert!(at["uri"].as_str().expect("a file").ends_with("intents/fabrics.yaml"), "{at}");
-    assert_eq!(at["range"]["start"]["line"], 9, "{at}");
+    assert_eq!(at["range"]["start"]["line"], 10, "{at}");
     let at = editor.ask_at(file, &link("b1-leaf-0|4:swp3"), "textDocument/definition");
-    assert_eq!(at["range"]["start"]["line"], 13, "{at}");
+    assert_eq!(at["range"]["start"]["line"], 14, "{at}");
 
     let all = editor.ask_at(file, &format!("{reachability}  from: segment/w|eb\n"), "textDocument/references");
     let all = all.as_array().expect("a list");

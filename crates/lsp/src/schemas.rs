@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use weft_guardrail::PolicyDocument;
 use weft_intent::schema;
 use weft_model::IntentKind;
@@ -21,9 +21,13 @@ pub(crate) struct Schemas {
 
 impl Schemas {
     pub(crate) fn new() -> Self {
+        let mut intent = schema::intent();
+        // Before its kind is written, an intent has these keys, too.
+        intent["properties"]["metadata"] = json!({ "$ref": "#/$defs/Metadata" });
+        intent["properties"]["spec"] = json!({ "type": "object", "description": "What the intent asks for." });
         Self {
             kinds: IntentKind::ALL.into_iter().map(|kind| (kind.title(), schema::of_kind(kind))).collect(),
-            intent: schema::intent(),
+            intent,
             policy: schema::of::<PolicyDocument>(),
             pipeline: schema::of::<PipelineDocument>(),
         }
