@@ -566,9 +566,51 @@ mod tests {
         }
     }
 
+    /// Returns the JSON pointer of an entry.
+    fn pointer(outline: &Outline, text: &str, entry: usize) -> String {
+        let found = &outline.entries[entry];
+        let around = found.parent.map_or_else(String::new, |parent| pointer(outline, text, parent));
+        match &found.key {
+            Some(key) => format!("{around}/{}", &text[key.clone()]),
+            None => {
+                let mut inside = outline.inside(found.document, found.parent);
+                format!("{around}/{}", inside.position(|(at, _)| at == entry).unwrap())
+            }
+        }
+    }
+
+    #[test]
+    fn in_a_whole_text_everything_is_where_the_strict_reader_finds_it() {
+        let root = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+        let mut checked = 0;
+        for folder in ["intents", "policy", "pipeline"] {
+            for file in std::fs::read_dir(root.join(folder)).unwrap() {
+                let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+                let (documents, findings) =
+                    weft_intent::document::parse(&weft_intent::SourceFile::new("file", text.as_str()));
+                assert!(findings.is_empty(), "{findings:?}");
+                let (outline, lines) = (Outline::of(&text), crate::positions::Lines::of(&text));
+                let mut numbers: Vec<usize> = outline.entries.iter().map(|entry| entry.document).collect();
+                numbers.dedup();
+                assert_eq!(numbers.len(), documents.len());
+                for (at, entry) in outline.entries.iter().enumerate() {
+                    let number = numbers.iter().position(|number| *number == entry.document).unwrap();
+                    let pointer = pointer(&outline, &text, at);
+                    assert!(documents[number].0.has(&pointer), "{pointer}");
+                    let Some(value) = &entry.value else { continue };
+                    let strict = lines.span(&text, &documents[number].0.span(&pointer)).start;
+                    let loose = lines.position(&text, value.start - usize::from(entry.quoted));
+                    assert_eq!(strict, loose, "{pointer}");
+                    checked += 1;
+                }
+            }
+        }
+        assert!(checked > 400, "{checked}");
+    }
+
     #[test]
     fn no_text_is_too_broken() {
-        let example = "# ü\na: {b: [c, {d: \"e\"}], f: 'g'}\n- x: |\n  y\n---\n? k\n: - - z # c\n";
+        let example = "# ü\né: {b: [ç, {d: \"é\"}], f: '☃', \"ü\": x}\n- x: |\n  ÿ\n---\n? k\n: - - z # ç\n-\tt\r\n";
         for start in (0..example.len()).filter(|at| example.is_char_boundary(*at)) {
             for end in (start..=example.len()).filter(|at| example.is_char_boundary(*at)) {
                 let text = &example[start..end];

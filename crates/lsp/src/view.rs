@@ -117,3 +117,32 @@ impl<'a> View<'a> {
         self.outline.value(self.text, found.document, found.parent, key)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::*;
+    use crate::{completion::completion, definition::symbols, hover::hover};
+
+    #[test]
+    fn every_place_of_a_text_that_is_cut_off_has_an_answer() {
+        let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+        let (schemas, index) = (Schemas::new(), Index::default());
+        let mut offered = 0;
+        for path in
+            ["intents/fabrics.yaml", "intents/peerings.yaml", "policy/house-rules.yaml", "pipeline/default.yaml"]
+        {
+            let whole = fs::read_to_string(root.join(path)).unwrap();
+            // Not only at the ends of words: seven is prime to everything.
+            for cut in (0..=whole.len()).step_by(7).filter(|at| whole.is_char_boundary(*at)) {
+                let text = &whole[..cut];
+                let view = View::new(path, text, &schemas, &index);
+                offered += completion(&view, cut).len();
+                hover(&view, cut);
+                symbols(text);
+            }
+        }
+        assert!(offered > 500, "{offered}");
+    }
+}
