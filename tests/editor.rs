@@ -330,6 +330,15 @@ fn keys_words_and_names_are_offered_where_they_fit() {
     let names = editor.offered(file, &format!("{underlay}  select: {{ names: [|"));
     assert_eq!(names.len(), 20, "{names:?}");
 
+    // Labels that are in the editor and not on the disk.
+    let nodes = editor.read("intents/interconnect.yaml");
+    editor.write("intents/interconnect.yaml", &nodes.replacen("vs-8 }", "vs-8, labels: { row: north }, x: 1 }", 1));
+    editor.wait("intents/interconnect.yaml", "the key", |found| has(found, "WEFT-101"));
+    editor.write("intents/interconnect.yaml", &nodes.replacen("vs-8 }", "vs-8, labels: { row: north } }", 1));
+    editor.wait("intents/interconnect.yaml", "nothing", <[Value]>::is_empty);
+    assert_eq!(editor.offered(file, &format!("{underlay}  select: {{ labels: {{ |")), ["row"]);
+    assert_eq!(editor.offered(file, &format!("{underlay}  select: {{ labels: {{ row: |")), ["north"]);
+
     let policy = "apiVersion: weft/v1\nkind: Policy\nmetadata: { name: p }\nspec:\n  rules:\n    - name: x\n";
     let keys = editor.offered("policy/new.yaml", &format!("{policy}      |\n"));
     assert_eq!(keys[0], "assert", "{keys:?}");
@@ -405,6 +414,22 @@ fn keys_and_names_are_explained_and_lead_to_where_they_are_defined() {
     let names: Vec<&str> =
         symbols.as_array().expect("a list").iter().filter_map(|symbol| symbol["name"].as_str()).collect();
     assert_eq!(names, ["segment/web", "segment/db", "segment/storage"]);
+    editor.end();
+}
+
+#[test]
+fn a_project_that_cannot_be_read_is_said_once() {
+    let mut editor = Editor::start();
+    fs::remove_dir_all(editor.project.path().join("device-templates")).expect("remove the packs");
+    editor.write("intents/fabrics.yaml", "kind: Fabric\n");
+    let until = Instant::now() + LIMIT;
+    let said = loop {
+        if let Some(message) = editor.next(until).filter(|message| message["method"] == "window/showMessage") {
+            break message;
+        }
+    };
+    let said = said["params"]["message"].as_str().expect("text").to_owned();
+    assert!(said.contains("there is no folder `device-templates`"), "{said}");
     editor.end();
 }
 

@@ -32,6 +32,17 @@ fn a_plan_that_breaks_a_rule_is_shown_and_never_pushed() {
     let project = Project::example();
     project.weft("lab up").expect(0);
     project.edit("policy/house-rules.yaml", "size(item.devices) <= 20", "size(item.devices) <= 10");
+    let rule = "    - name: one-spine-at-a-time\n      on: plan\n      each: plan.waves\n      assert: \
+        size(plan.devices.filter(d, d.role == \"spine\" && d.name in item.devices)) <= 1\n      message: \
+        \"{{plan.devices.filter(d, d.role == 'spine' && d.name in item.devices).map(d, d.name)}} change together\"\n";
+    let policy = project.path().join("policy/house-rules.yaml");
+    let text = fs::read_to_string(&policy).expect("the policy") + rule;
+    fs::write(&policy, &text).expect("write the policy");
+    project
+        .weft("plan")
+        .expect(1)
+        .says("\"b1-spine-01\",\"b1-spine-02\",\"b2-spine-01\",\"b2-spine-02\"] change together");
+    fs::write(&policy, text.replace(rule, "")).expect("write the policy");
     let planned = project.weft("plan").expect(1).says("20 devices change").says("wave 1 changes 19 devices at once");
     assert!(planned.err.contains("policy/house-rules.yaml"), "{}", planned.err);
     project.weft("run").expect(1).says("wave 1 changes 19 devices at once").says("push skipped");

@@ -53,7 +53,7 @@ pub fn serve(folder: &Path) -> Result<(), ServeError> {
     let params: InitializeParams = serde_json::from_value(params)?;
     let info = json!({ "name": "weft", "version": env!("CARGO_PKG_VERSION") });
     connection.initialize_finish(id, json!({ "capabilities": capabilities, "serverInfo": info }))?;
-    let root = Root::new(project_folder(&params).unwrap_or_else(|| folder.to_owned()));
+    let root = Root::new(project_folder(&params, folder));
     let watches = params
         .capabilities
         .workspace
@@ -83,13 +83,14 @@ fn capabilities() -> ServerCapabilities {
     }
 }
 
-/// Returns the folder that the editor has open.
-fn project_folder(params: &InitializeParams) -> Option<PathBuf> {
-    #[allow(deprecated, reason = "older editors say only this")]
-    let alone = params.root_uri.clone();
+/// Returns the folder of the project: of those that the editor has open the first with intents, else `folder`.
+fn project_folder(params: &InitializeParams, folder: &Path) -> PathBuf {
     let value = serde_json::to_value(&params.workspace_folders_initialize_params).unwrap_or_default();
-    let first = value.pointer("/workspaceFolders/0/uri").and_then(Value::as_str).map(Uri::from);
-    path_of(&first.or(alone)?)
+    let open = value.get("workspaceFolders").and_then(Value::as_array).into_iter().flatten();
+    let open = open.filter_map(|folder| folder.get("uri")?.as_str().map(Uri::from));
+    #[allow(deprecated, reason = "older editors say only this")]
+    let all = open.chain(params.root_uri.clone());
+    all.filter_map(|uri| path_of(&uri)).find(|path| path.join(INTENTS).is_dir()).unwrap_or_else(|| folder.to_owned())
 }
 
 /// Asks the editor to say when files change that it has not open.
@@ -118,16 +119,21 @@ fn run(connection: &Connection, root: &Root) -> Result<(), ServeError> {
     thread::scope(|scope| {
         scope.spawn(move || {
             let mut publisher = Publisher::default();
+            // What is wrong with the whole project is said once and not at every key.
+            let mut unreadable = None;
             project::work(root, &received, &of_worker, |outcome| match outcome {
                 Outcome::Findings(findings, sources, open) => {
+                    unreadable = None;
                     for params in publisher.publish(root, findings, sources, open) {
                         let said = Notification::new("textDocument/publishDiagnostics".to_owned(), params);
                         let _ = connection.sender.send(said.into());
                     }
                 }
+                Outcome::Unreadable(reason) if unreadable.as_ref() == Some(&reason) => {}
                 Outcome::Unreadable(reason) => {
                     let params = json!({ "type": 1, "message": format!("weft: {reason}") });
                     let _ = connection.sender.send(Notification::new("window/showMessage".to_owned(), params).into());
+                    unreadable = Some(reason);
                 }
             });
         });
