@@ -330,6 +330,22 @@ fn keys_words_and_names_are_offered_where_they_fit() {
     let names = editor.offered(file, &format!("{underlay}  select: {{ names: [|"));
     assert_eq!(names.len(), 20, "{names:?}");
 
+    // Kinds of which the server knows no more than their schemas.
+    let access = head("Access");
+    let ends = editor.offered(file, &format!("{access}  rules:\n    - {{ name: x, from: | }}\n"));
+    assert_eq!(ends[..2], ["any", "segment/db"], "{ends:?}");
+    let actions = editor.offered(file, &format!("{access}  rules:\n    - name: x\n      action: |\n"));
+    assert_eq!(actions, ["allow", "deny"]);
+    let steering = head("Steering");
+    let ways = editor.offered(file, &format!("{steering}  prefer:\n    - {{ peering: |"));
+    assert_eq!(ways, ["peering/transit-a", "peering/transit-b"]);
+    let tenant = head("Tenant");
+    let own = "  segments:\n    - { name: red }\n    - { name: blue }\n  trunks:\n";
+    let names = editor.offered(file, &format!("{tenant}{own}    - {{ segments: [|] }}\n"));
+    assert_eq!(names, ["red", "blue"]);
+    let drained = editor.offered(file, &format!("{}  drain: {{ links: [\"b1-spine-01:|", head("Maintenance")));
+    assert_eq!(drained.len(), 16, "{drained:?}");
+
     // Labels that are in the editor and not on the disk.
     let nodes = editor.read("intents/interconnect.yaml");
     editor.write("intents/interconnect.yaml", &nodes.replacen("vs-8 }", "vs-8, labels: { row: north }, x: 1 }", 1));
