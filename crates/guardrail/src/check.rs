@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use cel::{Context, Value};
 use serde_json::Value as Json;
 use weft_diagnostics::{Diagnostic, Severity, SourceSpan};
-use weft_intent::{IntentSet, Written, schema, shape};
-use weft_model::{IntentKind, IntentRef};
+use weft_intent::{IntentSet, Written, shape};
+use weft_model::IntentRef;
 
 use crate::{
     Policies, codes,
     compiled::CompiledRule,
     expression::{Evaluator, Mistake},
+    load::schema_of,
     policy::Subject,
     value::from_json,
 };
@@ -45,17 +46,13 @@ impl Policies {
 
 /// The intents with their defaults, each made when it is first asked for.
 #[derive(Default)]
-struct Whole {
-    schemas: BTreeMap<IntentKind, Json>,
-    intents: BTreeMap<IntentRef, Json>,
-}
+struct Whole(BTreeMap<IntentRef, Json>);
 
 impl Whole {
     fn of(&mut self, reference: &IntentRef, written: &Written) -> &Json {
-        let schema = self.schemas.entry(reference.kind).or_insert_with(|| schema::of_kind(reference.kind));
-        self.intents.entry(reference.clone()).or_insert_with(|| {
+        self.0.entry(reference.clone()).or_insert_with(|| {
             let mut value = written.value.clone();
-            shape::complete(&shape::Shape::of(schema), &mut value);
+            shape::complete(&shape::Shape::of(schema_of(reference.kind)), &mut value);
             value
         })
     }

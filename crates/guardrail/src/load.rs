@@ -1,6 +1,9 @@
 //! Reads policies and compiles their rules.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
 
 use serde_json::Value;
 use weft_diagnostics::{Diagnostic, SourceSpan};
@@ -42,6 +45,15 @@ pub fn load(files: &[SourceFile]) -> (Policies, Vec<Diagnostic>) {
     }
     loader.findings.sort();
     (loader.policies, loader.findings)
+}
+
+/// The schema of each kind of intent, made once: they are as constant as the types.
+static SCHEMAS: LazyLock<BTreeMap<IntentKind, Value>> =
+    LazyLock::new(|| IntentKind::ALL.into_iter().map(|kind| (kind, schema::of_kind(kind))).collect());
+
+/// Returns the schema of a kind of intent.
+pub(crate) fn schema_of(kind: IntentKind) -> &'static Value {
+    SCHEMAS.get(&kind).unwrap_or(&Value::Null)
 }
 
 struct Loader {
@@ -96,12 +108,10 @@ impl Loader {
         let explicit = !kinds.is_empty();
         let kinds: Vec<IntentKind> =
             if explicit { kinds.into_iter().map(|kind| kind.0).collect() } else { IntentKind::ALL.to_vec() };
-        let schemas: Vec<(IntentKind, Value)> = match on {
-            Subject::Intents => kinds.iter().map(|kind| (*kind, schema::of_kind(*kind))).collect(),
+        let shapes: Vec<(IntentKind, Shape<'_>)> = match on {
+            Subject::Intents => kinds.iter().map(|kind| (*kind, Shape::of(schema_of(*kind)))).collect(),
             Subject::Plan => Vec::new(),
         };
-        let shapes: Vec<(IntentKind, Shape<'_>)> =
-            schemas.iter().map(|(kind, schema)| (*kind, Shape::of(schema))).collect();
 
         let each = each.map(|text| self.each(&place, on, &shapes, &text)).transpose().ok()?;
         let at = at.filter(|_| on == Subject::Intents);

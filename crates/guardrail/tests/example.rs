@@ -72,3 +72,23 @@ fn a_rule_about_the_plan_that_cannot_be_answered_is_a_finding() {
     let findings = policies.check_plan(&json!({ "waves": [] }));
     assert!(findings[0].message.contains("there is no key `wavs`"), "{findings:?}");
 }
+
+#[test]
+fn the_rules_of_the_page_have_no_mistakes() {
+    let page = fs::read_to_string(root().join("docs/guardrails.md")).unwrap();
+    let mut blocks = page.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let (policies, findings) = weft_guardrail::load(&[SourceFile::new("page", blocks.next().unwrap())]);
+    assert!(findings.is_empty(), "{findings:?}");
+    assert!(policies.has_plan_rules());
+    let rules: Vec<&str> = blocks.collect();
+    assert_eq!(rules.len(), 1);
+    let (policies, findings) = of_text(rules[0]);
+    assert!(findings.is_empty(), "{findings:?}");
+    let device = |name: &str, role: &str| json!({ "name": name, "role": role });
+    let plan = |wave: &[&str]| {
+        let devices = [device("s1", "spine"), device("s2", "spine"), device("l1", "leaf")];
+        json!({ "devices": devices, "waves": [{ "name": "wave 1", "devices": wave }] })
+    };
+    assert!(policies.check_plan(&plan(&["l1", "s1"])).is_empty());
+    assert_eq!(policies.check_plan(&plan(&["s1", "s2"])).len(), 1);
+}
