@@ -70,11 +70,11 @@ impl Ran {
 }
 
 impl Project {
-    /// Returns a copy of the example: its intents, packs and pipelines.
+    /// Returns a copy of the example: its intents, packs, pipelines and policy.
     pub(crate) fn example() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("crates/cli is two folders down");
         let folder = tempfile::Builder::new().prefix("weft-").tempdir().expect("a temporary folder");
-        for part in ["intents", "device-templates", "pipeline"] {
+        for part in ["intents", "device-templates", "pipeline", "policy"] {
             copy(&root.join(part), &folder.path().join(part));
         }
         Self { folder }

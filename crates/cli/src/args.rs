@@ -225,6 +225,8 @@ pub(crate) enum Command {
     /// Show the secrets that the intents refer to, or put one into an encrypted file
     #[command(subcommand)]
     Secrets(Secrets),
+    /// Serve an editor over standard input and output: findings as you type, completion, hover, definitions
+    Lsp,
 }
 
 /// What is done with secrets.

@@ -60,7 +60,14 @@ impl Output {
     pub(crate) fn findings(&self, diagnostics: &[Diagnostic], sources: &SourceMap) {
         if self.format == Format::Json {
             self.result(render::json(diagnostics));
-        } else if !diagnostics.is_empty() {
+        } else {
+            self.complain(diagnostics, sources);
+        }
+    }
+
+    /// Prints findings beside a result, with their source lines.
+    pub(crate) fn complain(&self, diagnostics: &[Diagnostic], sources: &SourceMap) {
+        if !diagnostics.is_empty() {
             let text = render::text(diagnostics, sources, self.colour);
             let _ = write!(std::io::stderr().lock(), "{text}");
         }

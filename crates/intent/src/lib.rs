@@ -13,13 +13,14 @@ mod load;
 pub mod schema;
 mod secret;
 mod set;
+pub mod shape;
 mod source;
 pub mod spec;
-mod suggest;
+pub mod suggest;
 mod validate;
 
 pub use document::Document;
 pub use load::load;
-pub use set::{Intent, IntentSet, Metadata, Rejected};
+pub use set::{Intent, IntentSet, Metadata, Rejected, Written};
 pub use source::SourceFile;
 pub use validate::validate;

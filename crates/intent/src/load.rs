@@ -9,7 +9,7 @@ use weft_diagnostics::{Diagnostic, SourceSpan};
 use weft_model::{IntentKind, IntentRef, Name};
 
 use crate::{
-    Document, Intent, IntentSet, SourceFile, codes,
+    Document, Intent, IntentSet, SourceFile, Written, codes,
     document::{self, Reader, Token, pointer},
     kinds::each_kind,
     schema::{self, API_VERSION, Envelope},
@@ -27,7 +27,7 @@ pub fn load(files: &[SourceFile]) -> (IntentSet, Vec<Diagnostic>) {
         loader.set.rejected.unreadable |= !findings.is_empty();
         loader.findings.extend(findings);
         for (document, value) in documents {
-            loader.document(Arc::new(document), &value);
+            loader.document(Arc::new(document), value);
         }
     }
     loader.findings.sort();
@@ -48,29 +48,28 @@ struct Loader {
 }
 
 impl Loader {
-    fn document(&mut self, document: Arc<Document>, value: &Value) {
-        let Some(kind) = self.kind(&document, value) else {
+    fn document(&mut self, document: Arc<Document>, value: Value) {
+        let Some(kind) = self.kind(&document, &value) else {
             self.set.rejected.unreadable = true;
             return;
         };
-        let repeated = value
+        let reference = value
             .pointer("/metadata/name")
             .and_then(Value::as_str)
             .and_then(|name| name.parse::<Name>().ok())
-            .and_then(|name| {
-                let span = document.span("/metadata/name");
-                let reference = IntentRef { kind, name };
-                let first = self.names.get(&reference).cloned();
-                let finding = first.map(|first| {
-                    Diagnostic::error(codes::DUPLICATE_INTENT, format!("there are two intents `{reference}`"))
-                        .at(span.clone())
-                        .label(first, "the first one is here")
-                        .help("give one of them another name, or join them")
-                });
-                self.names.entry(reference).or_insert(span);
-                finding
+            .map(|name| IntentRef { kind, name });
+        let repeated = reference.clone().and_then(|reference| {
+            let span = document.span("/metadata/name");
+            let first = self.names.get(&reference).cloned();
+            let finding = first.map(|first| {
+                Diagnostic::error(codes::DUPLICATE_INTENT, format!("there are two intents `{reference}`"))
+                    .at(span.clone())
+                    .label(first, "the first one is here")
+                    .help("give one of them another name, or join them")
             });
-        secret::references(&document, value, &mut self.set.secrets);
+            self.names.entry(reference).or_insert(span);
+            finding
+        });
         let before = self.findings.len();
         let Self { set, findings, readers, .. } = self;
         let keep = repeated.is_none();
@@ -78,7 +77,7 @@ impl Loader {
             ($($kind:ident, $spec:ident, $field:ident;)*) => {
                 match kind {
                     $(IntentKind::$kind => {
-                        take(&mut readers.$field, kind, &document, value, keep.then_some(&mut set.$field), findings);
+                        take(&mut readers.$field, kind, &document, &value, keep.then_some(&mut set.$field), findings);
                     })*
                 }
             };
@@ -87,6 +86,9 @@ impl Loader {
         self.findings.extend(repeated);
         if self.findings.len() > before {
             self.set.rejected.kinds.insert(kind);
+        } else if let Some(reference) = reference {
+            secret::references(&document, &value, &mut self.set.secrets);
+            self.set.written.insert(reference, Written { document, value });
         }
     }
 

@@ -7,6 +7,7 @@ use std::{
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use weft_diagnostics::SourceSpan;
 use weft_model::{IntentKind, IntentRef, Name, SecretRef, Source};
 
@@ -73,6 +74,8 @@ macro_rules! set {
             )*
             /// The secrets that the intents refer to, and where.
             pub secrets: BTreeMap<SecretRef, BTreeSet<SourceSpan>>,
+            /// Every intent of the above as it is written.
+            pub written: BTreeMap<IntentRef, Written>,
             /// What the files hold besides, but with mistakes.
             pub rejected: Rejected,
         }
@@ -97,6 +100,15 @@ macro_rules! set {
 }
 
 each_kind!(set);
+
+/// An intent as it is written.
+#[derive(Debug, Clone)]
+pub struct Written {
+    /// Where it stands.
+    pub document: Arc<Document>,
+    /// The whole document, without what is left to defaults.
+    pub value: Value,
+}
 
 impl IntentSet {
     /// Tells whether some intent of this kind is missing from the set because of a mistake in its text.

@@ -19,6 +19,10 @@ fn every_mistake_is_told_as_expected() {
     let mut wrong = Vec::new();
     for case in entries(&root) {
         let path = root.join(&case);
+        // Cases about rules of the organisation are those of the guardrails.
+        if path.join("policy").is_dir() {
+            continue;
+        }
         let unknown: Vec<String> =
             entries(&path).into_iter().filter(|name| name != "intents" && name != "expected.txt").collect();
         assert!(unknown.is_empty(), "{}: {unknown:?} is no part of a case", path.display());

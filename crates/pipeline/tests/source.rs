@@ -22,6 +22,7 @@ fn project(root: &Path) {
     write(root, "device-templates/frr/templates/bgp.j2", "router bgp\n");
     write(root, "device-templates/README.md", "about\n");
     write(root, "pipeline/default.yaml", "kind: Pipeline\n");
+    write(root, "policy/house.yaml", "kind: Policy\n");
     write(root, "src/intents/c.yaml", "elsewhere\n");
 }
 
@@ -76,6 +77,7 @@ fn a_folder_that_is_no_repository_is_read_without_a_commit() {
     assert_eq!(sources.packs.keys().collect::<Vec<_>>(), ["frr"]);
     assert_eq!(sources.packs["frr"].keys().collect::<Vec<_>>(), ["manifest.yaml", "templates/bgp.j2"]);
     assert_eq!(&*sources.pipelines[0].path, "pipeline/default.yaml");
+    assert_eq!(&*sources.policies[0].path, "policy/house.yaml");
     assert_eq!((sources.commit, sources.dirty), (None, false));
     assert!(matches!(source::read(folder.path(), Some("HEAD")), Err(SourceError::NoRepository { .. })));
 }

@@ -71,6 +71,7 @@ pub(crate) fn run(
 pub(crate) fn codes() -> Vec<Code> {
     let mut codes: Vec<Code> = [
         weft_intent::codes::ALL,
+        weft_guardrail::codes::ALL,
         weft_compile::codes::ALL,
         weft_pack::codes::ALL,
         weft_check::codes::ALL,

@@ -5,6 +5,7 @@ mod check;
 mod compile;
 mod explain;
 mod lab;
+mod lsp;
 mod plan;
 mod report;
 mod run;
@@ -58,6 +59,7 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failur
         Command::Report { run, out } => report::run(global, run, out.as_deref(), output),
         Command::Lab(lab) => lab::run(global, lab, output),
         Command::Secrets(secrets) => secrets::run(global, secrets, output),
+        Command::Lsp => lsp::run(global),
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::Context;
-use weft_diagnostics::Severity;
+use weft_diagnostics::{Severity, has_errors};
 use weft_model::SecretRef;
 use weft_pipeline::{ExitCode as Exit, definition::Stage, report::own_words, secrets, stages};
 use weft_plan::{DeviceChange, Plan, WavePolicy};
@@ -65,7 +65,10 @@ pub(crate) fn run(global: &Global, arguments: &Arguments<'_>, output: &Output) -
         Format::Json => output.result(json),
         _ => output.result(text(&plan, output)),
     }
-    Ok(if plan.unreachable().next().is_some() { Exit::Findings } else { Exit::Success })
+    let broken = stages::guard_findings(&project, &plan);
+    output.complain(&broken, &workspace.map);
+    let failed = plan.unreachable().next().is_some() || has_errors(&broken);
+    Ok(if failed { Exit::Findings } else { Exit::Success })
 }
 
 /// Returns the diffs device by device, then what will happen in a few lines.

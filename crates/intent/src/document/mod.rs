@@ -15,7 +15,8 @@ use weft_diagnostics::{Diagnostic, SourceSpan};
 use crate::{SourceFile, codes, formats, schema};
 
 use place::Extent;
-pub(crate) use place::{Place, Token, escape, pointer};
+pub use place::escape;
+pub(crate) use place::{Place, Token, pointer};
 
 /// A YAML document: where each of its values stands.
 #[derive(Debug, Clone)]
@@ -45,7 +46,7 @@ impl Document {
 
     /// Returns the place of the value at a JSON pointer when it is a single one, and that of its key when it is a list or a
     /// mapping.
-    pub(crate) fn setting_span(&self, pointer: &str) -> SourceSpan {
+    pub fn setting_span(&self, pointer: &str) -> SourceSpan {
         if self.root.find(pointer).0.is_single() { self.span(pointer) } else { self.key_span(pointer) }
     }
 

@@ -105,7 +105,7 @@ impl Place {
 }
 
 /// Returns `key` as one token of a JSON pointer.
-pub(crate) fn escape(key: &str) -> String {
+pub fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 

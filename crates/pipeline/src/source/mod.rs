@@ -24,8 +24,10 @@ pub const PIPELINES: &str = "pipeline";
 pub const SECRETS: &str = "secrets";
 /// The public keys to which files of secrets are encrypted.
 pub const RECIPIENTS: &str = "secrets/recipients.txt";
+/// The folder of the rules that the organisation puts over its intents. It need not be there.
+pub const POLICIES: &str = "policy";
 /// The folders that files are read from.
-const FOLDERS: [&str; 4] = [INTENTS, PACKS, PIPELINES, SECRETS];
+const FOLDERS: [&str; 5] = [INTENTS, PACKS, PIPELINES, POLICIES, SECRETS];
 /// The lock file of the allocations.
 pub const LOCK_FILE: &str = "intents/allocations.lock.yaml";
 
@@ -44,6 +46,8 @@ pub struct Sources {
     pub pipelines: Vec<SourceFile>,
     /// The encrypted files of secrets by their paths below `secrets/`.
     pub encrypted: BTreeMap<String, Vec<u8>>,
+    /// The policies: `policy/**/*.yaml`.
+    pub policies: Vec<SourceFile>,
     /// The commit, in hexadecimal: the one that was asked for, else the one that is checked out. `None` outside a repository
     /// and before its first commit.
     pub commit: Option<String>,
@@ -61,7 +65,7 @@ impl Sources {
 
     /// Returns the texts that findings point into.
     pub fn source_map(&self) -> SourceMap {
-        let files = self.intents.iter().chain(&self.lock).chain(&self.pipelines);
+        let files = self.intents.iter().chain(&self.lock).chain(&self.pipelines).chain(&self.policies);
         let mut map: SourceMap = files.map(|file| (file.path.clone(), file.text.clone())).collect();
         for (pack, files) in &self.packs {
             for (path, text) in files {
@@ -129,7 +133,7 @@ pub enum SourceError {
 const ENCRYPTED: [&[u8]; 2] = [b"age-encryption.org/", b"-----BEGIN AGE ENCRYPTED FILE-----"];
 
 /// The wanted files by path, octets as they are.
-type Files = BTreeMap<String, Vec<u8>>;
+pub type Files = BTreeMap<String, Vec<u8>>;
 
 /// Reads the files of the project in `project`: of the commit `revision` names (a name, a hash or its beginning, an expression
 /// such as `HEAD~1`), else of the working tree. The project need not be a git repository for the latter, nor its root.
@@ -153,12 +157,30 @@ pub fn read(project: &Path, revision: Option<&str>) -> Result<(Sources, Vec<Diag
     }
 }
 
+/// Returns the files of the working tree of the project in `project`, whatever git says of them.
+///
+/// # Errors
+/// Fails when a file or folder cannot be read, is a link, or has a path that is not UTF-8.
+pub fn files(project: &Path) -> Result<Files, SourceError> {
+    worktree::files(project)
+}
+
+/// Returns what some files of the project in `project` are. What is wrong with a single file is a finding, and the file is
+/// left out.
+///
+/// # Errors
+/// Fails when there are no intents or no packs among them.
+pub fn of_files(project: &Path, files: &Files) -> Result<(Sources, Vec<Diagnostic>), SourceError> {
+    sort(project, files, None, false, false)
+}
+
 /// Tells whether a file belongs to what is read, given its path relative to the project.
-fn is_wanted(path: &str) -> bool {
+pub fn is_wanted(path: &str) -> bool {
     let hidden = path.split('/').any(|part| part.starts_with('.'));
     let in_folder = |folder: &str| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
     let yaml = path.ends_with(".yaml") || path.ends_with(".yml");
-    !hidden && (in_folder(PACKS) || in_folder(SECRETS) || (yaml && (in_folder(INTENTS) || in_folder(PIPELINES))))
+    let yaml_folder = [INTENTS, PIPELINES, POLICIES].into_iter().any(in_folder);
+    !hidden && (in_folder(PACKS) || in_folder(SECRETS) || (yaml && yaml_folder))
 }
 
 fn sort(
@@ -215,6 +237,7 @@ fn sort(
             Ok(file) if path == LOCK_FILE => sources.lock = Some(file),
             Ok(_) if path.ends_with(".lock.yaml") => {}
             Ok(file) if path.starts_with(INTENTS) => sources.intents.push(file),
+            Ok(file) if path.starts_with(POLICIES) => sources.policies.push(file),
             Ok(file) => sources.pipelines.push(file),
             Err(finding) => {
                 sources.unreadable |= path.starts_with(INTENTS);

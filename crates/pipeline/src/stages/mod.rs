@@ -2,15 +2,17 @@
 //!
 //! | function | makes |
 //! |---|---|
-//! | [`validate`] | [`Project`]: packs, intents, topology, the allocations of the lock file |
+//! | [`validate`] | [`Project`]: packs, intents, topology, policies, the allocations of the lock file |
 //! | [`compile`] | [`Compiled`]: allocations, configurations, their text |
 //! | [`predict`], [`check`] | [`Predicted`]: the state of the network; what is wrong with it |
 //! | [`read_running`], [`plan`] | what devices run; the plan |
+//! | [`guard_findings`] | which rules of the organisation the plan breaks |
 //! | [`gate_findings`], [`push`] | changes the devices |
 //! | [`verify`] | observes them |
 
 mod check;
 mod compile;
+mod guard;
 mod plan;
 mod push;
 mod validate;
@@ -18,8 +20,9 @@ mod verify;
 
 pub use check::{Predicted, check, predict};
 pub use compile::{CompileError, Compiled, compile, lock_findings, write_lock};
+pub use guard::guard_findings;
 pub use plan::{Running, moved, plan, read_running};
 pub use push::{PushError, PushRequest, gate_findings, push};
 pub(crate) use push::{note, note_waves, unreachable_findings, why};
-pub use validate::{Project, validate};
+pub use validate::{Examined, Packs, Project, examine, packs, validate};
 pub use verify::{intended, link_states, verify};

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use weft_compile::Allocations;
 use weft_diagnostics::{Diagnostic, SourceSpan, has_errors};
+use weft_guardrail::Policies;
 use weft_intent::IntentSet;
 use weft_model::{Catalogue, Network, PackName};
 use weft_pack::Pack;
@@ -17,19 +18,50 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Project {
     /// The packs by name.
-    pub packs: BTreeMap<PackName, Arc<Pack>>,
+    pub packs: Packs,
     /// The intents.
     pub intents: IntentSet,
     /// The topology.
     pub network: Network,
     /// The allocations of the lock file.
     pub locked: Allocations,
+    /// The rules of the organisation.
+    pub policies: Policies,
 }
 
-/// Reads the packs, the intents and the lock file, and checks what they say. Returns `None` when a finding is an error.
+/// The packs that could be read, by name.
+pub type Packs = BTreeMap<PackName, Arc<Pack>>;
+
+/// What the files say, also where they have mistakes.
+#[derive(Debug, Clone, Default)]
+pub struct Examined {
+    /// The intents without mistakes in their text.
+    pub intents: IntentSet,
+    /// All of the topology that could be made; nothing when a pack has mistakes.
+    pub network: Network,
+    /// The allocations of the lock file.
+    pub locked: Allocations,
+    /// The rules of the organisation.
+    pub policies: Policies,
+}
+
+/// Reads the packs, the intents, the policies and the lock file, and checks what they say. Returns `None` when a finding is
+/// an error.
 pub fn validate(sources: &Sources) -> (Option<Project>, Vec<Diagnostic>) {
+    let (packs, mut findings) = packs(sources);
+    let (examined, mistakes) = examine(sources, &packs, has_errors(&findings));
+    findings.extend(mistakes);
+    findings.sort();
+    findings.dedup();
+    let Examined { intents, network, locked, policies } = examined;
+    let project = (!has_errors(&findings)).then_some(Project { packs, intents, network, locked, policies });
+    (project, findings)
+}
+
+/// Reads the packs.
+pub fn packs(sources: &Sources) -> (Packs, Vec<Diagnostic>) {
     let mut findings = Vec::new();
-    let mut packs = BTreeMap::new();
+    let mut packs = Packs::new();
     for (folder, files) in &sources.packs {
         let name: PackName = match folder.parse() {
             Ok(name) => name,
@@ -45,21 +77,24 @@ pub fn validate(sources: &Sources) -> (Option<Project>, Vec<Diagnostic>) {
             packs.insert(name, Arc::new(pack));
         }
     }
-    let catalogue: Catalogue = packs.iter().map(|(name, pack)| (name.clone(), pack.description())).collect();
-    let (mut intents, mistakes) = weft_intent::load(&sources.intents);
+    (packs, findings)
+}
+
+/// Reads the intents, the policies and the lock file, and checks what they say. With `packs_lack`, a pack is missing because
+/// of its own mistakes: no topology is made, since each intent that names the pack would be called wrong too.
+pub fn examine(sources: &Sources, packs: &Packs, packs_lack: bool) -> (Examined, Vec<Diagnostic>) {
+    let (mut intents, mut findings) = weft_intent::load(&sources.intents);
     intents.rejected.unreadable |= sources.unreadable;
-    findings.extend(mistakes);
-    // With a pack missing because of its own mistakes, each intent that names it would be called wrong too.
-    let network = if findings
-        .iter()
-        .any(|finding| is_about_packs(finding) && finding.severity == weft_diagnostics::Severity::Error)
-    {
-        Network::default()
-    } else {
-        let (network, mistakes) = weft_intent::validate(&intents, &catalogue);
+    let mut network = Network::default();
+    if !packs_lack {
+        let catalogue: Catalogue = packs.iter().map(|(name, pack)| (name.clone(), pack.description())).collect();
+        let (built, mistakes) = weft_intent::validate(&intents, &catalogue);
         findings.extend(mistakes);
-        network
-    };
+        network = built;
+    }
+    let (policies, mistakes) = weft_guardrail::load(&sources.policies);
+    findings.extend(mistakes);
+    findings.extend(policies.check_intents(&intents));
     let locked = match sources.lock.as_ref().map(|file| Allocations::from_yaml(&file.text)) {
         Some(Ok(allocations)) => allocations,
         Some(Err(error)) => {
@@ -70,10 +105,5 @@ pub fn validate(sources: &Sources) -> (Option<Project>, Vec<Diagnostic>) {
     };
     findings.sort();
     findings.dedup();
-    let project = (!has_errors(&findings)).then_some(Project { packs, intents, network, locked });
-    (project, findings)
-}
-
-fn is_about_packs(finding: &Diagnostic) -> bool {
-    finding.span.as_ref().is_some_and(|span| span.file.starts_with(PACKS))
+    (Examined { intents, network, locked, policies }, findings)
 }
