@@ -8,7 +8,7 @@ const COMPARISONS: usize = 1_000_000;
 
 /// Finds the nearest known word, within a budget of comparisons.
 #[derive(Debug)]
-pub(crate) struct Suggester {
+pub struct Suggester {
     left: Cell<usize>,
 }
 
@@ -20,7 +20,7 @@ impl Default for Suggester {
 
 impl Suggester {
     /// Returns the candidate nearest to `word`, if one is near enough to be a slip of the fingers.
-    pub(crate) fn nearest<'c>(&self, word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    pub fn nearest<'c>(&self, word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
         let length = word.chars().count();
         let allowed = (length / 3).clamp(1, 4);
         let lower = word.to_lowercase();
@@ -40,7 +40,7 @@ impl Suggester {
     }
 
     /// Returns a help text: the nearest candidate, or else all of them when they are few.
-    pub(crate) fn help<'c>(
+    pub fn help<'c>(
         &self,
         word: &str,
         candidates: impl IntoIterator<Item = &'c str> + Clone,
