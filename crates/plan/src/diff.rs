@@ -11,14 +11,19 @@ const COLUMNS: usize = 80;
 
 /// Compares the running and the intended text of a file, both normalised; `None` when they are the same.
 pub fn compare(file: &str, running: &str, intended: &str) -> Option<FileChange> {
-    if running == intended {
+    compare_named((&format!("{file} (running)"), running), (&format!("{file} (intended)"), intended))
+}
+
+/// Compares two texts, each with the name that stands in the diff; `None` when they are the same.
+pub fn compare_named(old: (&str, &str), new: (&str, &str)) -> Option<FileChange> {
+    let ((old_name, old), (new_name, new)) = (old, new);
+    if old == new {
         return None;
     }
-    let old: Vec<&str> = running.lines().collect();
-    let new: Vec<&str> = intended.lines().collect();
+    let old: Vec<&str> = old.lines().collect();
+    let new: Vec<&str> = new.lines().collect();
     let diff = TextDiff::from_slices(&old, &new);
-    let mut change =
-        FileChange { added: 0, removed: 0, diff: format!("--- {file} (running)\n+++ {file} (intended)\n") };
+    let mut change = FileChange { added: 0, removed: 0, diff: format!("--- {old_name}\n+++ {new_name}\n") };
     for group in diff.grouped_ops(CONTEXT) {
         let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
         let (old_start, old_end) = (first.old_range().start, last.old_range().end);
