@@ -331,8 +331,13 @@ impl<'a> Places<'a> {
                 | IntentKind::Topology
                 | IntentKind::Pools
                 | IntentKind::Underlay
+                | IntentKind::Tenant
+                | IntentKind::Steering
                 | IntentKind::Reachability
-                | IntentKind::Baseline => Vec::new(),
+                | IntentKind::Access
+                | IntentKind::Maintenance
+                | IntentKind::Baseline
+                | IntentKind::Capacity => Vec::new(),
             },
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
-use weft_device::config::{Bfd, Bgp, Neighbor, NeighborTarget, Network, PeerType, Seconds, Timers};
+use weft_device::config::{AfiSafi, Bfd, Bgp, Neighbor, NeighborTarget, Network, PeerType, Seconds, Timers};
 use weft_intent::{
     Intent,
     spec::{AddressPurpose, Addressing, BfdSpec, TimersSpec, UnderlaySpec},
@@ -135,11 +135,12 @@ impl Compiler<'_> {
         let neighbor = Neighbor {
             description: format!("{} {}", far.node, far.interface),
             interface: near.interface.clone(),
+            afi_safis: [AfiSafi::Ipv4Unicast].into(),
             peer_as,
             peer_type: PeerType::Internal,
             timers: underlay.spec.timers.map(timers),
             bfd: underlay.spec.bfd.map(|BfdSpec { interval_ms, multiplier }| Bfd { interval_ms, multiplier }),
-            authentication: underlay.spec.authentication.as_ref().map(|key| key.tcp_md5.clone()),
+            authentication: underlay.spec.authentication.as_ref().and_then(|key| key.tcp_md5.clone()),
             import_policy: None,
             export_policy,
             maximum_prefixes: None,
@@ -169,11 +170,12 @@ fn external(session: &Session<'_>, [import, export]: [Name; 2]) -> Neighbor {
     Neighbor {
         description: peering.reference.name.to_string(),
         interface: session.session.port.interface.clone(),
+        afi_safis: [AfiSafi::Ipv4Unicast].into(),
         peer_as: spec.asn,
         peer_type: PeerType::External,
         timers: spec.timers.map(timers),
         bfd: None,
-        authentication: spec.authentication.as_ref().map(|key| key.tcp_md5.clone()),
+        authentication: spec.authentication.as_ref().and_then(|key| key.tcp_md5.clone()),
         import_policy: Some(import),
         export_policy: Some(export),
         maximum_prefixes: spec.accept.maximum_prefixes,

@@ -64,6 +64,13 @@ pub const ROUTER_ID_NOT_IPV4: Code = Code::new(
     "A loopback is the BGP identifier of its device, which is an IPv4 address (RFC 4271 4.2). Put the device in a loopback \
      pool with an IPv4 prefix.",
 );
+/// An intent, or a part of one, that Weft cannot carry out yet.
+pub const NOT_COMPILED: Code = Code::new(
+    "WEFT-310",
+    "not carried out yet",
+    "The intent is right, and is checked in full, but this version of Weft does not make configuration of it or does not \
+     prove it. It is refused rather than left out in silence: remove it, or the part that the finding names, to go on.",
+);
 /// All codes of this crate.
 pub const ALL: &[Code] = &[
     POOL_EXHAUSTED,
@@ -75,4 +82,5 @@ pub const ALL: &[Code] = &[
     NAME_TOO_LONG,
     PEERING_NAMED_LIKE_NODE,
     ROUTER_ID_NOT_IPV4,
+    NOT_COMPILED,
 ];

@@ -19,6 +19,7 @@ use crate::{
     Allocations,
     allocate::{PoolSpec, address_pools, asn_pools},
     codes,
+    refusals::refusals,
     selection::Selection,
 };
 
@@ -43,6 +44,7 @@ pub fn compile(
     let nodes: Vec<&Node> = network.nodes().collect();
     let compiled: Vec<(DeviceConfig, Vec<Diagnostic>)> = nodes.par_iter().map(|node| compiler.device(node)).collect();
     let mut diagnostics = compiler.peering_names();
+    diagnostics.extend(refusals(intents));
     let mut configs = BTreeMap::new();
     for (config, findings) in compiled {
         diagnostics.extend(findings);
@@ -84,6 +86,8 @@ impl Compiler<'_> {
             routing_policy: routing.policy,
             static_routes: routing.static_routes,
             bgp,
+            ospf: None,
+            acl_sets: BTreeMap::new(),
         };
         (config, routing.diagnostics)
     }

@@ -7,8 +7,8 @@ use std::{
 
 use ipnet::IpNet;
 use weft_device::config::{
-    Bgp, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor, NeighborTarget, Network as Originated,
-    PeerType, RoutingPolicy, System,
+    AfiSafi, Bgp, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor, NeighborTarget,
+    Network as Originated, PeerType, RoutingPolicy, SshServer, System,
 };
 use weft_intent::{
     Intent, IntentSet,
@@ -113,6 +113,7 @@ fn router(
                 mtu: Some(Mtu::ETHERNET),
                 addresses: vec![InterfaceAddress { prefix, provenance: provenance.clone() }],
                 unnumbered: false,
+                egress_acl: None,
                 provenance: provenance.clone(),
             },
         );
@@ -124,10 +125,11 @@ fn router(
             peer_type: PeerType::External,
             timers: spec.timers.map(timers),
             bfd: None,
-            authentication: spec.authentication.as_ref().map(|key| key.tcp_md5.clone()),
+            authentication: spec.authentication.as_ref().and_then(|key| key.tcp_md5.clone()),
             import_policy: None,
             export_policy: Some(export.clone()),
             maximum_prefixes: None,
+            afi_safis: [AfiSafi::Ipv4Unicast].into(),
             provenance,
         };
         neighbors.insert(NeighborTarget::Address(session.address.addr()), neighbor);
@@ -152,10 +154,24 @@ fn router(
         hostname: device.clone(),
         ntp_servers: Vec::new(),
         dns_servers: Vec::new(),
+        syslog_servers: Vec::new(),
+        banner: None,
+        ssh: SshServer::default(),
+        snmp: None,
         users: BTreeMap::new(),
         provenance: Provenance::from(source),
     };
-    Some(DeviceConfig { device, pack, system, interfaces, routing_policy, static_routes, bgp: Some(bgp) })
+    Some(DeviceConfig {
+        device,
+        pack,
+        system,
+        interfaces,
+        routing_policy,
+        static_routes,
+        bgp: Some(bgp),
+        ospf: None,
+        acl_sets: BTreeMap::new(),
+    })
 }
 
 fn loopback(targets: &BTreeMap<IpAddr, BTreeSet<Source>>, source: &Source) -> Interface {
@@ -169,6 +185,7 @@ fn loopback(targets: &BTreeMap<IpAddr, BTreeSet<Source>>, source: &Source) -> In
         mtu: None,
         addresses: targets.iter().map(address).collect(),
         unnumbered: false,
+        egress_acl: None,
         provenance: Provenance::from(source.clone()),
     }
 }

@@ -52,6 +52,7 @@ impl Compiler<'_> {
             mtu: None,
             addresses: vec![InterfaceAddress { prefix: address.into(), provenance: caused(pool, &node.source) }],
             unnumbered: false,
+            egress_acl: None,
             provenance: Provenance::from(node.source.clone()),
         }
     }
@@ -97,6 +98,7 @@ impl Compiler<'_> {
             mtu: Some(link.mtu),
             addresses,
             unnumbered,
+            egress_acl: None,
             provenance,
         }
     }
@@ -119,8 +121,13 @@ impl Compiler<'_> {
             | IntentKind::Underlay
             | IntentKind::Segment
             | IntentKind::Peering
+            | IntentKind::Tenant
+            | IntentKind::Steering
             | IntentKind::Reachability
-            | IntentKind::Baseline => None,
+            | IntentKind::Access
+            | IntentKind::Maintenance
+            | IntentKind::Baseline
+            | IntentKind::Capacity => None,
         }
     }
 
@@ -146,6 +153,7 @@ impl Compiler<'_> {
             mtu: Some(segment.spec.mtu),
             addresses: vec![address],
             unnumbered: false,
+            egress_acl: None,
             provenance: Provenance::from(segment.source_at(&format!("/spec/ports/{}", port.selection)))
                 .leaf("mtu", segment.source_at("/spec/mtu")),
         })
@@ -161,6 +169,7 @@ fn external_port(session: &Session<'_>) -> Interface {
         mtu: Some(Mtu::ETHERNET),
         addresses: vec![InterfaceAddress { prefix: session.session.address, provenance: Provenance::from(source) }],
         unnumbered: false,
+        egress_acl: None,
         provenance: Provenance::from(peering.source_at(&session.pointer("port"))),
     }
 }

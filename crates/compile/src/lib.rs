@@ -22,6 +22,7 @@ mod external_routers;
 mod hosts;
 mod interface;
 mod pool;
+mod refusals;
 mod routing_policy;
 mod selection;
 mod system;

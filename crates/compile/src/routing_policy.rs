@@ -1,7 +1,9 @@
 //! Compiles prefix sets and policies: what a peering takes and announces, and what stays in its site.
 
 use ipnet::IpNet;
-use weft_device::config::{Action, Conditions, PolicyDefinition, PrefixMatch, PrefixSet, RoutingPolicy, Statement};
+use weft_device::config::{
+    Action, Conditions, PolicyDefinition, PrefixMatch, PrefixSet, RoutingPolicy, Statement, Transformations,
+};
 use weft_diagnostics::Diagnostic;
 use weft_intent::{Intent, spec::PeeringSpec};
 use weft_model::{Name, Provenance, Source};
@@ -107,7 +109,13 @@ pub(crate) fn exact(
 }
 
 fn statement(sequence: u16, prefix_set: Option<Name>, action: Action, provenance: Provenance) -> Statement {
-    Statement { sequence, conditions: Conditions { prefix_set }, action, provenance }
+    Statement {
+        sequence,
+        conditions: Conditions { prefix_set, community_set: None },
+        transformations: Transformations::default(),
+        action,
+        provenance,
+    }
 }
 
 fn name(text: &str) -> Option<Name> {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use weft_device::config::{Server, SshKey, System, User};
+use weft_device::config::{Server, SshKey, SshServer, System, User};
 use weft_model::{Node, Provenance, Source};
 
 use crate::device::Compiler;
@@ -14,6 +14,10 @@ impl Compiler<'_> {
             hostname: node.name.clone(),
             ntp_servers: Vec::new(),
             dns_servers: Vec::new(),
+            syslog_servers: Vec::new(),
+            banner: None,
+            ssh: SshServer::default(),
+            snmp: None,
             users: BTreeMap::new(),
             provenance: Provenance::from(node.source.clone()),
         };

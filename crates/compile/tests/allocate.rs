@@ -85,7 +85,16 @@ fn ring(numbers: &BTreeSet<u8>) -> Network {
         };
         let next = ring[(at + 1) % ring.len()];
         let ends = [end(number, "swp9"), end(next, "swp10")];
-        network.add_link(Link { ends, mtu: Mtu::ETHERNET, source: source.clone() }).unwrap();
+        network
+            .add_link(Link {
+                ends,
+                mtu: Mtu::ETHERNET,
+                capacity: None,
+                metric: Link::DEFAULT_METRIC,
+                shared_risks: BTreeSet::new(),
+                source: source.clone(),
+            })
+            .unwrap();
     }
     network
 }

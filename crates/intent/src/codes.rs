@@ -138,6 +138,42 @@ pub const DUPLICATE_INTENT: Code = Code::new(
     "two intents of one name",
     "Two intents of one kind have the same name. References could mean either.",
 );
+/// Malformed range of VLANs, VNIs or ports.
+pub const INVALID_RANGE: Code = Code::new(
+    "WEFT-140",
+    "malformed range of numbers",
+    "A range of VLANs (1 to 4094), VNIs (1 to 16777215) or ports (1 to 65535) is written `FIRST-LAST`, the smaller number first; one port may stand alone.",
+);
+/// Malformed bandwidth.
+pub const INVALID_BANDWIDTH: Code = Code::new(
+    "WEFT-141",
+    "malformed bandwidth",
+    "A bandwidth is a whole number of bits per second with one of the units k, M, G and T, such as `10G`.",
+);
+/// Malformed community.
+pub const INVALID_COMMUNITY: Code = Code::new(
+    "WEFT-142",
+    "malformed BGP community",
+    "A community has two numbers of 16 bits (RFC 1997) or three of 32 bits (RFC 8092), joined by colons; the well-known ones have names.",
+);
+/// Malformed OSPF area.
+pub const INVALID_AREA: Code = Code::new(
+    "WEFT-143",
+    "malformed OSPF area",
+    "An area is a number of 32 bits, written as such or in four parts like an IPv4 address; `0.0.0.0` is the backbone.",
+);
+/// Malformed time.
+pub const INVALID_TIME: Code = Code::new(
+    "WEFT-144",
+    "malformed time",
+    "A time is written as in RFC 3339, with its date and its zone: a window that depends on where the reader is would open at different times.",
+);
+/// Malformed reference to an intent.
+pub const INVALID_REFERENCE: Code = Code::new(
+    "WEFT-145",
+    "malformed reference to an intent",
+    "An intent is referred to by its kind and its name, such as `segment/web`.",
+);
 /// Unknown pack.
 pub const UNKNOWN_PACK: Code = Code::new(
     "WEFT-150",
@@ -327,6 +363,12 @@ pub const ALL: &[Code] = &[
     UNKNOWN_KIND,
     UNKNOWN_VERSION,
     DUPLICATE_INTENT,
+    INVALID_RANGE,
+    INVALID_BANDWIDTH,
+    INVALID_COMMUNITY,
+    INVALID_AREA,
+    INVALID_TIME,
+    INVALID_REFERENCE,
     UNKNOWN_PACK,
     UNKNOWN_PLATFORM,
     UNKNOWN_PORT,

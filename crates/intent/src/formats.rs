@@ -5,11 +5,13 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use jsonschema::ValidationOptions;
 use weft_diagnostics::Code;
-use weft_model::{Endpoint, SecretRef};
+use weft_model::{
+    AreaId, AsnRange, Bandwidth, Community, Endpoint, IntentRef, PortRange, SecretRef, VlanRange, VniRange,
+};
 
 use crate::{
     codes,
-    spec::{AsnRange, FlowEnd},
+    spec::{AccessEnd, FlowEnd},
 };
 
 /// What is wrong with a text.
@@ -22,7 +24,7 @@ pub(crate) struct Mistake {
 type Check = fn(&str) -> Result<(), Mistake>;
 
 /// Every format by name.
-const FORMATS: [(&str, Check); 8] = [
+const FORMATS: [(&str, Check); 17] = [
     ("ip", ip),
     ("prefix", prefix),
     ("interface-address", interface_address),
@@ -31,6 +33,17 @@ const FORMATS: [(&str, Check); 8] = [
     ("secret", secret),
     ("flow-end", flow_end),
     ("ssh-public-key", ssh_public_key),
+    ("vlan-range", |text| parsed(VlanRange::try_from(text.to_owned()), codes::INVALID_RANGE, "such as `100-199`")),
+    ("vni-range", |text| parsed(VniRange::try_from(text.to_owned()), codes::INVALID_RANGE, "such as `10000-19999`")),
+    ("port-range", |text| parsed(text.parse::<PortRange>(), codes::INVALID_RANGE, "such as `443` or `8000-8100`")),
+    ("bandwidth", |text| parsed(text.parse::<Bandwidth>(), codes::INVALID_BANDWIDTH, "such as `10G`")),
+    ("community", |text| parsed(text.parse::<Community>(), codes::INVALID_COMMUNITY, "such as `64496:100`")),
+    ("area-id", |text| parsed(text.parse::<AreaId>(), codes::INVALID_AREA, "the backbone is `0.0.0.0`")),
+    ("timestamp", timestamp),
+    ("intent-ref", |text| parsed(text.parse::<IntentRef>(), codes::INVALID_REFERENCE, "such as `segment/web`")),
+    ("access-end", |text| {
+        parsed(AccessEnd::try_from(text.to_owned()), codes::INVALID_FLOW_END, "such as `segment/web` or `192.0.2.0/24`")
+    }),
 ];
 
 /// Returns the options that every schema is compiled with.
@@ -139,6 +152,25 @@ fn flow_end(text: &str) -> Result<(), Mistake> {
     match FlowEnd::try_from(text.to_owned()) {
         Ok(_) => Ok(()),
         Err(message) => fail(codes::INVALID_FLOW_END, message, "such as `segment/web` or `192.0.2.1`"),
+    }
+}
+
+fn timestamp(text: &str) -> Result<(), Mistake> {
+    match text.parse::<jiff::Timestamp>() {
+        Ok(_) => Ok(()),
+        Err(_) => fail(
+            codes::INVALID_TIME,
+            format!("{} is not a point in time", quoted(text)),
+            "write date, time and zone, such as `2026-12-01T02:00:00Z`",
+        ),
+    }
+}
+
+/// Returns the mistake of a text that is no `T`, in the words of the type itself.
+fn parsed<T, E: std::fmt::Display>(result: Result<T, E>, code: Code, help: &str) -> Result<(), Mistake> {
+    match result {
+        Ok(_) => Ok(()),
+        Err(error) => fail(code, error.to_string(), help),
     }
 }
 

@@ -8,6 +8,7 @@
 pub mod codes;
 pub mod document;
 mod formats;
+mod kinds;
 mod load;
 pub mod reference;
 pub mod schema;

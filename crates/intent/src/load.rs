@@ -11,8 +11,9 @@ use weft_model::{IntentKind, IntentRef, Name};
 use crate::{
     Document, Intent, IntentSet, SourceFile, codes,
     document::{self, Reader},
+    kinds::each_kind,
     schema::{self, API_VERSION, Envelope},
-    secret,
+    secret, spec,
     suggest::Suggester,
 };
 
@@ -72,39 +73,16 @@ impl Loader {
         let before = self.findings.len();
         let Self { set, findings, readers, .. } = self;
         let keep = repeated.is_none();
-        match kind {
-            IntentKind::Fabric => {
-                take(&mut readers.fabric, kind, &document, value, keep.then_some(&mut set.fabrics), findings)
-            }
-            IntentKind::Topology => {
-                take(&mut readers.topology, kind, &document, value, keep.then_some(&mut set.topologies), findings);
-            }
-            IntentKind::Pools => {
-                take(&mut readers.pools, kind, &document, value, keep.then_some(&mut set.pools), findings)
-            }
-            IntentKind::Underlay => {
-                take(&mut readers.underlay, kind, &document, value, keep.then_some(&mut set.underlays), findings);
-            }
-            IntentKind::Segment => {
-                take(&mut readers.segment, kind, &document, value, keep.then_some(&mut set.segments), findings);
-            }
-            IntentKind::Peering => {
-                take(&mut readers.peering, kind, &document, value, keep.then_some(&mut set.peerings), findings);
-            }
-            IntentKind::Reachability => {
-                take(
-                    &mut readers.reachability,
-                    kind,
-                    &document,
-                    value,
-                    keep.then_some(&mut set.reachabilities),
-                    findings,
-                );
-            }
-            IntentKind::Baseline => {
-                take(&mut readers.baseline, kind, &document, value, keep.then_some(&mut set.baselines), findings);
-            }
+        macro_rules! read {
+            ($($kind:ident, $spec:ident, $field:ident;)*) => {
+                match kind {
+                    $(IntentKind::$kind => {
+                        take(&mut readers.$field, kind, &document, value, keep.then_some(&mut set.$field), findings);
+                    })*
+                }
+            };
         }
+        each_kind!(read);
         self.findings.extend(repeated);
         if self.findings.len() > before {
             self.set.rejected.kinds.insert(kind);
@@ -157,18 +135,17 @@ impl Loader {
     }
 }
 
-/// The compiled schemas, each built when its first document comes.
-#[derive(Default)]
-struct Readers {
-    fabric: Option<Reader<Envelope<crate::spec::FabricSpec>>>,
-    topology: Option<Reader<Envelope<crate::spec::TopologySpec>>>,
-    pools: Option<Reader<Envelope<crate::spec::PoolsSpec>>>,
-    underlay: Option<Reader<Envelope<crate::spec::UnderlaySpec>>>,
-    segment: Option<Reader<Envelope<crate::spec::SegmentSpec>>>,
-    peering: Option<Reader<Envelope<crate::spec::PeeringSpec>>>,
-    reachability: Option<Reader<Envelope<crate::spec::ReachabilitySpec>>>,
-    baseline: Option<Reader<Envelope<crate::spec::BaselineSpec>>>,
+macro_rules! readers {
+    ($($kind:ident, $spec:ident, $field:ident;)*) => {
+        /// The compiled schemas, each built when its first document comes.
+        #[derive(Default)]
+        struct Readers {
+            $($field: Option<Reader<Envelope<spec::$spec>>>,)*
+        }
+    };
 }
+
+each_kind!(readers);
 
 /// Checks and converts one document, and puts it into `intents` when there are some to put it into.
 fn take<S: JsonSchema + DeserializeOwned>(

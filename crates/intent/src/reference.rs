@@ -80,13 +80,6 @@ pub fn description(kind: IntentKind) -> String {
     schema::of_kind(kind)["description"].as_str().unwrap_or_default().replace('\n', " ")
 }
 
-/// Returns what a kind is for, in one line: the first sentence of its description.
-pub fn purpose(kind: IntentKind) -> String {
-    let description = description(kind);
-    let sentence = description.split(". ").next().unwrap_or_default();
-    sentence.trim_end_matches('.').to_owned()
-}
-
 /// Returns the keys of a kind's `spec`, then those of each type in it.
 pub fn tables(kind: IntentKind) -> Vec<Table> {
     let schema = schema::of_kind(kind);
@@ -163,9 +156,14 @@ pub const fn page(kind: IntentKind) -> &'static str {
         IntentKind::Pools => page!("pools"),
         IntentKind::Underlay => page!("underlay"),
         IntentKind::Segment => page!("segment"),
+        IntentKind::Tenant => page!("tenant"),
         IntentKind::Peering => page!("peering"),
+        IntentKind::Steering => page!("steering"),
         IntentKind::Reachability => page!("reachability"),
+        IntentKind::Access => page!("access"),
+        IntentKind::Maintenance => page!("maintenance"),
         IntentKind::Baseline => page!("baseline"),
+        IntentKind::Capacity => page!("capacity"),
     }
 }
 

@@ -7,12 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use weft_model::IntentKind;
 
-use crate::{
-    set::Metadata,
-    spec::{
-        BaselineSpec, FabricSpec, PeeringSpec, PoolsSpec, ReachabilitySpec, SegmentSpec, TopologySpec, UnderlaySpec,
-    },
-};
+use crate::{kinds::each_kind, set::Metadata, spec};
 
 /// The version of the intent language.
 pub const API_VERSION: &str = "weft/v1";
@@ -27,16 +22,14 @@ pub fn of<T: JsonSchema>() -> Value {
 
 /// Returns the JSON Schema of one kind of intent: of the whole document, not only its `spec`.
 pub fn of_kind(kind: IntentKind) -> Value {
-    match kind {
-        IntentKind::Fabric => envelope::<FabricSpec>(kind),
-        IntentKind::Topology => envelope::<TopologySpec>(kind),
-        IntentKind::Pools => envelope::<PoolsSpec>(kind),
-        IntentKind::Underlay => envelope::<UnderlaySpec>(kind),
-        IntentKind::Segment => envelope::<SegmentSpec>(kind),
-        IntentKind::Peering => envelope::<PeeringSpec>(kind),
-        IntentKind::Reachability => envelope::<ReachabilitySpec>(kind),
-        IntentKind::Baseline => envelope::<BaselineSpec>(kind),
+    macro_rules! schemas {
+        ($($kind:ident, $spec:ident, $field:ident;)*) => {
+            match kind {
+                $(IntentKind::$kind => envelope::<spec::$spec>(kind),)*
+            }
+        };
     }
+    each_kind!(schemas)
 }
 
 /// Returns the JSON Schema of any intent, for editors: `kind` decides which of the others holds.

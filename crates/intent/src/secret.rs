@@ -7,9 +7,9 @@ use weft_diagnostics::{Diagnostic, SourceSpan};
 use crate::{SourceFile, source::clamp};
 
 /// The keys whose values refer to secrets.
-const KEYS: [&str; 1] = ["tcp_md5"];
+const KEYS: [&str; 3] = ["tcp_md5", "tcp_ao_key", "snmp_community"];
 /// The keys of the mappings that hold them.
-const AROUND: [&str; 1] = ["authentication"];
+const AROUND: [&str; 2] = ["authentication", "tcp_ao"];
 
 /// Lines around a place that a finding may print.
 const NEAR: u32 = 16;
@@ -104,7 +104,10 @@ mod tests {
                     if property.get("format").and_then(Value::as_str) == Some("secret") {
                         keys.push(key.clone());
                     }
-                    if property.to_string().contains("#/$defs/Authentication") {
+                    if ["Authentication", "TcpAo\""]
+                        .iter()
+                        .any(|of| property.to_string().contains(&format!("#/$defs/{of}")))
+                    {
                         keys.push(key.clone());
                     }
                 }
@@ -119,7 +122,7 @@ mod tests {
         walk(&crate::schema::intent(), &mut keys);
         keys.sort();
         keys.dedup();
-        assert_eq!(keys, ["authentication", "tcp_md5"]);
+        assert_eq!(keys, ["authentication", "snmp_community", "tcp_ao", "tcp_ao_key", "tcp_md5"]);
     }
 
     #[test]

@@ -11,9 +11,10 @@ use weft_model::{IntentKind, IntentRef, Name, Source};
 
 use crate::{
     Document,
+    kinds::each_kind,
     spec::{
-        BaselineSpec, FabricSpec, PeeringSpec, PoolsSpec, ReachabilitySpec, SegmentSpec, TopologySpec, UnderlaySpec,
-        text::NameText,
+        AccessSpec, BaselineSpec, CapacitySpec, FabricSpec, MaintenanceSpec, PeeringSpec, PoolsSpec, ReachabilitySpec,
+        SegmentSpec, SteeringSpec, TenantSpec, TopologySpec, UnderlaySpec, text::NameText,
     },
 };
 
@@ -60,45 +61,41 @@ impl<S> Intent<S> {
     }
 }
 
-/// The intents of a file set, by kind and name.
-#[derive(Debug, Clone, Default)]
-pub struct IntentSet {
-    /// Fabrics.
-    pub fabrics: BTreeMap<Name, Intent<FabricSpec>>,
-    /// Topologies.
-    pub topologies: BTreeMap<Name, Intent<TopologySpec>>,
-    /// Pools.
-    pub pools: BTreeMap<Name, Intent<PoolsSpec>>,
-    /// Underlays.
-    pub underlays: BTreeMap<Name, Intent<UnderlaySpec>>,
-    /// Segments.
-    pub segments: BTreeMap<Name, Intent<SegmentSpec>>,
-    /// Peerings.
-    pub peerings: BTreeMap<Name, Intent<PeeringSpec>>,
-    /// Reachability.
-    pub reachabilities: BTreeMap<Name, Intent<ReachabilitySpec>>,
-    /// Baselines.
-    pub baselines: BTreeMap<Name, Intent<BaselineSpec>>,
-    /// What the files hold besides, but with mistakes.
-    pub rejected: Rejected,
+macro_rules! set {
+    ($($kind:ident, $spec:ident, $field:ident;)*) => {
+        /// The intents of a file set, by kind and name.
+        #[derive(Debug, Clone, Default)]
+        pub struct IntentSet {
+            $(
+                #[doc = concat!("Intents of the kind `", stringify!($kind), "`.")]
+                pub $field: BTreeMap<Name, Intent<$spec>>,
+            )*
+            /// What the files hold besides, but with mistakes.
+            pub rejected: Rejected,
+        }
+
+        impl IntentSet {
+            /// Returns the document of an intent.
+            pub fn document(&self, intent: &IntentRef) -> Option<&Arc<Document>> {
+                match intent.kind {
+                    $(IntentKind::$kind => self.$field.get(&intent.name).map(|intent| &intent.document),)*
+                }
+            }
+
+            /// Returns what every intent says of itself, with its reference and document, kind by kind in the order of the
+            /// reference and by name.
+            pub fn all(&self) -> impl Iterator<Item = (&IntentRef, &Metadata, &Arc<Document>)> {
+                std::iter::empty()$(.chain(
+                    self.$field.values().map(|intent| (&intent.reference, &intent.metadata, &intent.document))
+                ))*
+            }
+        }
+    };
 }
 
-impl IntentSet {
-    /// Returns the document of every intent.
-    pub(crate) fn documents(&self) -> impl Iterator<Item = &Document> {
-        fn of<S>(intents: &BTreeMap<Name, Intent<S>>) -> impl Iterator<Item = &Document> {
-            intents.values().map(|intent| &*intent.document)
-        }
-        of(&self.fabrics)
-            .chain(of(&self.topologies))
-            .chain(of(&self.pools))
-            .chain(of(&self.underlays))
-            .chain(of(&self.segments))
-            .chain(of(&self.peerings))
-            .chain(of(&self.reachabilities))
-            .chain(of(&self.baselines))
-    }
+each_kind!(set);
 
+impl IntentSet {
     /// Tells whether some intent of this kind is missing from the set because of a mistake in its text.
     ///
     /// What such an intent would have brought is unknown: its absence is no finding of its own.

@@ -3,21 +3,29 @@
 //! Words are those of RFC 8345 for the topology (node, link, termination point) and of OpenConfig for the rest.
 
 mod address;
+mod area_id;
 mod asn;
+mod bandwidth;
 mod catalogue;
+mod community;
 mod interface_name;
 mod mtu;
 mod name;
 mod network;
+mod number;
 mod provenance;
 mod secret;
 
 pub use address::{Endpoint, InvalidEndpoint};
+pub use area_id::{AreaId, InvalidAreaId};
 pub use asn::{Asn, InvalidAsn};
+pub use bandwidth::{Bandwidth, InvalidBandwidth};
 pub use catalogue::{Catalogue, PackDescription, Platform};
+pub use community::{Community, InvalidCommunity};
 pub use interface_name::{InterfaceName, InvalidInterfaceName};
 pub use mtu::{InvalidMtu, Mtu};
 pub use name::{FabricName, InvalidName, Name, NodeName, PackName, PlatformName, Role, SiteName};
 pub use network::{Link, LinkRefused, Network, Node, TerminationPoint};
+pub use number::{AsnRange, InvalidNumber, NumberRange, Port, PortRange, VlanId, VlanRange, Vni, VniRange};
 pub use provenance::{IntentKind, IntentRef, InvalidIntentRef, Provenance, Source, Sources};
 pub use secret::{InvalidSecretRef, SecretRef};

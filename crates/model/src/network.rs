@@ -1,7 +1,7 @@
 //! The topology graph: nodes, and the links between their termination points (RFC 8345).
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     fmt,
     net::IpAddr,
 };
@@ -9,7 +9,9 @@ use std::{
 use petgraph::graph::{EdgeIndex, NodeIndex, UnGraph};
 use serde::{Deserialize, Serialize};
 
-use crate::{FabricName, InterfaceName, Mtu, NodeName, PackName, PlatformName, Role, SiteName, Source};
+use crate::{
+    Bandwidth, FabricName, InterfaceName, Mtu, Name, NodeName, PackName, PlatformName, Role, SiteName, Source,
+};
 
 /// A node that Weft configures.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,11 +58,20 @@ pub struct Link {
     pub ends: [TerminationPoint; 2],
     /// What both ends carry.
     pub mtu: Mtu,
+    /// What it carries in each direction, where that is known.
+    pub capacity: Option<Bandwidth>,
+    /// Its metric in OSPF.
+    pub metric: u16,
+    /// The risk groups that it shares with other links.
+    pub shared_risks: BTreeSet<Name>,
     /// The intent that asks for it.
     pub source: Source,
 }
 
 impl Link {
+    /// The metric of a link that none is given to: that of 10 Gbit/s at a reference of 100 Gbit/s.
+    pub const DEFAULT_METRIC: u16 = 10;
+
     /// Returns the end on the other side of `node`, and `None` when the link does not touch it.
     pub fn far_end(&self, node: &NodeName) -> Option<&TerminationPoint> {
         let [a, b] = &self.ends;
@@ -225,7 +236,14 @@ mod tests {
     }
 
     fn link(a: TerminationPoint, b: TerminationPoint) -> Link {
-        Link { ends: [a, b], mtu: Mtu::ETHERNET, source: source() }
+        Link {
+            ends: [a, b],
+            mtu: Mtu::ETHERNET,
+            capacity: None,
+            metric: Link::DEFAULT_METRIC,
+            shared_risks: BTreeSet::new(),
+            source: source(),
+        }
     }
 
     fn two_nodes() -> Network {

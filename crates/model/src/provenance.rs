@@ -25,25 +25,40 @@ pub enum IntentKind {
     Underlay,
     /// Subnets on host ports.
     Segment,
+    /// A network of its own, stretched over the nodes.
+    Tenant,
     /// An external BGP neighbor.
     Peering,
+    /// Which way traffic prefers.
+    Steering,
     /// What must reach what, and what must never.
     Reachability,
+    /// Who may talk to whom.
+    Access,
+    /// What is drained.
+    Maintenance,
     /// Services every device has: NTP, DNS, users.
     Baseline,
+    /// Demands, and how full links may be.
+    Capacity,
 }
 
 impl IntentKind {
     /// All kinds, in the order of the reference.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 13] = [
         Self::Fabric,
         Self::Topology,
         Self::Pools,
         Self::Underlay,
         Self::Segment,
+        Self::Tenant,
         Self::Peering,
+        Self::Steering,
         Self::Reachability,
+        Self::Access,
+        Self::Maintenance,
         Self::Baseline,
+        Self::Capacity,
     ];
 
     /// Returns the kind as it stands behind `kind:`, such as `Fabric`.
@@ -54,9 +69,14 @@ impl IntentKind {
             Self::Pools => "Pools",
             Self::Underlay => "Underlay",
             Self::Segment => "Segment",
+            Self::Tenant => "Tenant",
             Self::Peering => "Peering",
+            Self::Steering => "Steering",
             Self::Reachability => "Reachability",
+            Self::Access => "Access",
+            Self::Maintenance => "Maintenance",
             Self::Baseline => "Baseline",
+            Self::Capacity => "Capacity",
         }
     }
 
@@ -68,9 +88,33 @@ impl IntentKind {
             Self::Pools => "pools",
             Self::Underlay => "underlay",
             Self::Segment => "segment",
+            Self::Tenant => "tenant",
             Self::Peering => "peering",
+            Self::Steering => "steering",
             Self::Reachability => "reachability",
+            Self::Access => "access",
+            Self::Maintenance => "maintenance",
             Self::Baseline => "baseline",
+            Self::Capacity => "capacity",
+        }
+    }
+
+    /// Returns what intents of the kind are for, in one line.
+    pub const fn purpose(self) -> &'static str {
+        match self {
+            Self::Fabric => "Nodes and links of a Clos fabric, from a few counts",
+            Self::Topology => "Nodes and links written out one by one",
+            Self::Pools => "Where addresses, AS numbers, VLANs and VNIs come from",
+            Self::Underlay => "Routing between the nodes: eBGP or OSPF, IPv4 and IPv6",
+            Self::Segment => "Hosts of one kind: their ports, subnets and gateways",
+            Self::Tenant => "A network of its own, with segments stretched over EVPN",
+            Self::Peering => "Somebody else's network, and what is exchanged with it",
+            Self::Steering => "Which exits, nodes or links traffic prefers, in order",
+            Self::Reachability => "What must reach what, and what must never",
+            Self::Access => "Which flows may pass to the hosts of a segment",
+            Self::Maintenance => "Nodes and links that traffic is to leave before they are touched",
+            Self::Baseline => "Services and accounts that every device has",
+            Self::Capacity => "How much traffic there is, and how full links may be",
         }
     }
 }

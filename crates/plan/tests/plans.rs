@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use proptest::prelude::*;
 use weft_model::{Link, Mtu, Network, Node, NodeName, PackName, Source, TerminationPoint};
@@ -64,7 +67,16 @@ fn fabric(leaves: usize) -> Network {
     for leaf in 1..=leaves {
         for spine in 1..=2 {
             let ends = [end(format!("leaf-{leaf}"), spine), end(format!("spine-{spine}"), leaf)];
-            network.add_link(Link { ends, mtu: Mtu::ETHERNET, source: source.clone() }).unwrap();
+            network
+                .add_link(Link {
+                    ends,
+                    mtu: Mtu::ETHERNET,
+                    capacity: None,
+                    metric: Link::DEFAULT_METRIC,
+                    shared_risks: BTreeSet::new(),
+                    source: source.clone(),
+                })
+                .unwrap();
         }
     }
     network

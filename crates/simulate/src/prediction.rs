@@ -87,6 +87,7 @@ pub fn simulate(configs: &BTreeMap<NodeName, DeviceConfig>, cables: &[Cable], fa
             let state = DeviceState {
                 interfaces: Some(interfaces),
                 neighbors: Some(neighbors(config, speaker, &received[device])),
+                ospf_neighbors: None,
                 fib: Some(rib.clone()),
                 rib: Some(rib),
                 advertised: Some(advertised(config, device, speaker, &classes, &routes)),

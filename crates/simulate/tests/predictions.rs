@@ -8,7 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use fabric::{Fabric, end, fat_tree, leaf_spine, node, prefix};
 use proptest::prelude::*;
 use weft_device::{
-    config::{Action, Conditions, NeighborTarget, PeerType, PolicyDefinition, PrefixMatch, PrefixSet, Statement},
+    config::{
+        Action, Conditions, NeighborTarget, PeerType, PolicyDefinition, PrefixMatch, PrefixSet, Statement,
+        Transformations,
+    },
     state::{NextHop, OperStatus, RouteProtocol, RouteTable, SessionState},
 };
 use weft_model::{NodeName, Provenance};
@@ -33,7 +36,8 @@ fn policy(fabric: &mut Fabric, name: &str, policy: &str, accepted: &str) {
     };
     let statement = Statement {
         sequence: 10,
-        conditions: Conditions { prefix_set: Some("set".parse().unwrap()) },
+        conditions: Conditions { prefix_set: Some("set".parse().unwrap()), community_set: None },
+        transformations: Transformations::default(),
         action: Action::Accept,
         provenance: Provenance::default(),
     };

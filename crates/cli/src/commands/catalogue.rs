@@ -29,7 +29,7 @@ pub(crate) fn run(kind: Option<&str>, output: &Output) -> Result<Exit, Failure> 
 fn all() -> String {
     let mut text = String::new();
     for kind in IntentKind::ALL {
-        let _ = writeln!(text, "{}", beside(&format!("{:<14}", kind.as_str()), 14, &reference::purpose(kind)));
+        let _ = writeln!(text, "{}", beside(&format!("{:<14}", kind.as_str()), 14, kind.purpose()));
     }
     text.push_str("\n`weft catalogue KIND` tells its keys, `weft new KIND` writes one.\n");
     text
@@ -67,7 +67,7 @@ fn as_json(kind: IntentKind) -> Value {
     json!({
         "kind": kind.as_str(),
         "title": kind.title(),
-        "purpose": reference::purpose(kind),
+        "purpose": kind.purpose(),
         "description": reference::description(kind),
         "tables": reference::tables(kind),
         "example": reference::example(kind),

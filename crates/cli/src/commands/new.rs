@@ -70,8 +70,7 @@ fn write(path: &Path, text: &str, force: bool) -> Result<(), Failure> {
 
 /// Asks for the values that are missing, where there is somebody to ask.
 fn complete(form: &'static Form, values: &mut BTreeMap<&'static str, Vec<String>>) -> Result<(), Failure> {
-    let missing: Vec<&'static Flag> =
-        form.flags.iter().filter(|flag| flag.required && !values.contains_key(&*flag.flag)).collect();
+    let missing: Vec<&'static Flag> = form.flags.iter().filter(|flag| flag.is_missing(values)).collect();
     if missing.is_empty() {
         return Ok(());
     }

@@ -44,10 +44,14 @@ pub(crate) struct Flag {
     /// Whether it must be given.
     #[serde(default)]
     pub(crate) required: bool,
+    /// The flag in whose place it can be given: one of the two must.
+    #[serde(default)]
+    pub(crate) unless: Option<String>,
     /// Whether it can be given several times.
     #[serde(default)]
     list: bool,
-    /// The names of the parts that commas separate in its value.
+    /// The names of the parts that commas separate in its value; those that end in `?` need not be there, and the last one
+    /// takes all that is left.
     #[serde(default)]
     pub(crate) parts: Vec<String>,
     /// What the schema says of the key.
@@ -69,9 +73,14 @@ const fn text(kind: IntentKind) -> &'static str {
         IntentKind::Pools => include_str!("pools.yaml"),
         IntentKind::Underlay => include_str!("underlay.yaml"),
         IntentKind::Segment => include_str!("segment.yaml"),
+        IntentKind::Tenant => include_str!("tenant.yaml"),
         IntentKind::Peering => include_str!("peering.yaml"),
+        IntentKind::Steering => include_str!("steering.yaml"),
         IntentKind::Reachability => include_str!("reachability.yaml"),
+        IntentKind::Access => include_str!("access.yaml"),
+        IntentKind::Maintenance => include_str!("maintenance.yaml"),
         IntentKind::Baseline => include_str!("baseline.yaml"),
+        IntentKind::Capacity => include_str!("capacity.yaml"),
     }
 }
 
@@ -102,7 +111,13 @@ impl Flag {
     pub(crate) fn value_name(&self) -> String {
         match (self.value.is_empty(), self.parts.is_empty()) {
             (false, _) => self.value.clone(),
-            (true, false) => self.parts.join(",").to_uppercase(),
+            (true, false) => {
+                let part = |part: &String| match part.strip_suffix('?') {
+                    Some(part) => format!("[,{part}]"),
+                    None => format!(",{part}"),
+                };
+                self.parts.iter().map(part).collect::<String>().trim_start_matches(',').to_uppercase()
+            }
             (true, true) if self.is_number() => "N".to_owned(),
             (true, true) => "TEXT".to_owned(),
         }
@@ -122,8 +137,10 @@ impl Flag {
         if self.list {
             help.push_str(if self.parts.is_empty() { "; several with commas" } else { "; can be given several times" });
         }
-        if self.required {
-            help.push_str(" (required)");
+        match &self.unless {
+            Some(other) => help.push_str(&format!(" (required without --{other})")),
+            None if self.required => help.push_str(" (required)"),
+            None => {}
         }
         help
     }
@@ -138,7 +155,13 @@ impl Flag {
 
     /// Tells whether it takes a number.
     pub(crate) fn is_number(&self) -> bool {
-        matches!(self.of.as_ref().map(|field| &field.takes), Some(Takes::Words(words)) if words.starts_with("number"))
+        self.of.as_ref().is_some_and(|field| is_number(&field.takes))
+    }
+
+    /// Tells whether it must be given and is not.
+    pub(crate) fn is_missing(&self, given: &BTreeMap<&'static str, Vec<String>>) -> bool {
+        let instead = self.unless.as_ref().is_some_and(|other| given.contains_key(other.as_str()));
+        (self.required || self.unless.is_some()) && !instead && !given.contains_key(self.flag.as_str())
     }
 
     /// Tells whether it takes several values.
@@ -148,14 +171,24 @@ impl Flag {
 
     /// Returns the value for the template of what was given; `None` when a value has not all its parts.
     fn value(&self, given: &[String]) -> Option<Value> {
-        let one = |text: &String| match text.parse::<u64>() {
-            Ok(number) if self.is_number() => Some(Value::from(number)),
-            _ if self.parts.is_empty() => Some(Value::from(text.as_str())),
-            _ => {
-                let parts: Vec<&str> = text.splitn(self.parts.len(), ',').map(str::trim).collect();
-                let whole = parts.len() == self.parts.len() && parts.iter().all(|part| !part.is_empty());
-                whole.then(|| Value::from_pairs(self.parts.iter().map(String::as_str).zip(parts)))
+        let numbers = match self.of.as_ref().map(|field| &field.takes) {
+            Some(Takes::List(item)) => is_number(item),
+            Some(takes) => is_number(takes),
+            None => false,
+        };
+        let one = |text: &String| {
+            if self.parts.is_empty() {
+                return Some(if numbers { number_or_text(text) } else { Value::from(text.as_str()) });
             }
+            let mut given = text.splitn(self.parts.len(), ',').map(str::trim).filter(|part| !part.is_empty());
+            let part = |name: &String| match (name.strip_suffix('?'), given.next()) {
+                (name_of_optional, Some(text)) => {
+                    Some((name_of_optional.unwrap_or(name).to_owned(), Value::from(text)))
+                }
+                (Some(name), None) => Some((name.to_owned(), Value::from(()))),
+                (None, None) => None,
+            };
+            self.parts.iter().map(part).collect::<Option<Vec<_>>>().map(Value::from_pairs)
         };
         let values: Option<Vec<Value>> = given.iter().map(one).collect();
         match values {
@@ -164,6 +197,10 @@ impl Flag {
             None => None,
         }
     }
+}
+
+fn is_number(takes: &Takes) -> bool {
+    matches!(takes, Takes::Words(words) if words.starts_with("number"))
 }
 
 /// Returns the words of a choice, without the form of texts such as `NODE:INTERFACE`.
@@ -200,6 +237,7 @@ impl Form {
             context.insert(flag.flag.replace('-', "_"), value);
         }
         context.insert("kind".to_owned(), Value::from_safe_string(self.kind.as_str().to_owned()));
+        context.insert("purpose".to_owned(), Value::from_safe_string(self.kind.purpose().to_owned()));
         context.insert("title".to_owned(), Value::from_safe_string(self.kind.title().to_owned()));
         let rendered = environment(self.kind).render_str(&self.template, context).map_err(Unfilled::Template)?;
         Ok(rendered.trim_end().to_owned() + "\n")
@@ -241,10 +279,14 @@ fn environment(kind: IntentKind) -> Environment<'static> {
         };
         Ok(Value::from_safe_string(text))
     });
-    environment.add_function("purpose", move || {
-        Value::from_safe_string(comment(&format!("{}.", reference::purpose(kind)), 0))
-    });
+    // The parts of a text that commas separate; what is a number is one.
     environment
+        .add_filter("items", |text: &str| text.split(',').map(|item| number_or_text(item.trim())).collect::<Value>());
+    environment
+}
+
+fn number_or_text(text: &str) -> Value {
+    text.parse::<u64>().map_or_else(|_| Value::from(text), Value::from)
 }
 
 /// Returns a value as YAML on one line.

@@ -5,7 +5,6 @@ mod form;
 use std::collections::BTreeMap;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, builder::PossibleValuesParser};
-use weft_intent::reference;
 use weft_model::IntentKind;
 
 pub(crate) use form::{Flag, Form, Unfilled, forms};
@@ -78,7 +77,7 @@ fn subcommand(form: &'static Form) -> Command {
         command.arg(arg)
     });
     command
-        .about(reference::purpose(form.kind))
+        .about(form.kind.purpose())
         .arg(
             Arg::new("out")
                 .long("out")

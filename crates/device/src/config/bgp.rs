@@ -1,7 +1,7 @@
 //! BGP (RFC 4271): the process, its neighbors, what it originates.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     net::{IpAddr, Ipv4Addr},
     time::Duration,
@@ -47,13 +47,26 @@ pub enum NeighborTarget {
     Interface(InterfaceName),
 }
 
-/// A BGP neighbor, IPv4 unicast.
+/// An address family, unicast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AfiSafi {
+    /// IPv4 unicast.
+    Ipv4Unicast,
+    /// IPv6 unicast.
+    Ipv6Unicast,
+}
+
+/// A BGP neighbor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Neighbor {
     /// Words for people, such as `b1-spine-01 swp1`; printable ASCII.
     pub description: String,
     /// The interface that leads to the neighbor, also when it is named by its address.
     pub interface: InterfaceName,
+    /// The address families that are exchanged, at least one.
+    #[serde(default = "ipv4_unicast")]
+    pub afi_safis: BTreeSet<AfiSafi>,
     /// The AS of the neighbor.
     pub peer_as: Asn,
     /// Whether the neighbor is part of the network or somebody else's.
@@ -72,6 +85,10 @@ pub struct Neighbor {
     pub maximum_prefixes: Option<u32>,
     /// What caused it.
     pub provenance: Provenance,
+}
+
+fn ipv4_unicast() -> BTreeSet<AfiSafi> {
+    [AfiSafi::Ipv4Unicast].into()
 }
 
 /// Whose a neighbor is.

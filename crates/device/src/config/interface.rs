@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use weft_model::{Mtu, Provenance, TerminationPoint};
+use weft_model::{Mtu, Name, Provenance, TerminationPoint};
 
 /// An interface. It is meant to be up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub struct Interface {
     pub addresses: Vec<InterfaceAddress>,
     /// Whether BGP unnumbered runs over it: IPv6 link-local addresses and router advertisements are needed (RFC 8950).
     pub unnumbered: bool,
+    /// The access list that packets pass on their way out, if there is one.
+    #[serde(default)]
+    pub egress_acl: Option<Name>,
     /// What caused it.
     pub provenance: Provenance,
 }

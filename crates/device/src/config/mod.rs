@@ -1,7 +1,9 @@
 //! Intended configuration of one device.
 
+mod acl;
 mod bgp;
 mod interface;
+mod ospf;
 mod routing_policy;
 mod system;
 
@@ -9,12 +11,17 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use weft_model::{InterfaceName, NodeName, PackName, Provenance};
+use weft_model::{InterfaceName, Name, NodeName, PackName, Provenance};
 
-pub use bgp::{Bfd, Bgp, Neighbor, NeighborTarget, Network, PeerType, Seconds, Timers};
+pub use acl::{AclAction, AclEntry, AclSet, IpProtocol};
+pub use bgp::{AfiSafi, Bfd, Bgp, Neighbor, NeighborTarget, Network, PeerType, Seconds, Timers};
 pub use interface::{Interface, InterfaceAddress, InterfaceKind};
-pub use routing_policy::{Action, Conditions, PolicyDefinition, PrefixMatch, PrefixSet, RoutingPolicy, Statement};
-pub use system::{Server, SshKey, System, User};
+pub use ospf::{Area, Ospf, OspfInterface};
+pub use routing_policy::{
+    Action, CommunitySet, Conditions, PolicyDefinition, PrefixMatch, PrefixSet, Prepend, RoutingPolicy, Statement,
+    Transformations,
+};
+pub use system::{Banner, Server, Snmp, SnmpCommunity, SshKey, SshServer, System, User};
 
 /// Everything a device is meant to be configured with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +40,12 @@ pub struct DeviceConfig {
     pub static_routes: BTreeMap<IpNet, StaticRoute>,
     /// BGP, where the device runs it.
     pub bgp: Option<Bgp>,
+    /// OSPF, where the device runs it.
+    #[serde(default)]
+    pub ospf: Option<Ospf>,
+    /// Access lists by name.
+    #[serde(default)]
+    pub acl_sets: BTreeMap<Name, AclSet>,
 }
 
 /// A static route that discards its traffic: it keeps an aggregate announced while more specific routes carry packets.

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use weft_model::{Name, Provenance};
+use weft_model::{Asn, Community, Name, Provenance};
 
 /// The prefix sets and policies of a device, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RoutingPolicy {
     /// Sets of prefixes that policies match.
     pub prefix_sets: BTreeMap<Name, PrefixSet>,
+    /// Sets of communities that policies match or remove.
+    #[serde(default)]
+    pub community_sets: BTreeMap<Name, CommunitySet>,
     /// Policies that BGP neighbors use.
     pub policy_definitions: BTreeMap<Name, PolicyDefinition>,
 }
@@ -51,7 +54,17 @@ impl PrefixSet {
     }
 }
 
-/// A policy: the first statement that matches a route decides; a route that none matches is rejected.
+/// A set of communities, all standard ones or all large ones.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommunitySet {
+    /// The communities.
+    pub communities: Vec<Community>,
+    /// What caused it.
+    pub provenance: Provenance,
+}
+
+/// A policy: the first statement that matches a route and does not pass it on decides; a route for which none decides is
+/// rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyDefinition {
     /// The statements in order.
@@ -67,6 +80,9 @@ pub struct Statement {
     pub sequence: u16,
     /// What a route must be to match.
     pub conditions: Conditions,
+    /// What is changed on a route that matches, before `action`.
+    #[serde(default)]
+    pub transformations: Transformations,
     /// What is done with a route that matches.
     pub action: Action,
     /// What caused it.
@@ -78,6 +94,34 @@ pub struct Statement {
 pub struct Conditions {
     /// The route's prefix is in this set.
     pub prefix_set: Option<Name>,
+    /// The route has at least one community of this set.
+    #[serde(default)]
+    pub community_set: Option<Name>,
+}
+
+/// What is changed on a route, in this order.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Transformations {
+    /// Every community of this set is removed.
+    pub remove_communities: Option<Name>,
+    /// These communities are added, standard ones and large ones.
+    pub add_communities: Vec<Community>,
+    /// The local preference becomes this.
+    pub local_preference: Option<u32>,
+    /// The multi-exit discriminator becomes this.
+    pub med: Option<u32>,
+    /// This goes before the AS path.
+    pub prepend: Option<Prepend>,
+}
+
+/// An AS that goes before the AS path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prepend {
+    /// The AS.
+    pub asn: Asn,
+    /// How many times, 1 to 10.
+    pub times: u8,
 }
 
 /// What is done with a route.
@@ -88,4 +132,6 @@ pub enum Action {
     Accept,
     /// It is not.
     Reject,
+    /// The next statement is asked, about the route as this one changed it.
+    Next,
 }

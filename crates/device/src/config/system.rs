@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use weft_model::{Name, NodeName, Provenance};
+use weft_model::{Name, NodeName, Provenance, SecretRef};
 
 /// Services and accounts of a device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,9 +16,68 @@ pub struct System {
     pub ntp_servers: Vec<Server>,
     /// Name servers, in the order of preference.
     pub dns_servers: Vec<Server>,
+    /// Servers that get every log message.
+    #[serde(default)]
+    pub syslog_servers: Vec<Server>,
+    /// What is said before a login.
+    #[serde(default)]
+    pub banner: Option<Banner>,
+    /// What the SSH server allows.
+    #[serde(default)]
+    pub ssh: SshServer,
+    /// Monitoring by SNMP.
+    #[serde(default)]
+    pub snmp: Option<Snmp>,
     /// Accounts by name. Accounts that Weft did not make are not among them and are left alone.
     pub users: BTreeMap<Name, User>,
     /// What caused the host name.
+    pub provenance: Provenance,
+}
+
+/// What is said before a login.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Banner {
+    /// One line.
+    pub text: String,
+    /// What caused it.
+    pub provenance: Provenance,
+}
+
+/// What the SSH server allows; `None` leaves what the device has.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SshServer {
+    /// Whether passwords are taken.
+    pub password_authentication: Option<bool>,
+    /// A session that is idle for longer is closed, in seconds.
+    pub idle_timeout_seconds: Option<u32>,
+    /// The most sessions that may log in at the same time.
+    pub maximum_startups: Option<u16>,
+    /// What caused it.
+    pub provenance: Provenance,
+}
+
+/// Monitoring by SNMP version 2c, read only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snmp {
+    /// Who may read, in order.
+    pub communities: Vec<SnmpCommunity>,
+    /// Where the device stands.
+    pub location: Option<String>,
+    /// Whom to call.
+    pub contact: Option<String>,
+    /// What caused it.
+    pub provenance: Provenance,
+}
+
+/// A community of SNMP.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnmpCommunity {
+    /// The community.
+    pub community: SecretRef,
+    /// The prefixes from which it may be used.
+    pub clients: Vec<IpNet>,
+    /// What caused it.
     pub provenance: Provenance,
 }
 

@@ -4,6 +4,7 @@
 
 mod bgp;
 mod interface;
+mod ospf;
 mod route;
 
 use std::collections::BTreeMap;
@@ -12,10 +13,11 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use weft_model::InterfaceName;
 
-use crate::config::NeighborTarget;
+use crate::config::{AfiSafi, NeighborTarget};
 
 pub use bgp::{NeighborState, SessionState};
 pub use interface::{InterfaceState, OperStatus};
+pub use ospf::{OspfNeighborState, OspfState};
 pub use route::{NextHop, Route, RouteProtocol, RouteTable};
 
 /// What a device does. A part that was not collected is `None`, which is not the same as an empty one.
@@ -25,7 +27,9 @@ pub struct DeviceState {
     pub interfaces: Option<BTreeMap<InterfaceName, InterfaceState>>,
     /// The BGP neighbors.
     pub neighbors: Option<BTreeMap<NeighborTarget, NeighborState>>,
-    /// The routes that the routing daemon selected (IPv4 unicast), without those of the management interface.
+    /// The OSPF neighbors by interface, of both versions where both run.
+    pub ospf_neighbors: Option<BTreeMap<InterfaceName, BTreeMap<AfiSafi, OspfNeighborState>>>,
+    /// The routes that the routing daemon selected, without those of the management interface.
     pub rib: Option<RouteTable>,
     /// The routes that forward packets, read from the kernel or the hardware, without those of the management interface.
     pub fib: Option<RouteTable>,

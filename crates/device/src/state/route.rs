@@ -30,6 +30,8 @@ pub enum RouteProtocol {
     Connected,
     /// A static route.
     Static,
+    /// OSPF.
+    Ospf,
     /// BGP.
     Bgp,
     /// Something else, or something that the device does not tell.

@@ -1,14 +1,19 @@
-//! `Fabric`: a two-tier Clos network.
+//! `Fabric`: a Clos network of two or three tiers.
+
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use weft_model::{Mtu, NodeName, PackName, PlatformName, SiteName};
 
-/// A two-tier Clos fabric: every leaf and every border has a link to every spine.
+/// A Clos fabric. Of two tiers: every leaf and every border has links to every spine. Of three, where there is a
+/// `super_spine`: so within each of the `pods`, and every spine and every border has links to every super-spine.
 ///
-/// Nodes are named `FABRIC-spine-01`, `FABRIC-leaf-01`, `FABRIC-border-01` and so on. On a leaf or border, spine `i`
-/// (from 0) is at the platform's `i`-th uplink. On a spine, leaf `k` is at the `k`-th port from the first, border `k` at
-/// the `k`-th port from the last: adding either moves no cable.
+/// Nodes are named `FABRIC-spine-01`, `FABRIC-leaf-01`, `FABRIC-border-01` and so on; in pods `FABRIC-p1-spine-01`; those
+/// above the pods `FABRIC-super-spine-01`. On a leaf or border, link `j` to spine `i` (both from 0) of links `n` per pair is
+/// at the platform's uplink `i * n + j`. On a spine, leaf `k` is at the ports `k * n + j` from the first, border `k` so from
+/// the last: adding either moves no cable. On a spine with super-spines above it these are at its uplinks; on a
+/// super-spine the spines are from the first port, pod after pod, and the borders from the last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FabricSpec {
@@ -20,11 +25,22 @@ pub struct FabricSpec {
     #[schemars(with = "u16", range(min = 1280, max = 9216))]
     #[serde(default = "FabricSpec::default_mtu")]
     pub mtu: Mtu,
-    /// The spines.
+    /// How many pods there are, 1 to 64, where there is a `super_spine`. Default 1.
+    #[schemars(range(min = 1, max = 64))]
+    #[serde(default)]
+    pub pods: Option<u16>,
+    /// How many links there are between two nodes that have any, 1 to 8. Default 1.
+    #[schemars(range(min = 1, max = 8))]
+    #[serde(default = "FabricSpec::default_links_per_pair")]
+    pub links_per_pair: u8,
+    /// The third tier, above the pods.
+    #[serde(default)]
+    pub super_spine: Option<Tier>,
+    /// The spines, of each pod where there are pods.
     pub spine: Tier,
-    /// The leaves.
+    /// The leaves, of each pod where there are pods.
     pub leaf: Tier,
-    /// The border routers, if there are any.
+    /// The border routers, if there are any; of the whole fabric.
     #[serde(default)]
     pub border: Option<Tier>,
     /// Nodes that differ from their tier.
@@ -33,6 +49,10 @@ pub struct FabricSpec {
 }
 
 impl FabricSpec {
+    fn default_links_per_pair() -> u8 {
+        1
+    }
+
     fn default_mtu() -> Mtu {
         // 9100 leaves room for encapsulation within the 9216 octets of common silicon.
         Mtu::try_from(9100).unwrap_or(Mtu::ETHERNET)
@@ -52,6 +72,9 @@ pub struct Tier {
     /// Their hardware platform, as the pack declares it.
     #[schemars(with = "super::text::NameText")]
     pub platform: PlatformName,
+    /// Labels of each of them, for selectors.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
 }
 
 /// What is different on one node.
@@ -69,4 +92,7 @@ pub struct NodeOverride {
     #[schemars(with = "Option<super::text::NameText>")]
     #[serde(default)]
     pub platform: Option<PlatformName>,
+    /// Labels besides those of the tier; the same key replaces the tier's.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
 }

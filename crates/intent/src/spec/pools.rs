@@ -1,11 +1,9 @@
 //! `Pools`: ranges of addresses and AS numbers, and what they are for.
 
-use std::fmt;
-
 use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use weft_model::Asn;
+use weft_model::{AsnRange, VlanRange, VniRange};
 
 use super::Selector;
 
@@ -20,6 +18,42 @@ pub struct PoolsSpec {
     /// AS number pools.
     #[serde(default)]
     pub asns: Vec<AsnPool>,
+    /// VLAN pools, for the segments of tenants.
+    #[serde(default)]
+    pub vlans: Vec<VlanPool>,
+    /// VNI pools, for tenants and their segments.
+    #[serde(default)]
+    pub vnis: Vec<VniPool>,
+}
+
+/// A range of VLANs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VlanPool {
+    /// The range, `FIRST-LAST`, both included, 1 to 4094.
+    #[schemars(with = "String", extend("format" = "vlan-range"))]
+    pub range: VlanRange,
+}
+
+/// A range of VNIs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VniPool {
+    /// The range, `FIRST-LAST`, both included, 1 to 16777215.
+    #[schemars(with = "String", extend("format" = "vni-range"))]
+    pub range: VniRange,
+    /// What the VNIs are for.
+    pub purpose: VniPurpose,
+}
+
+/// What the VNIs of a pool are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum VniPurpose {
+    /// One for each segment of a tenant.
+    Segment,
+    /// One for each tenant.
+    Tenant,
 }
 
 /// A range of addresses.
@@ -70,44 +104,4 @@ pub enum AsnAssignment {
     PerNode,
     /// All nodes of one role in one fabric share one (RFC 7938 5.2.1 does so for spines).
     PerFabricRole,
-}
-
-/// A range of AS numbers, both ends included, written `FIRST-LAST`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct AsnRange {
-    /// The first number.
-    pub first: Asn,
-    /// The last number, not less than the first.
-    pub last: Asn,
-}
-
-impl TryFrom<String> for AsnRange {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let fail = || format!("`{}` is not a range of AS numbers: write `FIRST-LAST`", text.escape_debug());
-        let (first, last) = text.split_once('-').ok_or_else(fail)?;
-        let number = |part: &str| {
-            let number: u32 = part.parse().map_err(|_| fail())?;
-            Asn::try_from(number).map_err(|error| error.to_string())
-        };
-        let range = Self { first: number(first)?, last: number(last)? };
-        if range.first > range.last {
-            return Err(format!("the range `{text}` ends before it begins"));
-        }
-        Ok(range)
-    }
-}
-
-impl From<AsnRange> for String {
-    fn from(range: AsnRange) -> Self {
-        range.to_string()
-    }
-}
-
-impl fmt::Display for AsnRange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.first, self.last)
-    }
 }

@@ -4,7 +4,9 @@ use std::{fmt, net::IpAddr};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use weft_model::{IntentRef, NodeName};
+use weft_model::{IntentRef, NodeName, PortRange};
+
+use super::TransportProtocol;
 
 /// A promise about the data plane, from each place of `from` to each place of `to`. It compiles to nothing: it is checked
 /// on the predicted network and probed on the real one.
@@ -27,6 +29,25 @@ pub struct ReachabilitySpec {
     #[schemars(range(min = 1))]
     #[serde(default = "ReachabilitySpec::default_min_paths")]
     pub min_paths: u16,
+    /// The protocol of the flow. Default `any`.
+    #[serde(default)]
+    pub protocol: TransportProtocol,
+    /// The destination ports of the flow, of `tcp` and `udp` only. Default all.
+    #[schemars(with = "Vec<super::text::PortRangeText>")]
+    #[serde(default)]
+    pub ports: Vec<PortRange>,
+    /// The most devices that a packet may pass, the first and the last included.
+    #[schemars(range(min = 1, max = 255))]
+    #[serde(default)]
+    pub max_hops: Option<u8>,
+    /// Every packet passes one of these nodes.
+    #[schemars(with = "Vec<super::text::NameText>")]
+    #[serde(default)]
+    pub via: Vec<NodeName>,
+    /// No packet passes any of these nodes.
+    #[schemars(with = "Vec<super::text::NameText>")]
+    #[serde(default)]
+    pub avoid: Vec<NodeName>,
 }
 
 impl ReachabilitySpec {
@@ -50,9 +71,12 @@ pub enum Expectation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Survive {
-    /// So many links at the same time, whichever: 0 or 1.
-    #[schemars(range(max = 1))]
+    /// So many links at the same time, whichever: 0 to 3.
+    #[schemars(range(max = 3))]
     pub links: u8,
+    /// So many nodes at the same time, whichever but the ends of the flow: 0 to 2.
+    #[schemars(range(max = 2))]
+    pub nodes: u8,
 }
 
 /// Where a flow starts or ends.

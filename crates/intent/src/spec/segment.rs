@@ -12,12 +12,15 @@ use super::Selector;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SegmentSpec {
-    /// The range of the segment, without host bits.
+    /// The range of the segment, IPv4 or IPv6, without host bits.
     #[schemars(with = "String", extend("format" = "prefix"))]
     pub prefix: IpNet,
-    /// The length of each port's subnet, longer than the prefix and not over 30.
-    #[schemars(range(min = 9, max = 30))]
+    /// The length of each port's subnet, longer than the prefix; not over 30, of IPv6 not over 126.
+    #[schemars(range(min = 9, max = 126))]
     pub subnet_length: u8,
+    /// IPv6 beside IPv4: a second range, of which each port has a subnet too.
+    #[serde(default)]
+    pub ipv6: Option<SegmentIpv6>,
     /// Which address of a subnet is the gateway. Default `first`.
     #[serde(default)]
     pub gateway: GatewayPosition,
@@ -36,6 +39,25 @@ pub struct SegmentSpec {
 impl SegmentSpec {
     fn default_mtu() -> Mtu {
         Mtu::ETHERNET
+    }
+}
+
+/// The IPv6 range of a segment that has IPv4 too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SegmentIpv6 {
+    /// The range, without host bits.
+    #[schemars(with = "String", extend("format" = "prefix"))]
+    pub prefix: IpNet,
+    /// The length of each port's subnet, longer than the prefix and not over 126. Default 64 (RFC 4291 2.5.1).
+    #[schemars(range(min = 17, max = 126))]
+    #[serde(default = "SegmentIpv6::default_subnet_length")]
+    pub subnet_length: u8,
+}
+
+impl SegmentIpv6 {
+    fn default_subnet_length() -> u8 {
+        64
     }
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use weft_model::{Endpoint, Mtu, NodeName, PackName, PlatformName, Role, SiteName};
+use weft_model::{Bandwidth, Endpoint, Mtu, Name, NodeName, PackName, PlatformName, Role, SiteName};
 
 /// Nodes and links written out one by one: long-distance lines, brownfield, odd boxes. Links may end on the nodes of a
 /// fabric.
@@ -17,6 +17,9 @@ pub struct TopologySpec {
     /// The links.
     #[serde(default)]
     pub links: Vec<TopologyLink>,
+    /// Whether the network may be in several parts that no link joins. Default false.
+    #[serde(default)]
+    pub allow_partition: bool,
 }
 
 /// A node.
@@ -62,6 +65,18 @@ pub struct TopologyLink {
     #[schemars(with = "u16", range(min = 1280, max = 9216))]
     #[serde(default = "TopologyLink::default_mtu")]
     pub mtu: Mtu,
+    /// What it carries in each direction, such as `100G`.
+    #[schemars(with = "Option<super::text::BandwidthText>")]
+    #[serde(default)]
+    pub capacity: Option<Bandwidth>,
+    /// Its metric in OSPF, 1 to 65535, in both directions. Default 10.
+    #[schemars(range(min = 1))]
+    #[serde(default)]
+    pub metric: Option<u16>,
+    /// What it shares with other links and may fail with, such as a duct: names of risk groups.
+    #[schemars(with = "Vec<super::text::NameText>")]
+    #[serde(default)]
+    pub shared_risks: Vec<Name>,
 }
 
 impl TopologyLink {

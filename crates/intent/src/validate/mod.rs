@@ -44,7 +44,7 @@ pub fn validate(set: &IntentSet, catalogue: &Catalogue) -> (Network, Vec<Diagnos
     let mut findings = validation.findings;
     findings.sort();
     findings.dedup();
-    for document in set.documents() {
+    for (_, _, document) in set.all() {
         document.without_repeated(&mut findings, |a, b| a.code == b.code && a.message == b.message);
     }
     (network, findings)

@@ -1,15 +1,15 @@
 //! Builds the topology graph from the Fabric and Topology intents.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     net::IpAddr,
 };
 
 use petgraph::unionfind::UnionFind;
 use weft_diagnostics::Diagnostic;
 use weft_model::{
-    Catalogue, Endpoint, FabricName, IntentKind, InterfaceName, Link, Mtu, Name, Network, Node, NodeName, PackName,
-    Platform, PlatformName, Source, TerminationPoint,
+    Catalogue, Endpoint, FabricName, IntentKind, InterfaceName, Link, Name, Network, Node, NodeName, PackName,
+    Platform, PlatformName, TerminationPoint,
 };
 
 use super::{Ports, Spot, unknown, unknown_node};
@@ -313,26 +313,29 @@ impl<'a> Builder<'a> {
                 TerminationPoint { node: name.clone(), interface: lower.clone() },
                 TerminationPoint { node: spine.clone(), interface: upper.clone() },
             ];
-            self.link(
+            let link = Link {
                 ends,
-                intent.spec.mtu,
-                source.clone(),
-                [Spot::new(&intent.document, &*pointer), Spot::new(&intent.document, &*pointer)],
-            );
+                mtu: intent.spec.mtu,
+                capacity: None,
+                metric: Link::DEFAULT_METRIC,
+                shared_risks: BTreeSet::new(),
+                source: source.clone(),
+            };
+            self.link(link, [Spot::new(&intent.document, &*pointer), Spot::new(&intent.document, &*pointer)]);
         }
     }
 
     /// Adds a link whose nodes are there, unless a port is taken.
-    fn link(&mut self, ends: [TerminationPoint; 2], mtu: Mtu, source: Source, spots: [Spot<'a>; 2]) {
+    fn link(&mut self, link: Link, spots: [Spot<'a>; 2]) {
         let mut free = true;
-        for (end, spot) in ends.iter().zip(spots) {
+        for (end, spot) in link.ends.iter().zip(spots) {
             if let Err(taken) = self.ports.take(end, spot) {
                 let (finding, spot) = *taken;
                 self.findings.push(finding.at(spot.span()));
                 free = false;
             }
         }
-        self.linked &= free && self.network.add_link(Link { ends, mtu, source }).is_ok();
+        self.linked &= free && self.network.add_link(link).is_ok();
     }
 
     fn topology_nodes(&mut self, intent: &'a Intent<TopologySpec>) {
@@ -392,8 +395,15 @@ impl<'a> Builder<'a> {
             let [(a, _), (b, _)] = ends;
             let points = [&link.a, &link.b]
                 .map(|end| TerminationPoint { node: end.node.clone(), interface: end.interface.clone() });
-            let source = intent.source_at(&format!("/spec/links/{index}"));
-            self.link(points, link.mtu, source, [Spot::new(document, a), Spot::new(document, b)]);
+            let link = Link {
+                ends: points,
+                mtu: link.mtu,
+                capacity: link.capacity,
+                metric: link.metric.unwrap_or(Link::DEFAULT_METRIC),
+                shared_risks: link.shared_risks.iter().cloned().collect(),
+                source: intent.source_at(&format!("/spec/links/{index}")),
+            };
+            self.link(link, [Spot::new(document, a), Spot::new(document, b)]);
         }
     }
 

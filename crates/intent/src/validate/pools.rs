@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use ipnet::IpNet;
 use weft_diagnostics::Diagnostic;
-use weft_model::{FabricName, IntentKind, Node, NodeName, Role};
+use weft_model::{AsnRange, FabricName, IntentKind, Node, NodeName, Role};
 
 use super::{Spot, Validation, selector, underlay::UnderlayScope};
 use crate::{
     codes,
-    spec::{AddressPurpose, Addressing, AsnAssignment, AsnRange},
+    spec::{AddressPurpose, Addressing, AsnAssignment},
     suggest::first_of,
 };
 

@@ -75,8 +75,13 @@ fn end(validation: &mut Validation<'_>, end: &FlowEnd, document: &Document, poin
                 | IntentKind::Topology
                 | IntentKind::Pools
                 | IntentKind::Underlay
+                | IntentKind::Tenant
+                | IntentKind::Steering
                 | IntentKind::Reachability
-                | IntentKind::Baseline => {
+                | IntentKind::Access
+                | IntentKind::Maintenance
+                | IntentKind::Baseline
+                | IntentKind::Capacity => {
                     validation.report(wrong(format!("`{reference}`")));
                     return;
                 }

@@ -205,6 +205,7 @@ fn with_ports<'a>(config: &DeviceConfig, ports: impl Iterator<Item = &'a Interfa
             mtu: None,
             addresses: Vec::new(),
             unnumbered: false,
+            egress_acl: None,
             provenance: Provenance::default(),
         });
     }

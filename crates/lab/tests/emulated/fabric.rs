@@ -9,8 +9,8 @@ use std::{
 use tempfile::TempDir;
 use weft_compile::{ExternalRouters, Host};
 use weft_device::config::{
-    Bgp, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor, NeighborTarget, Network, PeerType,
-    RoutingPolicy, StaticNextHop, StaticRoute, System,
+    AfiSafi, Bgp, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor, NeighborTarget, Network,
+    PeerType, RoutingPolicy, SshServer, StaticNextHop, StaticRoute, System,
 };
 use weft_lab::emulated::{Client, Lab, LabTopology};
 use weft_model::{Provenance, TerminationPoint};
@@ -53,6 +53,7 @@ fn transit() -> DeviceConfig {
         mtu: None,
         addresses: vec![InterfaceAddress { prefix: prefix.parse().unwrap(), provenance: Provenance::default() }],
         unnumbered: false,
+        egress_acl: None,
         provenance: Provenance::default(),
     };
     let neighbor = Neighbor {
@@ -66,16 +67,23 @@ fn transit() -> DeviceConfig {
         import_policy: None,
         export_policy: None,
         maximum_prefixes: None,
+        afi_safis: [AfiSafi::Ipv4Unicast].into(),
         provenance: Provenance::default(),
     };
     let default: ipnet::IpNet = "0.0.0.0/0".parse().unwrap();
     DeviceConfig {
+        ospf: None,
+        acl_sets: BTreeMap::new(),
         device: "transit".parse().unwrap(),
         pack: "frr".parse().unwrap(),
         system: System {
             hostname: "transit".parse().unwrap(),
             ntp_servers: Vec::new(),
             dns_servers: Vec::new(),
+            syslog_servers: Vec::new(),
+            banner: None,
+            ssh: SshServer::default(),
+            snmp: None,
             users: BTreeMap::new(),
             provenance: Provenance::default(),
         },

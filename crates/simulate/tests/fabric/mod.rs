@@ -6,8 +6,8 @@ use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use ipnet::IpNet;
 use weft_device::config::{
-    Bgp, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor, NeighborTarget, Network, PeerType,
-    RoutingPolicy, StaticNextHop, StaticRoute, System,
+    AfiSafi, Bgp, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor, NeighborTarget, Network,
+    PeerType, RoutingPolicy, SshServer, StaticNextHop, StaticRoute, System,
 };
 use weft_model::{InterfaceName, NodeName, Provenance, TerminationPoint};
 use weft_simulate::{Cable, Failed, Prediction, simulate};
@@ -42,6 +42,7 @@ fn interface(kind: InterfaceKind, addresses: &[IpNet], unnumbered: bool) -> Inte
             .map(|&prefix| InterfaceAddress { prefix, provenance: Provenance::default() })
             .collect(),
         unnumbered,
+        egress_acl: None,
         provenance: Provenance::default(),
     }
 }
@@ -59,12 +60,18 @@ impl Fabric {
                 hostname: node(name),
                 ntp_servers: Vec::new(),
                 dns_servers: Vec::new(),
+                syslog_servers: Vec::new(),
+                banner: None,
+                ssh: SshServer::default(),
+                snmp: None,
                 users: BTreeMap::new(),
                 provenance: Provenance::default(),
             },
             interfaces: [(InterfaceName::loopback(), interface(InterfaceKind::Loopback, &[loopback], false))].into(),
             routing_policy: RoutingPolicy::default(),
             static_routes: BTreeMap::new(),
+            ospf: None,
+            acl_sets: BTreeMap::new(),
             bgp: Some(Bgp {
                 asn: asn.try_into().unwrap(),
                 router_id,
@@ -126,6 +133,7 @@ impl Fabric {
                     import_policy: None,
                     export_policy: None,
                     maximum_prefixes: None,
+                    afi_safis: [AfiSafi::Ipv4Unicast].into(),
                     provenance: Provenance::default(),
                 },
             );

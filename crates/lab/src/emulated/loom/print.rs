@@ -60,6 +60,7 @@ fn write_policy(out: &mut String, config: &DeviceConfig) -> fmt::Result {
             let action = match statement.action {
                 Action::Accept => "accept",
                 Action::Reject => "reject",
+                Action::Next => "next",
             };
             writeln!(out, "  statement {} {action}", statement.sequence)?;
             if let Some(set) = &statement.conditions.prefix_set {

@@ -71,6 +71,7 @@ fn routes(table: Option<&RouteTable>) -> String {
         let protocol = match route.protocol {
             RouteProtocol::Connected => "connected",
             RouteProtocol::Static => "static",
+            RouteProtocol::Ospf => "ospf",
             RouteProtocol::Bgp => "bgp",
             RouteProtocol::Other => "other",
         };

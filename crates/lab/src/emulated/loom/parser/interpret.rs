@@ -7,8 +7,9 @@ use std::{
 };
 
 use weft_device::config::{
-    Bgp, Conditions, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor, NeighborTarget, Network,
-    PeerType, PolicyDefinition, PrefixMatch, PrefixSet, Server, Statement, StaticNextHop, StaticRoute, System, User,
+    AfiSafi, Bgp, Conditions, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor, NeighborTarget,
+    Network, PeerType, PolicyDefinition, PrefixMatch, PrefixSet, Server, SshServer, Statement, StaticNextHop,
+    StaticRoute, System, Transformations, User,
 };
 use weft_model::{Asn, InterfaceName, Name, NodeName, PackName, Provenance, SecretRef};
 
@@ -42,6 +43,10 @@ fn empty(device: &NodeName, pack: &PackName) -> DeviceConfig {
             hostname: device.clone(),
             ntp_servers: Vec::new(),
             dns_servers: Vec::new(),
+            syslog_servers: Vec::new(),
+            banner: None,
+            ssh: SshServer::default(),
+            snmp: None,
             users: BTreeMap::new(),
             provenance: Provenance::default(),
         },
@@ -49,6 +54,8 @@ fn empty(device: &NodeName, pack: &PackName) -> DeviceConfig {
         routing_policy: weft_device::config::RoutingPolicy::default(),
         static_routes: BTreeMap::new(),
         bgp: None,
+        ospf: None,
+        acl_sets: BTreeMap::new(),
     }
 }
 
@@ -121,6 +128,7 @@ impl Interpretation {
             mtu: None,
             addresses: Vec::new(),
             unnumbered: false,
+            egress_acl: None,
             provenance: Provenance::default(),
         };
         for section in &section.sections {
@@ -149,7 +157,13 @@ impl Interpretation {
                     conditions.prefix_set = Some(set.clone());
                 }
             }
-            statements.push(Statement { sequence, conditions, action, provenance: Provenance::default() });
+            statements.push(Statement {
+                sequence,
+                conditions,
+                transformations: Transformations::default(),
+                action,
+                provenance: Provenance::default(),
+            });
         }
         statements.sort_by_key(|statement| statement.sequence);
         let policy = PolicyDefinition { statements, provenance: Provenance::default() };
@@ -206,6 +220,7 @@ impl Interpretation {
             import_policy: None,
             export_policy: None,
             maximum_prefixes: None,
+            afi_safis: [AfiSafi::Ipv4Unicast].into(),
             provenance: Provenance::default(),
         };
         for section in &section.sections {

@@ -1,0 +1,37 @@
+//! Refuses what Weft checks but does not carry out yet, rather than leaving it out in silence.
+
+use weft_diagnostics::Diagnostic;
+use weft_intent::{Document, IntentSet};
+
+use crate::codes;
+
+/// Returns an error for each intent, or part of one, that nothing would be made of.
+pub(crate) fn refusals(intents: &IntentSet) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    let mut refuse = |document: &Document, pointer: &str, what: &str| {
+        let message = format!("{what} is checked, but not carried out by this version");
+        let finding = Diagnostic::error(codes::NOT_COMPILED, message).at(document.key_span(pointer));
+        findings.push(finding.help("remove it to go on; `weft validate` accepts it"));
+    };
+    for tenant in intents.tenants.values() {
+        refuse(&tenant.document, "/kind", "a tenant");
+    }
+    for capacity in intents.capacities.values() {
+        refuse(&capacity.document, "/kind", "a capacity");
+    }
+    for promise in intents.reachabilities.values() {
+        let spec = &promise.spec;
+        for (given, pointer, what) in [
+            (spec.survive.nodes > 0, "/spec/survive/nodes", "surviving the loss of nodes"),
+            (spec.survive.links > 1, "/spec/survive/links", "surviving the loss of several links at once"),
+            (spec.max_hops.is_some(), "/spec/max_hops", "a limit of hops"),
+            (!spec.via.is_empty(), "/spec/via", "a way that must be taken"),
+            (!spec.avoid.is_empty(), "/spec/avoid", "a way that must not be taken"),
+        ] {
+            if given {
+                refuse(&promise.document, pointer, what);
+            }
+        }
+    }
+    findings
+}
