@@ -15,15 +15,8 @@ use crate::{
     output::Output,
 };
 
-/// A revision as its files are.
+/// A revision as its files are, and what was found in them.
 struct Read {
-    side: Side,
-    sources: Sources,
-    findings: Vec<Diagnostic>,
-}
-
-/// A revision that cannot be compared, and why.
-struct Invalid {
     side: Side,
     sources: Sources,
     findings: Vec<Diagnostic>,
@@ -49,8 +42,8 @@ pub(crate) fn run(
             Difference::between((from.clone(), old), (to, old))
         }
         _ => {
-            let invalid: Vec<&Invalid> =
-                [Some(&old), new.as_ref()].into_iter().flatten().filter_map(|side| side.as_ref().err()).collect();
+            let sides = [Some(&old), new.as_ref()].into_iter().flatten();
+            let invalid: Vec<&Read> = sides.filter_map(|side| side.as_ref().err().map(|read| &**read)).collect();
             tell(&invalid, output)?;
             return Ok(Exit::Findings);
         }
@@ -82,7 +75,8 @@ fn read(global: &Global, revision: Option<&str>) -> Result<Read, Failure> {
     Ok(Read { side, sources, findings })
 }
 
-fn compile(read: Read) -> Result<(Side, Version), Invalid> {
+/// Compiles a revision, or returns it with its mistakes.
+fn compile(read: Read) -> Result<(Side, Version), Box<Read>> {
     let Read { mut side, sources, mut findings } = read;
     let (project, mistakes) = stages::validate(&sources);
     findings.extend(mistakes);
@@ -94,22 +88,22 @@ fn compile(read: Read) -> Result<(Side, Version), Invalid> {
             return Ok((side, Version { sources, project, compiled }));
         }
     }
-    Err(Invalid { side, sources, findings })
+    Err(Box::new(Read { side, sources, findings }))
 }
 
 /// Says what is wrong with the revisions that cannot be compared.
-fn tell(invalid: &[&Invalid], output: &Output) -> Result<(), Failure> {
+fn tell(invalid: &[&Read], output: &Output) -> Result<(), Failure> {
     if output.format == Format::Json {
         let invalid: Vec<_> = invalid
             .iter()
-            .map(|Invalid { side, findings, .. }| {
+            .map(|Read { side, findings, .. }| {
                 json!({ "revision": side.revision, "commit": side.commit, "findings": findings })
             })
             .collect();
         output.result(serde_json::to_string_pretty(&json!({ "invalid": invalid }))?);
         return Ok(());
     }
-    for Invalid { side, sources, findings } in invalid {
+    for Read { side, sources, findings } in invalid {
         output.findings(findings, &sources.source_map());
         output.error(&format!("{side} cannot be compared: {}", render::summary(findings)));
     }

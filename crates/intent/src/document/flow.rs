@@ -28,7 +28,7 @@ fn quoted(text: &str) -> String {
         && !text.ends_with(' ')
         && matches!(scalar::plain(text), Value::String(_))
         && !["yes", "no", "on", "off", "y", "n"].contains(&text.to_ascii_lowercase().as_str())
-        && !(text.starts_with('0') && !text.contains(['.', '/']))
+        && (!text.starts_with('0') || text.contains(['.', '/']))
         && !text.chars().all(|c| c.is_ascii_digit() || c == '_');
     // A text of JSON is a double-quoted scalar of YAML.
     if plain { text.to_owned() } else { Value::String(text.to_owned()).to_string() }
