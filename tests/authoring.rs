@@ -138,6 +138,11 @@ fn a_new_intent_never_takes_the_place_of_another_and_says_what_is_wrong() {
     project.weft("new peering --name a --relationship transit --asn 1 --accept 0.0.0.0/0 --announce 10.0.0.0/8 --maximum-prefixes 9 --session a:swp1")
         .expect(2)
         .says("--session");
+    project.weft("new underlay --name u --protocol ebgp --addressing numbered --families ipv5").expect(2).says("ipv4");
+    let rules = "new access --name a --protect segment/web --allow a,any,,443 --allow b,any,tcp,443 --out -";
+    project.weft(&rules.replace("a,any,,443", "a,any,")).expect(0).says("{ name: a, action: allow, from: any }");
+    // Ports of no protocol: told, and not taken for a protocol.
+    project.weft(rules).says("{ name: a, action: allow, from: any, ports: [443] }");
     assert!(!file.exists());
 
     project.weft(segment).expect(0);

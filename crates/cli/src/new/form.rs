@@ -180,8 +180,8 @@ impl Flag {
             if self.parts.is_empty() {
                 return Some(if numbers { number_or_text(text) } else { Value::from(text.as_str()) });
             }
-            let mut given = text.splitn(self.parts.len(), ',').map(str::trim).filter(|part| !part.is_empty());
-            let part = |name: &String| match (name.strip_suffix('?'), given.next()) {
+            let mut given = text.splitn(self.parts.len(), ',').map(str::trim);
+            let part = |name: &String| match (name.strip_suffix('?'), given.next().filter(|text| !text.is_empty())) {
                 (name_of_optional, Some(text)) => {
                     Some((name_of_optional.unwrap_or(name).to_owned(), Value::from(text)))
                 }
@@ -206,7 +206,7 @@ fn is_number(takes: &Takes) -> bool {
 /// Returns the words of a choice, without the form of texts such as `NODE:INTERFACE`.
 fn choices(takes: &Takes) -> Vec<String> {
     let literal = |choice: &Takes| match choice {
-        Takes::Literal(word) if word.chars().all(|c| c.is_ascii_lowercase() || c == '-') => Some(word.clone()),
+        Takes::Literal(word) if word.chars().all(|c| !c.is_ascii_uppercase()) => Some(word.clone()),
         _ => None,
     };
     match takes {
