@@ -80,6 +80,14 @@ impl Project {
         Self { folder }
     }
 
+    /// Returns a project with the packs and pipelines of the example, and no intents yet.
+    pub(crate) fn without_intents() -> Self {
+        let project = Self::example();
+        let intents = project.path().join("intents");
+        fs::remove_dir_all(&intents).and_then(|()| fs::create_dir(&intents)).expect("remove the intents");
+        project
+    }
+
     /// Returns the project's folder.
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::PossibleValuesParser};
+use weft_model::IntentKind;
+
+use crate::new::New;
 
 /// Intent-based network configuration: from intents in git to switches that do what they say.
 #[derive(Debug, Parser)]
@@ -58,10 +61,26 @@ pub(crate) enum Format {
     Json,
     /// JUnit XML, for CI systems (`report` only)
     Junit,
-    /// For a comment on a pull request (`report` only)
+    /// For a comment on a pull request (`report` and `diff`)
     Markdown,
     /// One page with everything in it (`report` only)
     Html,
+    /// SARIF 2.1.0, so that a forge shows findings at their lines (`validate`, `compile`, `check`)
+    Sarif,
+}
+
+impl Format {
+    /// Returns the format as it is written, such as `markdown`.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+            Self::Junit => "junit",
+            Self::Markdown => "markdown",
+            Self::Html => "html",
+            Self::Sarif => "sarif",
+        }
+    }
 }
 
 /// When to use colours.
@@ -112,10 +131,30 @@ pub(crate) struct SecretPlaces {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Write a new intent, with comments, from a few flags
+    New(New),
+    /// List the kinds of intent, or tell one's keys and show its example
+    Catalogue {
+        /// A kind, such as `segment`
+        #[arg(value_parser = kinds())]
+        kind: Option<String>,
+    },
+    /// Print the JSON Schema of a kind of intent, or of all of them together, for editors
+    Schema {
+        /// A kind, such as `segment`; `intent` for any of them; `pipeline` or `report`
+        #[arg(value_parser = schemas(), default_value = "intent")]
+        kind: String,
+        /// Write all schemas into this folder instead
+        #[arg(long, value_name = "DIR", conflicts_with = "kind")]
+        out: Option<PathBuf>,
+    },
     /// Check the intents: every mistake, with its place
     Validate {
         #[command(flatten)]
         revision: Revision,
+        /// Go on, and check again whenever a file changes, until Ctrl-C
+        #[arg(long, conflicts_with = "commit")]
+        watch: bool,
     },
     /// Render the configuration of every device
     Compile {
@@ -138,12 +177,29 @@ pub(crate) enum Command {
         #[command(flatten)]
         reach: Reach,
     },
+    /// Say what a code of a finding means, with an example; without one, list all codes
+    ExplainCode {
+        /// The code, such as `WEFT-101`
+        code: Option<String>,
+    },
     /// Check the compiled network: both ends of everything agree, and it does what the intents say
     Check {
         #[command(flatten)]
         revision: Revision,
         #[command(flatten)]
         lock: Lock,
+    },
+    /// Compare two revisions: which intents, allocations and lines of which devices differ
+    Diff {
+        /// `A..B`, `A..` for A and the working tree, or only `A`
+        #[arg(value_name = "A..B")]
+        from: String,
+        /// With `A` alone: the other revision
+        #[arg(value_name = "B")]
+        to: Option<String>,
+        /// End with 1 when anything differs
+        #[arg(long)]
+        exit_code: bool,
     },
     /// Compare with what the devices run: what would change, in which order
     Plan {
@@ -299,4 +355,14 @@ pub(crate) enum Backend {
     Emulated,
     /// Real routers in network namespaces; needs root
     Netns,
+}
+
+/// Takes the kinds of intent.
+fn kinds() -> PossibleValuesParser {
+    PossibleValuesParser::new(IntentKind::ALL.map(IntentKind::as_str))
+}
+
+/// Takes the kinds of intent, and the other names of schemas.
+fn schemas() -> PossibleValuesParser {
+    PossibleValuesParser::new(crate::commands::schema::names())
 }

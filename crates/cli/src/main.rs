@@ -4,6 +4,7 @@ mod args;
 mod commands;
 
 mod failure;
+mod new;
 mod output;
 mod progress;
 #[cfg(test)]

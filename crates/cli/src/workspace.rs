@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use weft_diagnostics::{Diagnostic, SourceMap, has_errors};
+use weft_diagnostics::{Diagnostic, SourceMap, has_errors, sarif};
 use weft_pipeline::{
     reach::{self, InventoryOrigin, Reach},
     secrets,
@@ -14,7 +14,7 @@ use weft_ssh::{Inventory, SecretStore};
 use weft_pipeline::ExitCode as Exit;
 
 use crate::{
-    args::{Global, Lock, Reach as ReachArguments, Revision, SecretPlaces},
+    args::{Format, Global, Lock, Reach as ReachArguments, Revision, SecretPlaces},
     failure::Failure,
     output::Output,
 };
@@ -90,7 +90,13 @@ impl<'a> Workspace<'a> {
 
     /// Prints all that was found.
     pub(crate) fn print_findings(&self) {
-        self.output.findings(&self.findings, &self.map);
+        if self.output.format == Format::Sarif {
+            let project = source::place_in_repository(&self.global.directory);
+            let context = sarif::Context { version: env!("CARGO_PKG_VERSION"), project: &project };
+            self.output.result(sarif::sarif(&self.findings, &context));
+        } else {
+            self.output.findings(&self.findings, &self.map);
+        }
     }
 
     /// Prints all that was found, and tells how the command ends by it.

@@ -6,11 +6,11 @@
 
 mod fixture;
 
-use std::{fmt::Write as _, fs, path::PathBuf};
+use std::{fs, path::PathBuf};
 
 use serde_json::Value;
 use weft_diagnostics::{SourceMap, render};
-use weft_intent::{SourceFile, load, schema, validate};
+use weft_intent::{SourceFile, load, reference, schema, validate};
 use weft_model::IntentKind;
 
 const BEGIN: &str = "<!-- fields: generated -->\n";
@@ -70,7 +70,7 @@ fn pages_have_the_fields_of_the_types() {
         let page = page(kind);
         let (before, rest) = page.split_once(BEGIN).unwrap_or_else(|| panic!("{path} has no {BEGIN}"));
         let (_, after) = rest.split_once(END).unwrap_or_else(|| panic!("{path} has no {END}"));
-        expect(&path, &format!("{before}{BEGIN}{}{END}{after}", tables(kind)));
+        expect(&path, &format!("{before}{BEGIN}{}{END}{after}", reference::markdown(kind)));
     }
 }
 
@@ -81,6 +81,17 @@ fn examples_of_the_pages_have_no_findings() {
     let (set, mut findings) = load(&files);
     findings.extend(validate(&set, &fixture::catalogue()).1);
     assert!(findings.is_empty(), "{}", render::text(&findings, &sources, false));
+}
+
+#[test]
+fn every_kind_has_the_example_of_its_page_and_describes_its_keys() {
+    for kind in IntentKind::ALL {
+        let example = reference::example(kind);
+        assert!(example.contains(&format!("kind: {}", kind.title())), "{}: {example}", kind.title());
+        for field in reference::tables(kind).iter().flat_map(|table| &table.fields) {
+            assert!(!field.description.is_empty(), "{} has a key without a description: {}", kind.title(), field.key);
+        }
+    }
 }
 
 fn page(kind: IntentKind) -> String {
@@ -103,88 +114,4 @@ fn example(kind: IntentKind) -> SourceFile {
     }
     assert!(text.contains("kind: "), "{} has no example", kind.title());
     SourceFile::new(format!("docs/intents/{}.md", kind.as_str()), text)
-}
-
-/// Returns a table for the spec and one for each type in it.
-fn tables(kind: IntentKind) -> String {
-    let schema = schema::of_kind(kind);
-    let spec = format!("{}Spec", kind.title());
-    let mut out = String::new();
-    let mut queue = vec![spec];
-    let mut done: Vec<String> = Vec::new();
-    while let Some(name) = queue.pop() {
-        if done.contains(&name) {
-            continue;
-        }
-        let definition = &schema["$defs"][&name];
-        let Some(properties) = definition["properties"].as_object() else { continue };
-        let title =
-            if done.is_empty() { "`spec`".to_owned() } else { format!("<a id=\"{0}\"></a>{0}", name.to_lowercase()) };
-        writeln!(out, "\n### {title}\n\n| key | value | what it is |\n|---|---|---|").unwrap();
-        let required: Vec<&str> =
-            definition["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let mut inner = Vec::new();
-        for (key, property) in properties {
-            let star = if required.contains(&key.as_str()) { " *" } else { "" };
-            let value = value(property, &schema, &mut inner);
-            let description =
-                property["description"].as_str().unwrap_or_default().replace('\n', " ").replace('|', "\\|");
-            writeln!(out, "| `{key}`{star} | {value} | {description} |").unwrap();
-        }
-        done.push(name);
-        inner.reverse();
-        queue.extend(inner);
-    }
-    out.push_str("\nKeys with * are required.\n\n");
-    out
-}
-
-/// Returns what a key takes, in words, and notes the types that have tables of their own.
-fn value(property: &Value, schema: &Value, inner: &mut Vec<String>) -> String {
-    if let Some(name) = property["$ref"].as_str().and_then(|reference| reference.strip_prefix("#/$defs/")) {
-        let definition = &schema["$defs"][name];
-        if definition["properties"].is_object() {
-            inner.push(name.to_owned());
-            return format!("[{name}](#{})", name.to_lowercase());
-        }
-        return value(definition, schema, inner);
-    }
-    if let Some(word) = property["const"].as_str() {
-        return format!("`{word}`");
-    }
-    for choice in ["anyOf", "oneOf"] {
-        if let Some(choices) = property[choice].as_array() {
-            let words: Vec<String> =
-                choices.iter().filter(|c| c["type"] != "null").map(|choice| value(choice, schema, inner)).collect();
-            return words.join(" or ");
-        }
-    }
-    if let Some(words) = property["enum"].as_array() {
-        return words.iter().map(|word| format!("`{}`", word.as_str().unwrap())).collect::<Vec<_>>().join(" or ");
-    }
-    let kind = property["type"].as_str().or_else(|| property["type"][0].as_str()).unwrap_or("anything");
-    match kind {
-        "array" => format!("list of {}", value(&property["items"], schema, inner)),
-        "object" => "mapping of text".to_owned(),
-        "integer" => match (&property["minimum"], &property["maximum"]) {
-            (Value::Null, Value::Null) => "number".to_owned(),
-            (least, Value::Null) => format!("number from {least}"),
-            (Value::Null, most) => format!("number to {most}"),
-            (least, most) => format!("number, {least} to {most}"),
-        },
-        "string" => match property["format"].as_str() {
-            Some("ip") => "address",
-            Some("prefix") => "prefix",
-            Some("interface-address") => "address/length",
-            Some("endpoint") => "`NODE:INTERFACE`",
-            Some("asn-range") => "`FIRST-LAST`",
-            Some("secret") => "[secret](../secrets.md)",
-            Some("flow-end") => "end of a flow",
-            Some("ssh-public-key") => "public key",
-            _ if property["pattern"].is_string() => "name",
-            _ => "text",
-        }
-        .to_owned(),
-        other => other.to_owned(),
-    }
 }

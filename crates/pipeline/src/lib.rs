@@ -13,6 +13,7 @@
 
 pub mod codes;
 pub mod definition;
+pub mod difference;
 mod exit;
 pub mod reach;
 pub mod report;

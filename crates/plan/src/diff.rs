@@ -16,16 +16,24 @@ const COLUMNS: usize = 80;
 ///
 /// A secret in a line that changes is shown with the digest of its value.
 pub fn compare(file: &str, running: &str, intended: &str, secrets: &SecretDigests) -> Option<FileChange> {
-    if running == intended {
+    compare_named((&format!("{file} (running)"), running), (&format!("{file} (intended)"), intended), secrets)
+}
+
+/// Compares two texts, each with the name that stands in the diff; `None` when they are the same.
+///
+/// A secret in a line that changes is shown with the digest of its value.
+pub fn compare_named(old: (&str, &str), new: (&str, &str), secrets: &SecretDigests) -> Option<FileChange> {
+    let ((old_name, old), (new_name, new)) = (old, new);
+    if old == new {
         return None;
     }
-    let old: Vec<&str> = running.lines().collect();
-    let new: Vec<&str> = intended.lines().collect();
+    let old: Vec<&str> = old.lines().collect();
+    let new: Vec<&str> = new.lines().collect();
     let diff = TextDiff::from_slices(&old, &new);
     let mut change = FileChange {
         added: 0,
         removed: 0,
-        diff: format!("--- {file} (running)\n+++ {file} (intended)\n"),
+        diff: format!("--- {old_name}\n+++ {new_name}\n"),
         secrets: changed(&diff),
     };
     for group in diff.grouped_ops(CONTEXT) {

@@ -10,7 +10,7 @@ mod plan;
 mod planner;
 mod waves;
 
-pub use diff::compare as compare_texts;
+pub use diff::{compare as compare_texts, compare_named};
 pub use digest::configuration_digest;
 pub use document::{Moved, PlanError};
 pub use plan::{DeviceChange, Digest, FileChange, Plan, PlannedDevice, Wave, WavePolicy};

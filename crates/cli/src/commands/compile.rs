@@ -29,7 +29,7 @@ pub(crate) fn run(
     let Some(compiled) = workspace.compiled(&project, inventory.as_ref(), Some(lock))? else {
         return Ok(Exit::Findings);
     };
-    if output.format == Format::Text {
+    if output.format != Format::Json {
         workspace.print_findings();
     }
     if let Some(out) = out {
@@ -48,6 +48,7 @@ pub(crate) fn run(
                 .collect();
             output.result(serde_json::to_string_pretty(&devices)?);
         }
+        Format::Sarif => {}
         _ => output.result(format!("{} devices, {} lines", compiled.rendered.len(), compiled.lines())),
     }
     Ok(Exit::Success)

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 
-use weft_diagnostics::Code;
 use weft_model::{IntentRef, Sources};
 use weft_pack::{Rendered, RenderedFile};
 use weft_pipeline::stages::Compiled;
@@ -11,6 +10,7 @@ use weft_pipeline::ExitCode as Exit;
 
 use crate::{
     args::{Global, Reach, Revision},
+    commands::explain_code,
     failure::Failure,
     output::Output,
     workspace::Workspace,
@@ -27,12 +27,7 @@ pub(crate) fn run(
     output: &Output,
 ) -> Result<Exit, Failure> {
     if target.starts_with("WEFT-") {
-        let code = codes()
-            .into_iter()
-            .find(|code| code.id() == target)
-            .ok_or_else(|| Failure::of_input(anyhow::anyhow!("there is no code {target}")))?;
-        output.result(format!("{}: {}\n\n{}", code.id(), code.title(), code.explanation()));
-        return Ok(Exit::Success);
+        return explain_code::run(Some(target), output);
     }
     let mut workspace = Workspace::read(global, revision, output)?;
     let inventory = workspace.inventory(reach)?;
@@ -65,24 +60,6 @@ pub(crate) fn run(
     };
     output.result(of_device(rendered, file, line)?);
     Ok(Exit::Success)
-}
-
-/// Every code that a crate of Weft reports, in order.
-pub(crate) fn codes() -> Vec<Code> {
-    let mut codes: Vec<Code> = [
-        weft_intent::codes::ALL,
-        weft_guardrail::codes::ALL,
-        weft_compile::codes::ALL,
-        weft_pack::codes::ALL,
-        weft_check::codes::ALL,
-        weft_pipeline::codes::ALL,
-    ]
-    .into_iter()
-    .flatten()
-    .copied()
-    .collect();
-    codes.sort();
-    codes
 }
 
 fn of_device(rendered: &Rendered, file: Option<&str>, line: Option<usize>) -> Result<String, Failure> {

@@ -1,21 +1,27 @@
 //! One file for each command.
 
 mod apply;
+mod catalogue;
 mod check;
 mod compile;
+mod diff;
 mod explain;
+mod explain_code;
 mod lab;
 mod lsp;
+mod new;
 mod plan;
 mod report;
 mod run;
 mod runs;
+pub(crate) mod schema;
 mod secrets;
 mod validate;
 mod verify;
+mod watch;
 
 #[cfg(test)]
-pub(crate) use explain::codes;
+pub(crate) use explain_code::{code_of, codes, findings};
 
 use weft_pipeline::ExitCode as Exit;
 
@@ -31,16 +37,24 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failur
     if !global.directory.is_dir() {
         return Err(Failure::of_input(anyhow::anyhow!("there is no folder {}", global.directory.display())));
     }
-    let prints_reports = matches!(arguments.command, Command::Report { .. } | Command::Run { .. });
-    if !prints_reports && !matches!(global.format, Format::Text | Format::Json) {
-        return Err(Failure::of_usage("this command prints `--format text` or `--format json`"));
+    let formats = formats(&arguments.command);
+    if !formats.contains(&global.format) {
+        let names: Vec<String> = formats.iter().map(|format| format!("`{}`", format.as_str())).collect();
+        let (last, others) = names.split_last().ok_or_else(|| anyhow::anyhow!("a command without a format"))?;
+        return Err(Failure::of_usage(format!("this command prints `--format` {} or {last}", others.join(", "))));
     }
     match &arguments.command {
-        Command::Validate { revision } => validate::run(global, revision, output),
+        Command::New(new) => new::run(global, new, output),
+        Command::Catalogue { kind } => catalogue::run(kind.as_deref(), output),
+        Command::Schema { kind, out } => schema::run(global, kind, out.as_deref(), output),
+        Command::Validate { watch: true, .. } => watch::run(global, output),
+        Command::Validate { revision, watch: false } => validate::run(global, revision, output),
         Command::Compile { revision, lock, reach, out } => {
             compile::run(global, revision, lock, reach, out.as_deref(), output)
         }
         Command::Explain { target, revision, reach } => explain::run(global, target, revision, reach, output),
+        Command::ExplainCode { code } => explain_code::run(code.as_deref(), output),
+        Command::Diff { from, to, exit_code } => diff::run(global, from, to.as_deref(), *exit_code, output),
         Command::Check { revision, lock } => check::run(global, revision, lock, output),
         Command::Plan { revision, lock, reach, secrets, pipeline, out } => {
             let out = out.as_deref();
@@ -60,6 +74,20 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failur
         Command::Lab(lab) => lab::run(global, lab, output),
         Command::Secrets(secrets) => secrets::run(global, secrets, output),
         Command::Lsp => lsp::run(global),
+    }
+}
+
+/// Returns the formats that a command can print.
+fn formats(command: &Command) -> &'static [Format] {
+    match command {
+        Command::Report { .. } | Command::Run { .. } => {
+            &[Format::Text, Format::Json, Format::Junit, Format::Markdown, Format::Html]
+        }
+        Command::Validate { .. } | Command::Compile { .. } | Command::Check { .. } => {
+            &[Format::Text, Format::Json, Format::Sarif]
+        }
+        Command::Diff { .. } => &[Format::Text, Format::Json, Format::Markdown],
+        _ => &[Format::Text, Format::Json],
     }
 }
 

@@ -30,7 +30,8 @@ pub(crate) fn run(global: &Global, run: &str, out: Option<&Path>, output: &Outpu
 /// Returns the form of a report that a form of output names.
 pub(crate) fn format(format: Format) -> ReportFormat {
     match format {
-        Format::Text => ReportFormat::Text,
+        // SARIF is of findings, and not offered where there are reports.
+        Format::Text | Format::Sarif => ReportFormat::Text,
         Format::Json => ReportFormat::Json,
         Format::Junit => ReportFormat::Junit,
         Format::Markdown => ReportFormat::Markdown,

@@ -1,6 +1,7 @@
 //! YAML text to documents whose every value has a place, and documents to types with a JSON Schema.
 
 mod compose;
+mod flow;
 mod mistakes;
 mod place;
 mod scalar;
@@ -14,6 +15,7 @@ use weft_diagnostics::{Diagnostic, SourceSpan};
 
 use crate::{SourceFile, codes, formats, schema};
 
+pub use flow::flow;
 use place::Extent;
 pub use place::escape;
 pub(crate) use place::{Place, Token, pointer};

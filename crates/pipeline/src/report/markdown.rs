@@ -19,7 +19,7 @@ const MOST_ROWS: usize = 30;
 
 /// Returns the report as Markdown of at most [`MOST_CHARACTERS`] characters.
 pub(super) fn render(report: &Report) -> String {
-    let mut page = Bounded { out: String::new(), length: 0, left_out: 0 };
+    let mut page = Bounded::default();
     page.section(&head(report));
     page.section(&stages(report));
     page.rows("\n### Findings\n\n| | Code | Where | What |\n|---|---|---|---|\n", findings(report));
@@ -29,10 +29,12 @@ pub(super) fn render(report: &Report) -> String {
     page.rows(&routes_title(report), routes(report));
     page.rows("\n### Devices\n\n| | Device | Wave | Lines | What |\n|---|---|---|---|---|\n", devices(report));
     page.rows("\n### Diffs\n\n", report.touched().filter_map(diff).collect());
-    page.end()
+    page.end("`weft report` has them")
 }
 
-struct Bounded {
+/// A page that takes no more than a forge does.
+#[derive(Default)]
+pub(crate) struct Bounded {
     out: String,
     length: usize,
     left_out: usize,
@@ -40,7 +42,7 @@ struct Bounded {
 
 impl Bounded {
     /// Adds `text` whole, or counts it as left out.
-    fn section(&mut self, text: &str) -> bool {
+    pub(crate) fn section(&mut self, text: &str) -> bool {
         let length = text.chars().count();
         if self.length + length > MOST_CHARACTERS - RESERVE {
             self.left_out += 1;
@@ -52,7 +54,7 @@ impl Bounded {
     }
 
     /// Adds a title and rows under it, as many as there is room for; nothing where there are none.
-    fn rows(&mut self, title: &str, rows: Vec<String>) {
+    pub(crate) fn rows(&mut self, title: &str, rows: Vec<String>) {
         if !rows.is_empty() && self.section(title) {
             for row in rows {
                 self.section(&row);
@@ -60,10 +62,11 @@ impl Bounded {
         }
     }
 
-    fn end(mut self) -> String {
+    /// Returns the page; where something was left out it says so, and `elsewhere` where that can be had.
+    pub(crate) fn end(mut self, elsewhere: &str) -> String {
         if self.left_out > 0 {
             let parts = counted(self.left_out, "part");
-            self.out.push_str(&format!("\n*{parts} left out for length; `weft report` has them.*\n"));
+            self.out.push_str(&format!("\n*{parts} left out for length; {elsewhere}.*\n"));
         }
         self.out
     }
@@ -255,10 +258,19 @@ fn diff(device: &DeviceReport) -> Option<String> {
     if device.files.is_empty() {
         return None;
     }
-    let (added, removed) = lines(device);
-    let mut out = format!("<details><summary><code>{}</code> +{added} −{removed}</summary>\n", escape(&device.name));
-    for (name, file) in &device.files {
-        let text: String = file.diff.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
+    let files = device.files.iter().map(|(name, file)| (name.as_str(), file.diff.as_str()));
+    Some(folded(&device.name, lines(device), files))
+}
+
+/// Returns the diffs of a device's files, folded away below a line with its name and the lines that come and go.
+pub(crate) fn folded<'a>(
+    device: &str,
+    (added, removed): (usize, usize),
+    files: impl Iterator<Item = (&'a str, &'a str)>,
+) -> String {
+    let mut out = format!("<details><summary><code>{}</code> +{added} −{removed}</summary>\n", escape(device));
+    for (name, diff) in files {
+        let text: String = diff.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
         let (text, cut) = match text.char_indices().nth(MOST_OF_A_DIFF) {
             Some((at, _)) => (text[..at].rfind('\n').map_or(&text[..at], |end| &text[..end]), true),
             None => (text.trim_end_matches('\n'), false),
@@ -271,7 +283,7 @@ fn diff(device: &DeviceReport) -> Option<String> {
         }
     }
     out.push_str("\n</details>\n");
-    Some(out)
+    out
 }
 
 fn longest_run_of_backticks(text: &str) -> usize {
@@ -279,7 +291,7 @@ fn longest_run_of_backticks(text: &str) -> usize {
 }
 
 /// Returns `text` for the cell of a table: nothing in it is markup, and it stays on its line.
-fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     let mut out = String::new();
     for c in printable(text).chars() {
         match c {
@@ -302,7 +314,7 @@ fn cell(text: &str) -> String {
 }
 
 /// Returns `text` as code in the cell of a table. Markup within the tags is still read as such, so it is escaped too.
-fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     format!("<code>{}</code>", cell(text))
 }
 

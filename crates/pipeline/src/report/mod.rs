@@ -12,10 +12,12 @@ mod text;
 mod topology;
 
 pub use data::{DeviceReport, EvidenceReport, FileReport, IntentReport, Report, RunReport, Standing, Totals};
+pub(crate) use markdown::{Bounded, cell, code, folded};
 pub use network::{
     DriftIs, DriftReport, FailureReport, LineReport, RouteReport, RoutesReport, SourceReport, own_words,
 };
 pub(crate) use network::{by_reason, named, own_failure};
+pub use text::{WIDTH, wrap};
 
 use std::{fmt, str::FromStr};
 

@@ -10,7 +10,7 @@ use super::{
 use crate::run::{DeviceResult, RunState, StageName, StageState};
 
 /// The columns of a terminal that nobody has widened.
-const WIDTH: usize = 80;
+pub const WIDTH: usize = 80;
 /// Most findings, devices, links and lines of configurations that are printed in full; the JSON report has all.
 const MOST_LINES: usize = 40;
 /// Most observations that are printed of one intent, and most routes.
@@ -329,7 +329,7 @@ fn visible(text: &str) -> usize {
 
 /// Breaks `text` at spaces into lines of at most `width` characters, of which `taken` are gone in the first; a longer word
 /// keeps a line of its own. At least one line.
-fn wrap(text: &str, width: usize, taken: usize) -> Vec<String> {
+pub fn wrap(text: &str, width: usize, taken: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut length = taken;
     for word in text.split(' ').filter(|word| !word.is_empty()) {

@@ -38,6 +38,11 @@ pub(super) fn of_head(project: &Path) -> Result<Option<(String, Files)>, SourceE
     Ok(Some((id, files(project, &repository, tree)?)))
 }
 
+/// Returns where the project is within its repository; `None` outside of one.
+pub(super) fn place_of(project: &Path) -> Option<PathBuf> {
+    place(project, &open(project).ok()??).ok()
+}
+
 /// Opens the repository that the project is in: the nearest folder upwards that has a `.git`.
 fn open(project: &Path) -> Result<Option<Repository>, SourceError> {
     let absolute = project.canonicalize().map_err(|source| SourceError::Read { path: project.to_owned(), source })?;

@@ -63,6 +63,12 @@ impl Sources {
         self.commit.as_deref().filter(|_| !self.dirty)
     }
 
+    /// Tells whether the configurations that are made of both are the same because the files are.
+    pub fn same_network(&self, other: &Self) -> bool {
+        (&self.intents, self.unreadable, &self.lock, &self.packs)
+            == (&other.intents, other.unreadable, &other.lock, &other.packs)
+    }
+
     /// Returns the texts that findings point into.
     pub fn source_map(&self) -> SourceMap {
         let files = self.intents.iter().chain(&self.lock).chain(&self.pipelines).chain(&self.policies);
@@ -172,6 +178,11 @@ pub fn files(project: &Path) -> Result<Files, SourceError> {
 /// Fails when there are no intents or no packs among them.
 pub fn of_files(project: &Path, files: &Files) -> Result<(Sources, Vec<Diagnostic>), SourceError> {
     sort(project, files, None, false, false)
+}
+
+/// Returns where the project is in its git repository, `/` between the parts; empty at its root and outside a repository.
+pub fn place_in_repository(project: &Path) -> String {
+    git::place_of(project).map(|place| place.to_string_lossy().replace('\\', "/")).unwrap_or_default()
 }
 
 /// Tells whether a file belongs to what is read, given its path relative to the project.

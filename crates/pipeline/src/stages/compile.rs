@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fs, io, path::Path, path::PathBuf};
 
 use rayon::prelude::*;
+use serde::Serialize;
 use serde_json::Value;
 use weft_compile::{Allocations, ExternalRouters};
 use weft_device::config::DeviceConfig;
@@ -90,8 +91,8 @@ pub fn lock_findings(project: &Project, compiled: &Compiled) -> Vec<Diagnostic> 
     if compiled.allocations == project.locked {
         return Vec::new();
     }
-    let changes = changes(&project.locked, &compiled.allocations);
-    let mut shown: Vec<String> = changes.iter().take(MOST_CHANGES).cloned().collect();
+    let changes = allocation_changes(&project.locked, &compiled.allocations);
+    let mut shown: Vec<String> = changes.iter().take(MOST_CHANGES).map(ToString::to_string).collect();
     if changes.len() > MOST_CHANGES {
         shown.push(format!("and {} more", changes.len() - MOST_CHANGES));
     }
@@ -122,8 +123,33 @@ pub fn write_lock(root: &Path, project: &Project, compiled: &Compiled) -> Result
     Ok(true)
 }
 
-/// Returns what is different, entry by entry, such as `asns.b1-leaf-05 comes: 64705`.
-fn changes(old: &Allocations, new: &Allocations) -> Vec<String> {
+/// An allocation that differs. It prints as `asns.b1-leaf-05 comes: 64705`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AllocationChange {
+    /// What it is for, as it stands in the lock file: `asns.b1-leaf-05`.
+    pub key: String,
+    /// What it was; `None` where there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub old: Option<String>,
+    /// What it is; `None` where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub new: Option<String>,
+}
+
+impl std::fmt::Display for AllocationChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let key = &self.key;
+        match (&self.old, &self.new) {
+            (Some(was), Some(is)) => write!(f, "{key} becomes {is}, was {was}"),
+            (None, Some(is)) => write!(f, "{key} comes: {is}"),
+            (Some(was), None) => write!(f, "{key} goes: {was}"),
+            (None, None) => f.write_str(key),
+        }
+    }
+}
+
+/// Returns the allocations that differ: those that come or change, then those that go, each in the order of their keys.
+pub fn allocation_changes(old: &Allocations, new: &Allocations) -> Vec<AllocationChange> {
     let flat = |allocations: &Allocations| {
         let mut entries = BTreeMap::new();
         // Maps of texts and numbers: nothing in them can fail to serialise.
@@ -131,17 +157,11 @@ fn changes(old: &Allocations, new: &Allocations) -> Vec<String> {
         entries
     };
     let (old, new) = (flat(old), flat(new));
-    let mut changes = Vec::new();
-    for (key, value) in &new {
-        match old.get(key) {
-            None => changes.push(format!("{key} comes: {value}")),
-            Some(was) if was != value => changes.push(format!("{key} becomes {value}, was {was}")),
-            Some(_) => {}
-        }
-    }
-    changes
-        .extend(old.iter().filter(|(key, _)| !new.contains_key(*key)).map(|(key, was)| format!("{key} goes: {was}")));
-    changes
+    let change =
+        |key: &String| AllocationChange { key: key.clone(), old: old.get(key).cloned(), new: new.get(key).cloned() };
+    let come = new.iter().filter(|(key, value)| old.get(*key) != Some(value)).map(|(key, _)| change(key));
+    let go = old.keys().filter(|key| !new.contains_key(*key)).map(change);
+    come.chain(go).collect()
 }
 
 fn flatten(prefix: &str, value: &Value, into: &mut BTreeMap<String, String>) {
@@ -184,7 +204,7 @@ mod tests {
             ..Allocations::default()
         };
         assert_eq!(
-            changes(&old, &new),
+            allocation_changes(&old, &new).iter().map(ToString::to_string).collect::<Vec<_>>(),
             ["asns.a becomes 64603, was 64601", "asns.c comes: 64602", "asns.b goes: 64602"]
         );
     }

@@ -19,7 +19,7 @@ mod validate;
 mod verify;
 
 pub use check::{Predicted, check, predict};
-pub use compile::{CompileError, Compiled, compile, lock_findings, write_lock};
+pub use compile::{AllocationChange, CompileError, Compiled, allocation_changes, compile, lock_findings, write_lock};
 pub use guard::guard_findings;
 pub use plan::{Running, moved, plan, read_running};
 pub use push::{PushError, PushRequest, gate_findings, push};
