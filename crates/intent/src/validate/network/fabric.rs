@@ -275,10 +275,11 @@ impl<'a> Builder<'a> {
             if each > 1 {
                 fewer.push_str(", or fewer links per pair");
             }
+            let finding = Diagnostic::error(codes::TOO_FEW_PORTS, message);
+            let count = document.span(&format!("/spec/{at}/count"));
+            let own = own_platform(overrides, name).is_some();
             self.findings.push(
-                Diagnostic::error(codes::TOO_FEW_PORTS, message)
-                    .at(document.span(&format!("/spec/{at}/count")))
-                    .label(platform, format!("the platform of the {}", place.plural))
+                too_few(finding, own, count, (platform, format!("the platform of the {}", place.plural)))
                     .help(format!("take a larger platform for the {}, or fewer {fewer}", place.plural)),
             );
         }
@@ -298,10 +299,11 @@ impl<'a> Builder<'a> {
                     format!("`{name}` has {uplinks} uplinks, and {above} {} are to be linked to it{by}", place.plural);
                 let role = group.place.role;
                 let fewer = if each > 1 { ", or fewer links per pair" } else { "" };
+                let finding = Diagnostic::error(codes::TOO_FEW_PORTS, message);
+                let count = document.span(&format!("/spec/{}/count", place.key));
+                let own = own_platform(overrides, name).is_some();
                 self.findings.push(
-                    Diagnostic::error(codes::TOO_FEW_PORTS, message)
-                        .at(document.span(&format!("/spec/{}/count", place.key)))
-                        .label(platform, format!("the platform of the {role} tier"))
+                    too_few(finding, own, count, (platform, format!("the platform of the {role} tier")))
                         .help(format!("take a platform with more uplinks, or fewer {}{fewer}", place.plural)),
                 );
             }
@@ -413,6 +415,16 @@ impl<'a> Builder<'a> {
             };
             self.findings.push(finding.at(at));
         }
+    }
+}
+
+/// Puts a finding at the number of nodes that are to be linked, or at the platform of a node of its own: what is changed to
+/// correct it.
+fn too_few(finding: Diagnostic, own: bool, count: SourceSpan, (platform, what): (SourceSpan, String)) -> Diagnostic {
+    if own {
+        finding.at(platform).label(count, "so many are to be linked")
+    } else {
+        finding.at(count).label(platform, what)
     }
 }
 
