@@ -30,7 +30,8 @@ const MOST_DEVICES: usize = 200;
 ///
 /// Everything agrees with [`simulate`] and [`crate::trace`]. Sessions, interfaces and the routes that cover the destinations are
 /// computed once, and a [`Scenario`] holds what differs. Where a session might be closed for too many prefixes, which depends
-/// on all routes together, scenarios are not shortened: [`Scenario::walk`] answers nothing and [`Scenario::states`] simulates.
+/// on all routes together, or OSPF runs, scenarios are not shortened: [`Scenario::walk`] answers nothing and
+/// [`Scenario::states`] simulates.
 #[derive(Debug)]
 pub struct Scenarios<'a> {
     configs: &'a BTreeMap<NodeName, DeviceConfig>,
@@ -47,7 +48,7 @@ pub struct Scenarios<'a> {
     tables: Vec<Table>,
     destinations: BTreeMap<IpAddr, Destination<'a>>,
     unstable: BTreeSet<IpNet>,
-    /// Whether no session can be closed for too many prefixes.
+    /// Whether no session can be closed for too many prefixes, and no OSPF runs.
     shortened: bool,
 }
 
