@@ -8,7 +8,7 @@ use std::{
     net::Ipv4Addr,
 };
 
-use fabric::{Fabric, end, node, prefix};
+use fabric::{Fabric, end, node, ospf_fat_tree, prefix};
 use petgraph::{
     algo::dijkstra,
     graph::{DiGraph, NodeIndex},
@@ -137,6 +137,17 @@ fn a_link_without_addresses_is_known_by_its_interface() {
     let rib = prediction.states["r1"].rib.as_ref().unwrap();
     let hop = NextHop::Interface { interface: end("r1:swp1").interface, via: None };
     assert_eq!(rib[&prefix("10.0.0.2/32")].next_hops, [hop].into());
+}
+
+#[test]
+fn a_fat_tree_has_the_widths_of_the_closed_form() {
+    let fabric = ospf_fat_tree(4);
+    let prediction = fabric.simulate();
+    for (from, to, width) in
+        [("e-0-0", "e-3-1", 2), ("e-0-0", "e-0-1", 2), ("a-0-0", "e-3-1", 2), ("c-0-0", "e-3-1", 1)]
+    {
+        assert_eq!(ways(&prediction, from, &fabric.loopback(to).to_string()).len(), width, "{from} to {to}");
+    }
 }
 
 /// Two border routers `b1` and `b2` between the backbone, with `c` in it, and area 1, with `i` in it.
