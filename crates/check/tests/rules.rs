@@ -9,9 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use example::{Compiled, example};
 use weft_check::{RULES, check, codes};
-use weft_device::config::{Bgp, DeviceConfig, Interface, Neighbor, NeighborTarget, PolicyDefinition};
+use weft_device::config::{
+    AfiSafi, Area, Bgp, DeviceConfig, Interface, Neighbor, NeighborTarget, Ospf, OspfInterface, PolicyDefinition,
+    Seconds,
+};
 use weft_diagnostics::{Code, Diagnostic};
-use weft_model::{InterfaceName, Mtu, NodeName, Provenance};
+use weft_model::{AreaId, InterfaceName, Mtu, NodeName, Provenance};
 
 type Configs = BTreeMap<NodeName, DeviceConfig>;
 
@@ -112,7 +115,45 @@ const CASES: &[Case] = &[
         policy.policy_definitions.remove(&export);
         policy.prefix_sets.retain(|name, _| !name.as_str().ends_with("announce"));
     }),
+    (codes::OSPF_MISMATCH, ("underlay.yaml", "name: b1", "name: b1"), |configs| {
+        ospf(configs, "b1-leaf-01", "b1-spine-01");
+        ospf(configs, "b1-spine-01", "b1-leaf-01");
+        let on = device(configs, "b1-leaf-01").ospf.as_mut().unwrap().interfaces.values_mut().next().unwrap();
+        on.area = "1".parse().unwrap();
+    }),
+    (codes::SESSION_FAMILY_MISMATCH, ("underlay.yaml", "name: b2", "name: b2"), |configs| {
+        let neighbor = neighbor(configs, "b2-leaf-01", "b2-spine-01");
+        neighbor.afi_safis.insert(AfiSafi::Ipv6Unicast);
+    }),
+    (codes::UNDEFINED_SERVICE, ("fabrics.yaml", "name: b1", "leaf:"), |configs| {
+        uplink(configs, "b1-leaf-01").egress_acl = Some("nowhere".parse().unwrap());
+    }),
 ];
+
+/// Lets a device run OSPF towards a peer.
+fn ospf(configs: &mut Configs, name: &str, peer: &str) {
+    let neighbor = neighbor(configs, name, peer).clone();
+    let on = OspfInterface {
+        area: AreaId::BACKBONE,
+        metric: 1,
+        passive: false,
+        hello: Seconds(1),
+        dead: Seconds(4),
+        bfd: None,
+        provenance: neighbor.provenance.clone(),
+    };
+    let config = device(configs, name);
+    config.ospf = Some(Ospf {
+        router_id: config.bgp.as_ref().unwrap().router_id,
+        families: [AfiSafi::Ipv4Unicast].into(),
+        maximum_paths: 64,
+        areas: BTreeMap::new(),
+        interfaces: [(neighbor.interface, on)].into(),
+        maximum_metric: false,
+        redistribute_bgp: None,
+        provenance: neighbor.provenance,
+    });
+}
 
 fn device<'a>(configs: &'a mut Configs, name: &str) -> &'a mut DeviceConfig {
     configs.get_mut(name).unwrap()
@@ -185,6 +226,36 @@ fn each_rule_catches_its_mistake_at_the_line_that_caused_it() {
         if *code != codes::SAME_ASN && *code != codes::OVERLAPPING_SUBNETS {
             assert_eq!(own.len(), 1, "{code} once: {own:#?}");
         }
+    }
+}
+
+#[test]
+fn each_way_to_disagree_on_ospf_is_told() {
+    type Change = fn(&mut Ospf);
+    let changes: [(&str, Change); 5] = [
+        ("hello time 2 s", |ospf| ospf.interfaces.values_mut().for_each(|on| on.hello = Seconds(2))),
+        ("dead time 9 s", |ospf| ospf.interfaces.values_mut().for_each(|on| on.dead = Seconds(9))),
+        ("routes IPv4 and IPv6", |ospf| {
+            ospf.families.insert(AfiSafi::Ipv6Unicast);
+        }),
+        ("is in a stub area", |ospf| {
+            ospf.areas.insert(AreaId::BACKBONE, Area { stub: true, provenance: Provenance::default() });
+        }),
+        ("OSPF looks for no neighbor on b1-spine-01:", |ospf| {
+            ospf.interfaces.values_mut().for_each(|on| on.passive = true)
+        }),
+    ];
+    let example = example();
+    for (words, change) in changes {
+        let mut configs = example.configs.clone();
+        ospf(&mut configs, "b1-leaf-01", "b1-spine-01");
+        ospf(&mut configs, "b1-spine-01", "b1-leaf-01");
+        let agreed = findings(&example, &configs);
+        assert!(agreed.is_empty(), "{agreed:#?}");
+        change(device(&mut configs, "b1-spine-01").ospf.as_mut().unwrap());
+        let [finding] = &findings(&example, &configs)[..] else { panic!("{words}") };
+        assert_eq!(finding.code, codes::OSPF_MISMATCH);
+        assert!(finding.message.contains(words), "{}", finding.message);
     }
 }
 

@@ -14,9 +14,10 @@ use weft_device::{
 use weft_model::{InterfaceName, NodeName};
 
 use crate::{
-    Cable, Failed,
+    Cable, Failed, Packet, acl,
     bgp::{self, Choice, Class, Converged, Gone},
     cabling::Cabling,
+    ospf::Ospf,
     policy::Policies,
     prediction::{classes, interfaces, local_routes, origins, simulate},
     session::{self, Closed, Speaker},
@@ -29,7 +30,8 @@ const MOST_DEVICES: usize = 200;
 ///
 /// Everything agrees with [`simulate`] and [`crate::trace`]. Sessions, interfaces and the routes that cover the destinations are
 /// computed once, and a [`Scenario`] holds what differs. Where a session might be closed for too many prefixes, which depends
-/// on all routes together, scenarios are not shortened: [`Scenario::walk`] answers nothing and [`Scenario::states`] simulates.
+/// on all routes together, or OSPF runs, scenarios are not shortened: [`Scenario::walk`] answers nothing and
+/// [`Scenario::states`] simulates.
 #[derive(Debug)]
 pub struct Scenarios<'a> {
     configs: &'a BTreeMap<NodeName, DeviceConfig>,
@@ -41,11 +43,12 @@ pub struct Scenarios<'a> {
     local: Vec<RouteTable>,
     speakers: Vec<Speaker<'a>>,
     readers: Vec<Vec<usize>>,
+    policies: Policies,
     /// The prefixes that cover a destination.
     tables: Vec<Table>,
     destinations: BTreeMap<IpAddr, Destination<'a>>,
     unstable: BTreeSet<IpNet>,
-    /// Whether no session can be closed for too many prefixes.
+    /// Whether no session can be closed for too many prefixes, and no OSPF runs.
     shortened: bool,
 }
 
@@ -96,6 +99,16 @@ pub struct Walk {
     pub passed: BTreeSet<usize>,
 }
 
+/// Packets on their way to a destination.
+struct Journey<'j, 'a> {
+    towards: &'j Destination<'a>,
+    /// What access lists are asked about, if they are.
+    packet: Option<&'j Packet>,
+    walk: Walk,
+    /// The devices that were met, and whether they are still being followed.
+    open: HashMap<usize, bool>,
+}
+
 impl<'a> Scenarios<'a> {
     /// Returns the network, ready to be asked for routes to the destinations.
     pub fn new(
@@ -113,19 +126,23 @@ impl<'a> Scenarios<'a> {
         let local: Vec<_> = devices.iter().zip(&interfaces).map(|((_, config), i)| local_routes(config, i)).collect();
         let mut policies = Policies::default();
         let speakers = session::speakers(&by_name, &cabling, &failed, &Closed::new(), &mut policies);
-        let readers = bgp::readers(&speakers);
-        let classes = classes(&by_name, &local, &policies);
-        let shortened = !may_overfill(&speakers, &classes);
+        let readers = bgp::readers(&speakers, &Gone::default());
+        // Where OSPF runs, a failure changes routes that no session carries: all is simulated.
+        let plain = !Ospf::new(&by_name, &cabling, &failed).is_used();
+        let interior = vec![RouteTable::new(); local.len()];
+        let classes = classes(&by_name, &local, &interior, &policies);
+        let bgp = bgp::Network { speakers: &speakers, readers: &readers, policies: &policies };
+        let shortened = plain && !may_overfill(&speakers, &classes);
 
         let mut unstable = BTreeSet::new();
         let mut tables = Vec::new();
         let mut found = BTreeMap::new();
         if shortened {
-            let unsettled = |class: &&Class| !bgp::converge(&speakers, &readers, class).stable;
+            let unsettled = |class: &&Class| !bgp::converge(bgp, class, &Gone::default()).stable;
             let prefixes = |class: &Class| class.prefixes.clone();
             unstable = classes.par_iter().filter(unsettled).flat_map_iter(prefixes).collect();
 
-            let mut origins = origins(&by_name, &local);
+            let mut origins = origins(&by_name, &local, &interior);
             let known: BTreeSet<IpNet> =
                 origins.keys().chain(local.iter().flat_map(RouteTable::keys)).copied().collect();
             let mut asked: BTreeMap<IpNet, usize> = BTreeMap::new();
@@ -148,7 +165,7 @@ impl<'a> Scenarios<'a> {
                 })
                 .collect();
             let table = |class: Class| {
-                let converged = bgp::converge(&speakers, &readers, &class);
+                let converged = bgp::converge(bgp, &class, &Gone::default());
                 Table { prefix: class.prefixes[0], class, converged }
             };
             tables = classes.into_par_iter().map(table).collect();
@@ -172,6 +189,7 @@ impl<'a> Scenarios<'a> {
             local,
             speakers,
             readers,
+            policies,
             tables,
             destinations: found,
             unstable,
@@ -214,6 +232,7 @@ impl<'a> Scenarios<'a> {
                 }
             }
         }
+        let bgp = bgp::Network { speakers: &self.speakers, readers: &self.readers, policies: &self.policies };
         let repair = |table: &Table| {
             let withdrawn =
                 |end: &&End| table.class.origins.contains(&end.device) && !end.local.contains_key(&table.prefix);
@@ -221,7 +240,7 @@ impl<'a> Scenarios<'a> {
                 sessions: sessions.clone(),
                 origins: ends.iter().filter(withdrawn).map(|end| end.device).collect(),
             };
-            let repair = || bgp::repair(&self.speakers, &self.readers, &table.class, &table.converged, &gone);
+            let repair = || bgp::repair(bgp, &table.class, &table.converged, &gone);
             if table.converged.stable { repair() } else { None }
         };
         let repaired = self.tables.iter().map(repair).collect();
@@ -230,17 +249,26 @@ impl<'a> Scenarios<'a> {
 }
 
 impl Scenario<'_, '_> {
-    /// Follows the packets from a device to one of the destinations; `None` where only [`Scenario::states`] tells.
+    /// Follows the packets from a device to one of the destinations, past no access list; `None` where only
+    /// [`Scenario::states`] tells.
     pub fn walk(&self, from: &NodeName, destination: IpAddr) -> Option<Walk> {
+        self.follow(from, destination, None)
+    }
+
+    /// Follows a packet to one of the destinations in the same way as [`crate::Forwarding::trace_packet`].
+    pub fn walk_packet(&self, from: &NodeName, packet: &Packet) -> Option<Walk> {
+        self.follow(from, packet.destination, Some(packet))
+    }
+
+    fn follow(&self, from: &NodeName, destination: IpAddr, packet: Option<&Packet>) -> Option<Walk> {
         let towards = self.network.destinations.get(&destination)?;
         if towards.tables.iter().any(|&table| self.repaired[table].is_none()) {
             return None;
         }
-        let mut walk = Walk::default();
-        let mut open = HashMap::new();
         let from = *self.network.numbers.get(from)?;
-        walk.first_hops = self.visit(from, destination, towards, &mut walk, &mut open)?;
-        Some(walk)
+        let mut journey = Journey { towards, packet, walk: Walk::default(), open: HashMap::new() };
+        journey.walk.first_hops = self.visit(from, &mut journey)?;
+        Some(journey.walk)
     }
 
     /// Tells which devices take other ways to a destination than while nothing is broken, by their numbers; `None` where
@@ -321,52 +349,62 @@ impl Scenario<'_, '_> {
         })
     }
 
-    /// Follows packets from a device on, and returns the ways out of it. `open` tells whether the devices met so far are
-    /// still being followed. `None` when too many devices were met.
-    fn visit(
-        &self,
-        device: usize,
-        destination: IpAddr,
-        towards: &Destination<'_>,
-        walk: &mut Walk,
-        open: &mut HashMap<usize, bool>,
-    ) -> Option<usize> {
-        if let Some(open) = open.get(&device) {
+    /// Follows packets from a device on, and returns the ways out of it. `None` when too many devices were met.
+    fn visit(&self, device: usize, journey: &mut Journey<'_, '_>) -> Option<usize> {
+        if let Some(open) = journey.open.get(&device) {
             // A device that is still being followed is met again in a loop.
-            walk.stopped |= open;
+            journey.walk.stopped |= open;
             return Some(0);
         }
-        if open.len() >= MOST_DEVICES {
+        if journey.open.len() >= MOST_DEVICES {
             return None;
         }
-        open.insert(device, true);
-        walk.passed.insert(device);
+        journey.open.insert(device, true);
+        journey.walk.passed.insert(device);
+        let (name, config) = self.network.devices[device];
+        let towards = journey.towards;
         let mut ways = 0;
         if self.owns(device, towards) {
-            walk.delivered_at.insert(self.network.devices[device].0.clone());
+            if journey.packet.is_some_and(|packet| acl::denial_to_hosts(config, packet).is_some()) {
+                journey.walk.stopped = true;
+            } else {
+                journey.walk.delivered_at.insert(name.clone());
+            }
         } else if let Some(&table) = towards.tables.iter().find(|&&table| self.has_route(device, table)) {
             if let Some(route) = self.local(device).get(&self.network.tables[table].prefix) {
                 for next_hop in &route.next_hops {
                     match next_hop {
-                        NextHop::Discard => walk.stopped = true,
+                        NextHop::Discard => journey.walk.stopped = true,
                         NextHop::Interface { interface, .. } => {
                             ways += 1;
-                            self.to_subnet((device, interface), destination, towards, walk, open)?;
+                            if self.lets_out(device, interface, journey) {
+                                self.to_subnet(device, interface, journey)?;
+                            }
                         }
                     }
                 }
             } else if let Choice::Received(sessions) = self.choice(device, table) {
                 ways = sessions.len();
                 for &session in sessions {
-                    let peer = self.network.speakers[device].sessions[usize::from(session)].peer;
-                    self.visit(peer, destination, towards, walk, open)?;
+                    let session = &self.network.speakers[device].sessions[usize::from(session)];
+                    if session.next_hop.interface().is_none_or(|interface| self.lets_out(device, interface, journey)) {
+                        self.visit(session.peer, journey)?;
+                    }
                 }
             }
         } else {
-            walk.stopped = true;
+            journey.walk.stopped = true;
         }
-        open.insert(device, false);
+        journey.open.insert(device, false);
         Some(ways)
+    }
+
+    /// Tells whether access lists let the packet leave an interface, and stops it if not.
+    fn lets_out(&self, device: usize, interface: &InterfaceName, journey: &mut Journey<'_, '_>) -> bool {
+        let config = self.network.devices[device].1;
+        let denied = journey.packet.is_some_and(|packet| acl::denial(config, interface, packet).is_some());
+        journey.walk.stopped |= denied;
+        !denied
     }
 
     fn has_route(&self, device: usize, table: usize) -> bool {
@@ -375,27 +413,20 @@ impl Scenario<'_, '_> {
     }
 
     /// Follows packets into the subnet of an interface that is up.
-    fn to_subnet(
-        &self,
-        (device, interface): (usize, &InterfaceName),
-        destination: IpAddr,
-        towards: &Destination<'_>,
-        walk: &mut Walk,
-        open: &mut HashMap<usize, bool>,
-    ) -> Option<()> {
+    fn to_subnet(&self, device: usize, interface: &InterfaceName, journey: &mut Journey<'_, '_>) -> Option<()> {
         let name = self.network.devices[device].0;
         let far = self.network.cabling.far_end(name, interface);
         match far.and_then(|far| self.network.numbers.get(&far.node)) {
             // A port for hosts, a loopback's subnet, or a device of which nothing is known.
             None => {
-                walk.delivered_at.insert(name.clone());
+                journey.walk.delivered_at.insert(name.clone());
             }
-            Some(&far) if self.owns(far, towards) => {
-                self.visit(far, destination, towards, walk, open)?;
+            Some(&far) if self.owns(far, journey.towards) => {
+                self.visit(far, journey)?;
             }
             Some(&far) => {
-                walk.passed.insert(far);
-                walk.stopped = true;
+                journey.walk.passed.insert(far);
+                journey.walk.stopped = true;
             }
         }
         Some(())
@@ -414,11 +445,14 @@ fn may_overfill(speakers: &[Speaker<'_>], classes: &[Class]) -> bool {
     let mut most = HashMap::new();
     speakers.iter().flat_map(|speaker| &speaker.sessions).any(|session| {
         let Some(maximum) = session.neighbor.maximum_prefixes else { return false };
-        let policies = (session.peer_export, session.import);
-        let count = most.entry(policies).or_insert_with(|| {
-            let passes = |class: &&Class| [policies.0, policies.1].iter().all(|&policy| class.verdicts.accepts(policy));
-            classes.iter().filter(passes).map(|class| class.prefixes.len()).sum::<usize>()
+        let policies = [session.peer_export, session.import];
+        let counts = most.entry(policies).or_insert_with(|| {
+            let mut counts = [0; 2];
+            for class in classes.iter().filter(|c| policies.iter().all(|&policy| c.verdicts.may_take(policy))) {
+                counts[usize::from(class.prefixes[0].addr().is_ipv6())] += class.prefixes.len();
+            }
+            counts
         });
-        *count > maximum as usize
+        [false, true].iter().zip(counts).any(|(&ipv6, count)| session.carries(ipv6) && *count > maximum as usize)
     })
 }

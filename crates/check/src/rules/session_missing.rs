@@ -10,20 +10,35 @@
 //! The underlay `b1` runs over `b1-leaf-01:swp15 -- b1-spine-01:swp1`; `b1-leaf-01` has the neighbor, `b1-spine-01` does not.
 
 use weft_diagnostics::Diagnostic;
+use weft_intent::spec::Protocol;
 
 use crate::{
     codes,
-    fleet::{Fleet, error},
+    fleet::{Fleet, SessionEnd, error},
 };
 
 pub(super) fn find(fleet: &Fleet<'_>) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for link in &fleet.links {
-        let expected = link.underlay.is_some() || link.ends.iter().any(|end| end.session.is_some());
-        for end in link.ends.iter().filter(|end| expected && end.session.is_none()) {
+        let underlay = link.underlay.filter(|underlay| underlay.spec.protocol == Protocol::Ebgp);
+        let expected = underlay.is_some() || link.ends.iter().any(|end| !end.sessions.is_empty());
+        for end in link.ends.iter().filter(|end| expected && end.sessions.is_empty()) {
             let message = format!("the link {} has no session on `{}`", link.link, end.point.node);
-            let source = link.underlay.map_or_else(|| link.link.source.clone(), |underlay| underlay.source());
+            let source = underlay.map_or_else(|| link.link.source.clone(), |underlay| underlay.source());
             findings.push(error(codes::SESSION_MISSING, message, &[source].into()));
+        }
+        let [near, far] = &link.ends;
+        for (end, other) in [(near, far), (far, near)] {
+            let answered = |session: &SessionEnd<'_>| other.sessions.iter().any(|far| far.sort() == session.sort());
+            // Where no two are of one sort, it is a mistake about their addresses.
+            let one_sided = end.sessions.iter().filter(|session| !answered(session));
+            for session in one_sided.filter(|_| end.sessions.iter().any(answered)) {
+                let message = format!(
+                    "`{}` has the neighbor {} over {}, to which `{}` has no session",
+                    end.point.node, session.target, link.link, other.point.node
+                );
+                findings.push(error(codes::SESSION_MISSING, message, &session.neighbor.provenance.sources));
+            }
         }
     }
     for end in &fleet.stray_sessions {
