@@ -101,7 +101,7 @@ backup() {
     for path in /etc/resolv.conf "$TIMESYNCD"; do
         [ ! -e "$path" ] && [ ! -L "$path" ] || cp -a "$path" "$D/backup/raw-${path##*/}" || die "cannot save $path"
     done
-    for file in $FILES; do [ ! -e "$STORE/running/$file" ] || cp "$STORE/running/$file" "$D/backup/managed-$file" || die "cannot write $D"; done
+    for file in $FILES acl.listed; do [ ! -e "$STORE/running/$file" ] || cp "$STORE/running/$file" "$D/backup/managed-$file" || die "cannot write $D"; done
     # Going back needs room, too, and finds it where the disk has become full since.
     head -c 2097152 /dev/zero >"$D/reserve" || die "cannot write $D: going back needs 2 MiB"
     : >"$D/backup/complete" || die "cannot write $D"
@@ -131,6 +131,10 @@ check() {
         done <"$D/new/users.conf"
     )
     [ -z "$bad" ] || die "$bad"
+    if [ -s "$D/new/acl.nft" ]; then
+        command -v nft >/dev/null || die "acl.nft: nftables is not installed"
+        bad=$(acl_commands "$D/new/acl.nft" | nft -c -f - 2>&1) || die "acl.nft: $bad"
+    fi
     router_check "$D/new"
 }
 
@@ -200,10 +204,12 @@ apply() {
 replace() {
     changed links.conf "$1" && { links "$1/links.conf" || die "cannot set the links"; }
     router_replace "$1" || die "$(cat "$D/router.log" 2>/dev/null)"
+    changed acl.nft "$1" && { acl "$1/acl.nft" || die "cannot set the access lists"; }
     changed services.conf "$1" && { services "$1/services.conf" || die "cannot set the services"; }
     changed users.conf "$1" && { users "$1/users.conf" || die "cannot set the accounts"; }
     mkdir -p "$STORE/running"
     for file in $FILES; do cp "$1/$file" "$STORE/running/$file" || die "cannot write $STORE"; done
+    list_acl >"$STORE/running/acl.listed" || die "cannot write $STORE"
     for file in $OWN_FILES; do
         ! changed "$file" "$1" || die "$file did not take: $(running "$file" | diff - "$1/$file" | tr '\n' ' ')"
     done
@@ -256,10 +262,11 @@ go_back() {
     (
         links "$D/backup/links.conf" || :
         restore_unmanaged_mtu
-        for file in $FILES; do
+        for file in $FILES acl.listed; do
             if [ -e "$D/backup/managed-$file" ]; then cp "$D/backup/managed-$file" "$STORE/running/$file"; else rm -f "$STORE/running/$file"; fi
         done
         router_replace "$D/backup" || { cat "$D/router.log"; exit 1; }
+        acl "$D/backup/acl.nft" || exit 1
         users "$D/backup/users.conf" || exit 1
         host_name "$D/backup/services.conf" && raw /etc/resolv.conf && raw "$TIMESYNCD" || exit 1
         services_changed
@@ -328,6 +335,34 @@ save_unmanaged_mtu() {
 }
 
 restore_unmanaged_mtu() { [ ! -s "$D/backup/unmanaged" ] || ip -batch "$D/backup/unmanaged" || :; }
+
+# --- acl.nft: the nftables table `inet weft` -----------------------------------------------------------------------------------
+
+# Prints the table as the kernel tells it, without counts.
+list_acl() { nft -s list table inet weft 2>/dev/null || :; }
+
+# Prints what runs: the text that was applied for as long as the kernel tells of it what it told then, for it spells many things
+# in its own way.
+running_acl() {
+    listed=$(list_acl)
+    if [ -n "$listed" ] && [ -e "$STORE/running/acl.nft" ] && [ "$listed" = "$(cat "$STORE/running/acl.listed" 2>/dev/null)" ]; then
+        cat "$STORE/running/acl.nft"
+    elif [ -n "$listed" ]; then
+        printf '%s\n' "$listed"
+    fi
+}
+
+# Prints the commands that replace the table as one: no packet passes in between.
+acl_commands() {
+    echo 'table inet weft'
+    echo 'delete table inet weft'
+    cat "$1"
+}
+
+acl() {
+    [ -s "$1" ] || command -v nft >/dev/null || return 0
+    acl_commands "$1" | nft -f -
+}
 
 # --- services.conf: `hostname NAME`, `ntp ADDRESS`, `dns ADDRESS` -----------------------------------------------------------------------------
 
@@ -418,12 +453,14 @@ boot() {
     ID=boot D=$STORE/boot
     mkdir -p "$D/backup" && management >"$D/management"
     [ ! -e "$STORE/running/links.conf" ] || links "$STORE/running/links.conf"
+    [ ! -e "$STORE/running/acl.nft" ] || acl "$STORE/running/acl.nft"
     [ ! -e "$STORE/running/addresses.conf" ] || addresses "$STORE/running/addresses.conf"
 }
 
 running() {
     case $1 in
     links.conf) running_links ;;
+    acl.nft) running_acl ;;
     services.conf) running_services ;;
     users.conf) running_users ;;
     *) router_running "$1" ;;
