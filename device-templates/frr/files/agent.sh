@@ -458,7 +458,20 @@ services_changed() {
     now=$(cat "$SSHD" "$BANNER" 2>/dev/null | cksum)
     [ "$now" != "$(cat "$STORE/running/sshd.cksum" 2>/dev/null || cksum </dev/null)" ] || return 0
     mkdir -p "$STORE/running" && echo "$now" >"$STORE/running/sshd.cksum"
-    [ ! -e /run/sshd.pid ] || kill -HUP "$(cat /run/sshd.pid)" 2>/dev/null || :
+    sshd_restarts
+}
+
+# sshd starts anew in its own place, and writes its number down when it listens again: until then nobody could log in.
+sshd_restarts() {
+    sshd=$(cat /run/sshd.pid 2>/dev/null) || return 0
+    rm -f /run/sshd.pid
+    kill -HUP "$sshd" || return 1
+    tries=0
+    until [ -s /run/sshd.pid ]; do
+        tries=$((tries + 1))
+        [ "$tries" -le 100 ] || { echo "$sshd" >/run/sshd.pid; return 1; }
+        sleep 0.1
+    done
 }
 
 # --- users.conf: `user NAME`, below it `  key ALGORITHM KEY COMMENT` ----------------------------------------------------------
