@@ -166,7 +166,7 @@ fn only_the_flows_that_are_allowed_pass() {
 fn services(project: &Project, lab: &Lab) {
     for leaf in ["f-leaf-01", "f-leaf-02"] {
         let settings = on(lab, leaf, &["/usr/sbin/sshd", "-T"]);
-        for setting in ["passwordauthentication no", "channeltimeout session:*=600", "maxstartups 90:30:100"] {
+        for setting in ["passwordauthentication no", "channeltimeout session:*=600", "maxstartups 90:30:90"] {
             assert!(settings.contains(setting), "{leaf}: {setting}\n{settings}");
         }
         let banner = settings.lines().find_map(|line| line.strip_prefix("banner ")).unwrap().to_owned();

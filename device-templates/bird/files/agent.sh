@@ -438,9 +438,18 @@ services() {
         }
         $1 == "snmp" && $2 == "location" { sub(/^snmp location /, ""); print "sysLocation", $0 }
         $1 == "snmp" && $2 == "contact" { sub(/^snmp contact /, ""); print "sysContact", $0 }' "$1")" || return 1
-    # A server that does not start again would lock everybody out.
-    [ ! -e "$SSHD" ] || [ ! -x /usr/sbin/sshd ] || /usr/sbin/sshd -t || return 1
+    sshd_takes_it || return 1
     services_changed
+}
+
+# A server that does not start again would lock everybody out, and what its own file says may go before.
+sshd_takes_it() {
+    [ -e "$SSHD" ] && [ -x /usr/sbin/sshd ] || return 0
+    settings=$(/usr/sbin/sshd -T) || return 1
+    sed -n 's/^\(Password.*\|Channel.*\|Banner.*\)$/\1/p; s/^MaxStartups .*/&:/p' "$SSHD" | while read -r key value; do
+        wanted="$(echo "$key" | tr A-Z a-z) $value"
+        case $settings in *"$wanted"*) ;; *) echo "/etc/ssh/sshd_config does not let it be: $wanted" >&2; exit 1 ;; esac
+    done
 }
 
 # Writes the text $2 to the file $1, under the mark unless $3 is `bare`; without a text there is no file.
