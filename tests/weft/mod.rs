@@ -72,10 +72,17 @@ impl Ran {
 impl Project {
     /// Returns a copy of the example: its intents, packs, pipelines and policy.
     pub(crate) fn example() -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("crates/cli is two folders down");
+        let project = Self::of("intents");
+        copy(&repository().join("policy"), &project.path().join("policy"));
+        project
+    }
+
+    /// Returns a project of the intents in a folder of the repository, with its packs and pipelines.
+    pub(crate) fn of(intents: &str) -> Self {
+        let root = repository();
         let folder = tempfile::Builder::new().prefix("weft-").tempdir().expect("a temporary folder");
-        for part in ["intents", "device-templates", "pipeline", "policy"] {
-            copy(&root.join(part), &folder.path().join(part));
+        for (from, to) in [(intents, "intents"), ("device-templates", "device-templates"), ("pipeline", "pipeline")] {
+            copy(&root.join(from), &folder.path().join(to));
         }
         Self { folder }
     }
@@ -153,6 +160,11 @@ impl Drop for Project {
             }
         }
     }
+}
+
+/// Returns the top folder of the repository.
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("crates/cli is two folders down")
 }
 
 fn copy(from: &Path, to: &Path) {

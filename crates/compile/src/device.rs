@@ -87,7 +87,7 @@ impl Compiler<'_> {
             static_routes: routing.static_routes,
             bgp,
             ospf: None,
-            acl_sets: BTreeMap::new(),
+            acl_sets: self.acl_sets(self.selection.of(&node.name)),
         };
         (config, routing.diagnostics)
     }

@@ -147,15 +147,20 @@ impl Compiler<'_> {
             GatewayPosition::Last => provenance = provenance.and(segment.source_at("/spec/gateway")),
         }
         let address = InterfaceAddress { prefix: gateway(subnet, segment.spec.gateway), provenance };
+        let mut provenance = Provenance::from(segment.source_at(&format!("/spec/ports/{}", port.selection)))
+            .leaf("mtu", segment.source_at("/spec/mtu"));
+        let access = self.access_of(port);
+        if let Some(access) = access {
+            provenance = provenance.leaf("egress_acl", access.source_at("/spec/protect"));
+        }
         Some(Interface {
             kind: InterfaceKind::Host,
             description: format!("segment {name}"),
             mtu: Some(segment.spec.mtu),
             addresses: vec![address],
             unnumbered: false,
-            egress_acl: None,
-            provenance: Provenance::from(segment.source_at(&format!("/spec/ports/{}", port.selection)))
-                .leaf("mtu", segment.source_at("/spec/mtu")),
+            egress_acl: access.map(|access| access.reference.name.clone()),
+            provenance,
         })
     }
 }

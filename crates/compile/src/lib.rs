@@ -13,6 +13,7 @@
 //! much as it has links, segment ports, peering sessions and intents that touch it, times a logarithm for look-ups; devices
 //! are compiled in parallel and never look at more than their neighbors.
 
+mod access;
 mod allocate;
 mod allocations;
 mod bgp;

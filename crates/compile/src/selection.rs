@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use weft_intent::{
     Intent, IntentSet,
-    spec::{BaselineSpec, PeeringSession, PeeringSpec, Scope, SegmentSpec, Selector, UnderlaySpec},
+    spec::{AccessSpec, BaselineSpec, PeeringSession, PeeringSpec, Scope, SegmentSpec, Selector, UnderlaySpec},
 };
-use weft_model::{FabricName, InterfaceName, Link, Network, Node, NodeName, SiteName};
+use weft_model::{FabricName, IntentRef, InterfaceName, Link, Network, Node, NodeName, SiteName};
 
 /// The intents that touch one node, each list in the order of the intents' names.
 #[derive(Debug, Default)]
@@ -47,6 +47,8 @@ pub(crate) struct Selection<'a> {
     nodes: BTreeMap<&'a str, Touching<'a>>,
     /// Segments whose subnets stay in their site.
     pub(crate) site_segments: Vec<&'a Intent<SegmentSpec>>,
+    /// The Access intents by the segments that they protect.
+    pub(crate) protected: BTreeMap<&'a IntentRef, &'a Intent<AccessSpec>>,
     nothing: Touching<'a>,
 }
 
@@ -92,7 +94,12 @@ impl<'a> Selection<'a> {
         }
         let site_segments =
             intents.segments.values().filter(|segment| segment.spec.scope == Scope::Site).collect::<Vec<_>>();
-        Self { nodes, site_segments, nothing: Touching::default() }
+        let protected = intents
+            .accesses
+            .values()
+            .flat_map(|access| access.spec.protect.iter().map(move |segment| (segment, access)));
+        let protected = protected.collect();
+        Self { nodes, site_segments, protected, nothing: Touching::default() }
     }
 
     /// Returns the intents that touch `node`.

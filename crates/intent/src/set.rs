@@ -111,6 +111,15 @@ pub struct Written {
 }
 
 impl IntentSet {
+    /// Returns where each intent stands, in the order of [`IntentSet::all`].
+    pub fn sources(&self) -> impl Iterator<Item = Source> {
+        self.all().map(|(intent, _, document)| Source {
+            intent: intent.clone(),
+            file: document.file.clone(),
+            line: document.start.line,
+        })
+    }
+
     /// Tells whether some intent of this kind is missing from the set because of a mistake in its text.
     ///
     /// What such an intent would have brought is unknown: its absence is no finding of its own.

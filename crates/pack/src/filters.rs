@@ -18,7 +18,8 @@ use weft_model::SecretRef;
 /// Adds them to an engine.
 ///
 /// Filters on an address with the length of its subnet, such as `10.1.0.1/31`: `address`, `prefix_length`, `network` (with the
-/// host bits cleared), `netmask`, `family` (4 or 6), and the test `host_prefix` (`/32`, `/128`). Others: `ssh_key`, the line of an `authorized_keys` file;
+/// host bits cleared), `netmask`, `family` (4 or 6), and the tests `host_prefix` (`/32`, `/128`)
+/// and `of_family(4)`. Others: `ssh_key`, the line of an `authorized_keys` file;
 /// `secret`, the placeholder of a reference; `quoted`, fit to stand between double quotes; `words`, with single spaces; `from_json`.
 /// Functions: `matches(text, pattern)`, the named groups of each match of a multi-line pattern, a group that took no part
 /// being `none`; `fail(message)`.
@@ -29,6 +30,9 @@ pub(crate) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("netmask", |text: &str| prefix(text).map(|p| p.netmask().to_string()));
     environment.add_filter("family", |text: &str| prefix(text).map(|p| if p.addr().is_ipv4() { 4 } else { 6 }));
     environment.add_test("host_prefix", |text: &str| prefix(text).map(|p| p.prefix_len() == p.max_prefix_len()));
+    environment.add_test("of_family", |text: &str, family: u8| {
+        prefix(text).map(|p| if p.addr().is_ipv4() { family == 4 } else { family == 6 })
+    });
     environment.add_filter("ssh_key", ssh_key);
     environment.add_filter("secret", secret);
     environment.add_filter("quoted", |text: &str| text.replace('"', "'").replace('\\', "/"));

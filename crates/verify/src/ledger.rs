@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use weft_intent::{Intent, IntentSet};
+use weft_intent::{IntentSet, spec::SshServer};
 use weft_model::{IntentRef, NodeName, Source};
 
 use crate::{Compliance, Evidence, IntentResult, Observed, Part, Parts};
@@ -71,7 +71,7 @@ struct Account {
 impl Ledger {
     /// Returns a ledger with an account for each intent.
     pub(crate) fn new(intents: &IntentSet) -> Self {
-        let accounts = sources(intents).into_iter().map(|source| {
+        let accounts = intents.sources().map(|source| {
             let account = Account {
                 source: source.clone(),
                 configures: configures(intents, &source.intent),
@@ -232,6 +232,10 @@ fn configures(intents: &IntentSet, intent: &IntentRef) -> String {
     let parts = [
         ("time servers", !baseline.spec.ntp.servers.is_empty()),
         ("name servers", !baseline.spec.dns.servers.is_empty()),
+        ("log servers", !baseline.spec.syslog.servers.is_empty()),
+        ("banner", baseline.spec.banner.is_some()),
+        ("SSH server", baseline.spec.ssh != SshServer::default()),
+        ("SNMP", baseline.spec.snmp.is_some()),
         ("users", !baseline.spec.users.is_empty()),
     ];
     let parts: Vec<&str> = parts.iter().filter(|(_, has)| *has).map(|(part, _)| *part).collect();
@@ -240,22 +244,4 @@ fn configures(intents: &IntentSet, intent: &IntentRef) -> String {
         [only] => (*only).to_owned(),
         [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
     }
-}
-
-/// Returns where each intent stands, by kind in the order of the reference, then by name.
-fn sources(intents: &IntentSet) -> Vec<Source> {
-    fn of<S>(of_kind: &BTreeMap<weft_model::Name, Intent<S>>) -> impl Iterator<Item = Source> {
-        of_kind.values().map(Intent::source)
-    }
-    let IntentSet { fabrics, topologies, pools, underlays, segments, peerings, reachabilities, baselines, .. } =
-        intents;
-    of(fabrics)
-        .chain(of(topologies))
-        .chain(of(pools))
-        .chain(of(underlays))
-        .chain(of(segments))
-        .chain(of(peerings))
-        .chain(of(reachabilities))
-        .chain(of(baselines))
-        .collect()
 }

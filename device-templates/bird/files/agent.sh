@@ -98,10 +98,10 @@ backup() {
         running "$file" >"$D/backup/$file" || die "cannot read the running $file"
     done
     router_check "$D/backup" || die "what runs now could not be restored"
-    for path in /etc/resolv.conf "$TIMESYNCD"; do
-        [ ! -e "$path" ] && [ ! -L "$path" ] || cp -a "$path" "$D/backup/raw-${path##*/}" || die "cannot save $path"
+    for path in /etc/resolv.conf $SERVICE_FILES; do
+        [ ! -e "$path" ] && [ ! -L "$path" ] || cp -a "$path" "$(raw_of "$path")" || die "cannot save $path"
     done
-    for file in $FILES; do [ ! -e "$STORE/running/$file" ] || cp "$STORE/running/$file" "$D/backup/managed-$file" || die "cannot write $D"; done
+    for file in $FILES acl.listed; do [ ! -e "$STORE/running/$file" ] || cp "$STORE/running/$file" "$D/backup/managed-$file" || die "cannot write $D"; done
     # Going back needs room, too, and finds it where the disk has become full since.
     head -c 2097152 /dev/zero >"$D/reserve" || die "cannot write $D: going back needs 2 MiB"
     : >"$D/backup/complete" || die "cannot write $D"
@@ -119,7 +119,14 @@ check() {
     for file in $FILES; do [ -e "$D/new/$file" ] || die "$file was not uploaded"; done
     bad=$(
         awk '!(NF == 3 && $2 == "mtu" && $3 ~ /^[0-9]+$/) { print "links.conf line " FNR ": " $0 }' "$D/new/links.conf"
-        awk '!(NF == 2 && (($1 == "ntp" || $1 == "dns") && $2 ~ /^[0-9a-fA-F.:]+$/ || $1 == "hostname" && $2 ~ /^[a-z0-9._-]+$/)) { print "services.conf line " FNR ": " $0 }' "$D/new/services.conf"
+        awk '
+            NF == 2 && ($1 == "ntp" || $1 == "dns" || $1 == "syslog") && $2 ~ /^[0-9a-fA-F.:]+$/ { next }
+            NF == 2 && $1 == "hostname" && $2 ~ /^[a-z0-9._-]+$/ { next }
+            NF > 1 && $1 == "banner" { next }
+            NF == 3 && $1 == "ssh" && ($2 == "password-authentication" && $3 ~ /^(yes|no)$/ || $2 ~ /^(idle-timeout|maximum-startups)$/ && $3 ~ /^[0-9]+$/) { next }
+            NF == 5 && $1 == "snmp" && $2 == "community" && $4 == "clients" { next }
+            NF > 2 && $1 == "snmp" && $2 ~ /^(location|contact)$/ { next }
+            { print "services.conf line " FNR ": " $1, $2 }' "$D/new/services.conf"
         awk '!(NF == 2 && $1 == "user" && $2 ~ /^[a-z][a-z0-9._-]*$/) && !(/^  key / && NF >= 3) { print "users.conf line " FNR ": " $0 }' "$D/new/users.conf"
         while read -r name _; do
             [ -e "/sys/class/net/$name" ] || echo "links.conf: there is no interface $name"
@@ -131,6 +138,10 @@ check() {
         done <"$D/new/users.conf"
     )
     [ -z "$bad" ] || die "$bad"
+    if [ -s "$D/new/acl.nft" ]; then
+        command -v nft >/dev/null || die "acl.nft: nftables is not installed"
+        bad=$(acl_commands "$D/new/acl.nft" | nft -c -f - 2>&1) || die "acl.nft: $bad"
+    fi
     router_check "$D/new"
 }
 
@@ -200,12 +211,14 @@ apply() {
 replace() {
     changed links.conf "$1" && { links "$1/links.conf" || die "cannot set the links"; }
     router_replace "$1" || die "$(cat "$D/router.log" 2>/dev/null)"
+    changed acl.nft "$1" && { acl "$1/acl.nft" || die "cannot set the access lists"; }
     changed services.conf "$1" && { services "$1/services.conf" || die "cannot set the services"; }
     changed users.conf "$1" && { users "$1/users.conf" || die "cannot set the accounts"; }
     mkdir -p "$STORE/running"
     for file in $FILES; do cp "$1/$file" "$STORE/running/$file" || die "cannot write $STORE"; done
+    list_acl >"$STORE/running/acl.listed" || die "cannot write $STORE"
     for file in $OWN_FILES; do
-        ! changed "$file" "$1" || die "$file did not take: $(running "$file" | diff - "$1/$file" | tr '\n' ' ')"
+        ! changed "$file" "$1" || die "$file did not take: $(running "$file" | diff - "$1/$file" | sed 's/\(snmp community \)[^ ]*/\1(left out)/' | tr '\n' ' ')"
     done
 }
 
@@ -256,12 +269,14 @@ go_back() {
     (
         links "$D/backup/links.conf" || :
         restore_unmanaged_mtu
-        for file in $FILES; do
+        for file in $FILES acl.listed; do
             if [ -e "$D/backup/managed-$file" ]; then cp "$D/backup/managed-$file" "$STORE/running/$file"; else rm -f "$STORE/running/$file"; fi
         done
         router_replace "$D/backup" || { cat "$D/router.log"; exit 1; }
+        acl "$D/backup/acl.nft" || exit 1
         users "$D/backup/users.conf" || exit 1
-        host_name "$D/backup/services.conf" && raw /etc/resolv.conf && raw "$TIMESYNCD" || exit 1
+        host_name "$D/backup/services.conf" || exit 1
+        for path in /etc/resolv.conf $SERVICE_FILES; do raw "$path" || exit 1; done
         services_changed
         for file in $FILES; do
             ! changed "$file" "$D/backup" || { echo "$file could not be restored"; running "$file" | diff - "$D/backup/$file"; exit 1; }
@@ -273,8 +288,11 @@ go_back() {
     disarm
 }
 
+# Where a file is kept as it was.
+raw_of() { echo "$D/backup/raw$(echo "$1" | tr / -)"; }
+
 raw() {
-    saved=$D/backup/raw-${1##*/}
+    saved=$(raw_of "$1")
     if [ -e "$saved" ] || [ -L "$saved" ]; then
         cp -a --remove-destination "$saved" "$1" 2>/dev/null || cat "$saved" >"$1"
     else
@@ -329,14 +347,62 @@ save_unmanaged_mtu() {
 
 restore_unmanaged_mtu() { [ ! -s "$D/backup/unmanaged" ] || ip -batch "$D/backup/unmanaged" || :; }
 
-# --- services.conf: `hostname NAME`, `ntp ADDRESS`, `dns ADDRESS` -----------------------------------------------------------------------------
+# --- acl.nft: the nftables table `inet weft` -----------------------------------------------------------------------------------
+
+# Prints the table as the kernel tells it, without counts.
+list_acl() { nft -s list table inet weft 2>/dev/null || :; }
+
+# Prints what runs: the text that was applied for as long as the kernel tells of it what it told then, for it spells many things
+# in its own way.
+running_acl() {
+    listed=$(list_acl)
+    if [ -n "$listed" ] && [ -e "$STORE/running/acl.nft" ] && [ "$listed" = "$(cat "$STORE/running/acl.listed" 2>/dev/null)" ]; then
+        cat "$STORE/running/acl.nft"
+    elif [ -n "$listed" ]; then
+        printf '%s\n' "$listed"
+    fi
+}
+
+# Prints the commands that replace the table as one: no packet passes in between.
+acl_commands() {
+    echo 'table inet weft'
+    echo 'delete table inet weft'
+    cat "$1"
+}
+
+acl() {
+    [ -s "$1" ] || command -v nft >/dev/null || return 0
+    acl_commands "$1" | nft -f -
+}
+
+# --- services.conf: `hostname NAME`, `ntp ADDRESS`, `dns ADDRESS`, `syslog ADDRESS`, `banner TEXT`, `ssh KEY VALUE`, ----------
+# --- `snmp community COMMUNITY clients PREFIX,PREFIX`, `snmp location TEXT`, `snmp contact TEXT` ------------------------------
 
 TIMESYNCD=/etc/systemd/timesyncd.conf.d/weft.conf
+RSYSLOGD=/etc/rsyslog.d/90-weft.conf
+BANNER=/etc/ssh/weft-banner
+SSHD=/etc/ssh/sshd_config.d/weft.conf
+SNMPD=/etc/snmp/snmpd.conf.d/weft.conf
+SERVICE_FILES="$TIMESYNCD $RSYSLOGD $BANNER $SSHD $SNMPD"
 
 running_services() {
     echo "hostname $(uname -n)"
     [ ! -e "$TIMESYNCD" ] || awk -F '[= ]' '$1 == "NTP" { for (i = 2; i <= NF; i++) if ($i != "") print "ntp", $i }' "$TIMESYNCD"
     [ ! -e /etc/resolv.conf ] || awk -v mark="$MARK" 'NR == 1 && $0 != mark { exit } $1 == "nameserver" { print "dns", $2 }' /etc/resolv.conf
+    [ ! -e "$RSYSLOGD" ] || sed -n 's/^\*\.\* @\[\{0,1\}\([0-9a-fA-F.:]*\)\]\{0,1\}:514$/syslog \1/p' "$RSYSLOGD"
+    [ ! -e "$BANNER" ] || sed 's/^/banner /' "$BANNER"
+    [ ! -e "$SSHD" ] || awk '
+        $1 == "PasswordAuthentication" { print "ssh password-authentication", $2 }
+        $1 == "ChannelTimeout" { sub(/^session:\*=/, "", $2); print "ssh idle-timeout", $2 }
+        $1 == "MaxStartups" { print "ssh maximum-startups", $2 }' "$SSHD"
+    [ ! -e "$SNMPD" ] || awk '
+        $1 ~ /^rocommunity6?$/ { clients[$2] = clients[$2] (clients[$2] ? "," : "") $3; if (!($2 in seen)) { seen[$2]; order[++count] = $2 } }
+        $1 ~ /^sys(Location|Contact)$/ { kind = tolower(substr($1, 4)); sub(/^[^ ]* /, ""); text[kind] = $0 }
+        END {
+            for (i = 1; i <= count; i++) print "snmp community", order[i], "clients", clients[order[i]]
+            if ("location" in text) print "snmp location", text["location"]
+            if ("contact" in text) print "snmp contact", text["contact"]
+        }' "$SNMPD"
 }
 
 host_name() {
@@ -351,22 +417,70 @@ save_host_name() {
 
 services() {
     host_name "$1" || return 1
-    if grep -q '^ntp ' "$1"; then
-        mkdir -p "${TIMESYNCD%/*}" || return 1
-        awk -v mark="$MARK" '$1 == "ntp" { servers = servers " " $2 } END { print mark; print "[Time]"; print "NTP=" substr(servers, 2) }' "$1" | put "$TIMESYNCD"
-    else
-        rm -f "$TIMESYNCD"
-    fi
+    put_or_remove "$TIMESYNCD" "$(awk '$1 == "ntp" { servers = servers " " $2 } END { if (servers) print "[Time]\nNTP=" substr(servers, 2) }' "$1")" || return 1
     if grep -q '^dns ' "$1"; then
         awk -v mark="$MARK" 'BEGIN { print mark } $1 == "dns" { print "nameserver", $2 }' "$1" | put /etc/resolv.conf
+        chmod 644 /etc/resolv.conf
     elif [ "$(head -n 1 /etc/resolv.conf 2>/dev/null)" = "$MARK" ]; then
         echo "$MARK" | put /etc/resolv.conf
     fi
+    put_or_remove "$RSYSLOGD" "$(awk '$1 == "syslog" { print "*.* @" ($2 ~ /:/ ? "[" $2 "]" : $2) ":514" }' "$1")" || return 1
+    put_or_remove "$BANNER" "$(sed -n 's/^banner //p' "$1")" bare || return 1
+    put_or_remove "$SSHD" "$(awk -v banner="$BANNER" '
+        $1 == "banner" { print "Banner", banner }
+        $2 == "password-authentication" { print "PasswordAuthentication", $3 }
+        $2 == "idle-timeout" { print "ChannelTimeout session:*=" $3 }
+        $2 == "maximum-startups" { print "MaxStartups", $3 }' "$1")" || return 1
+    put_or_remove "$SNMPD" "$(awk '
+        $1 == "snmp" && $2 == "community" {
+            count = split($5, clients, ",")
+            for (i = 1; i <= count; i++) print (clients[i] ~ /:/ ? "rocommunity6" : "rocommunity"), $3, clients[i]
+        }
+        $1 == "snmp" && $2 == "location" { sub(/^snmp location /, ""); print "sysLocation", $0 }
+        $1 == "snmp" && $2 == "contact" { sub(/^snmp contact /, ""); print "sysContact", $0 }' "$1")" || return 1
+    sshd_takes_it || return 1
     services_changed
 }
 
+# A server that does not start again would lock everybody out, and what its own file says may go before.
+sshd_takes_it() {
+    [ -e "$SSHD" ] && [ -x /usr/sbin/sshd ] || return 0
+    settings=$(/usr/sbin/sshd -T) || return 1
+    sed -n 's/^\(Password.*\|Channel.*\|Banner.*\)$/\1/p; s/^MaxStartups .*/&:/p' "$SSHD" | while read -r key value; do
+        wanted="$(echo "$key" | tr A-Z a-z) $value"
+        case $settings in *"$wanted"*) ;; *) echo "/etc/ssh/sshd_config does not let it be: $wanted" >&2; exit 1 ;; esac
+    done
+}
+
+# Writes the text $2 to the file $1, under the mark unless $3 is `bare`; without a text there is no file.
+put_or_remove() {
+    [ -n "$2" ] || { rm -f "$1"; return; }
+    mkdir -p "${1%/*}" || return 1
+    { [ "${3-}" = bare ] || echo "$MARK"; printf '%s\n' "$2"; } | put "$1" || return 1
+    # All but the communities of SNMP may be read by everybody.
+    [ "$1" = "$SNMPD" ] || chmod 644 "$1"
+}
+
+# Lets the services read their files again. Sessions that are open go on.
 services_changed() {
-    [ ! -d /run/systemd/system ] || systemctl try-restart systemd-timesyncd 2>/dev/null || :
+    [ ! -d /run/systemd/system ] || systemctl try-restart systemd-timesyncd rsyslog snmpd 2>/dev/null || :
+    now=$(cat "$SSHD" "$BANNER" 2>/dev/null | cksum)
+    [ "$now" != "$(cat "$STORE/running/sshd.cksum" 2>/dev/null || cksum </dev/null)" ] || return 0
+    mkdir -p "$STORE/running" && echo "$now" >"$STORE/running/sshd.cksum"
+    sshd_restarts
+}
+
+# sshd starts anew in its own place, and writes its number down when it listens again: until then nobody could log in.
+sshd_restarts() {
+    sshd=$(cat /run/sshd.pid 2>/dev/null) || return 0
+    rm -f /run/sshd.pid
+    kill -HUP "$sshd" || return 1
+    tries=0
+    until [ -s /run/sshd.pid ]; do
+        tries=$((tries + 1))
+        [ "$tries" -le 100 ] || { echo "$sshd" >/run/sshd.pid; return 1; }
+        sleep 0.1
+    done
 }
 
 # --- users.conf: `user NAME`, below it `  key ALGORITHM KEY COMMENT` ----------------------------------------------------------
@@ -418,12 +532,14 @@ boot() {
     ID=boot D=$STORE/boot
     mkdir -p "$D/backup" && management >"$D/management"
     [ ! -e "$STORE/running/links.conf" ] || links "$STORE/running/links.conf"
+    [ ! -e "$STORE/running/acl.nft" ] || acl "$STORE/running/acl.nft"
     [ ! -e "$STORE/running/addresses.conf" ] || addresses "$STORE/running/addresses.conf"
 }
 
 running() {
     case $1 in
     links.conf) running_links ;;
+    acl.nft) running_acl ;;
     services.conf) running_services ;;
     users.conf) running_users ;;
     *) router_running "$1" ;;

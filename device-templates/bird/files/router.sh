@@ -1,9 +1,9 @@
 #!/bin/sh
 # What the device agent of Weft does with BIRD. The rest of the agent follows.
 
-FILES='bird.conf addresses.conf links.conf services.conf users.conf'
+FILES='bird.conf addresses.conf links.conf acl.nft services.conf users.conf'
 # Files whose running form is exactly the file.
-OWN_FILES='addresses.conf links.conf services.conf users.conf'
+OWN_FILES='addresses.conf links.conf acl.nft services.conf users.conf'
 # What BIRD starts with, and what it runs while a transaction is not confirmed: a power cycle goes back to the first.
 SAVED=/etc/bird/bird.conf
 ACTIVE=/run/weft-bird.conf

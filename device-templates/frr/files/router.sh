@@ -1,9 +1,9 @@
 #!/bin/sh
 # What the device agent of Weft does with FRR. The rest of the agent follows.
 
-FILES='frr.conf links.conf services.conf users.conf'
+FILES='frr.conf links.conf acl.nft services.conf users.conf'
 # Files whose running form is exactly the file.
-OWN_FILES='links.conf services.conf users.conf'
+OWN_FILES='links.conf acl.nft services.conf users.conf'
 # Without one of these a configuration would lose its part of it without an error.
 DAEMONS='zebra staticd bgpd bfdd'
 RELOAD=/usr/lib/frr/frr-reload.py

@@ -5,6 +5,8 @@ use std::fmt::{self, Write};
 use weft_device::config::{Action, DeviceConfig, NeighborTarget, PeerType, StaticNextHop};
 use weft_model::SecretRef;
 
+use super::parser::acl;
+
 /// Returns the text of a configuration. `key` gives the key that a reference stands for.
 pub(crate) fn print(config: &DeviceConfig, key: impl Fn(&SecretRef) -> String) -> String {
     let mut text = String::new();
@@ -12,6 +14,7 @@ pub(crate) fn print(config: &DeviceConfig, key: impl Fn(&SecretRef) -> String) -
     let _ = write_system(&mut text, config);
     let _ = write_policy(&mut text, config);
     let _ = write_bgp(&mut text, config, key);
+    let _ = write_acls(&mut text, config);
     text
 }
 
@@ -42,6 +45,19 @@ fn write_system(out: &mut String, config: &DeviceConfig) -> fmt::Result {
         }
         if interface.unnumbered {
             writeln!(out, "  unnumbered")?;
+        }
+        if let Some(acl) = &interface.egress_acl {
+            writeln!(out, "  egress-acl {acl}")?;
+        }
+    }
+    Ok(())
+}
+
+fn write_acls(out: &mut String, config: &DeviceConfig) -> fmt::Result {
+    for (name, set) in &config.acl_sets {
+        writeln!(out, "acl {name} default {}", acl::action_word(set.default_action))?;
+        for entry in &set.entries {
+            writeln!(out, "  {}", acl::text(entry))?;
         }
     }
     Ok(())

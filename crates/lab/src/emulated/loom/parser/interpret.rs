@@ -7,9 +7,9 @@ use std::{
 };
 
 use weft_device::config::{
-    AfiSafi, Bgp, Conditions, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor, NeighborTarget,
-    Network, PeerType, PolicyDefinition, PrefixMatch, PrefixSet, Server, SshServer, Statement, StaticNextHop,
-    StaticRoute, System, Transformations, User,
+    AclAction, AclEntry, AclSet, AfiSafi, Bgp, Conditions, DeviceConfig, Interface, InterfaceAddress, InterfaceKind,
+    Neighbor, NeighborTarget, Network, PeerType, PolicyDefinition, PrefixMatch, PrefixSet, Server, SshServer,
+    Statement, StaticNextHop, StaticRoute, System, Transformations, User,
 };
 use weft_model::{Asn, InterfaceName, Name, NodeName, PackName, Provenance, SecretRef};
 
@@ -61,6 +61,7 @@ fn empty(device: &NodeName, pack: &PackName) -> DeviceConfig {
 
 /// Something that a statement names and another must define.
 enum Reference {
+    Acl(Name),
     PrefixSet(Name),
     Policy(Name),
     Interface(InterfaceName),
@@ -114,6 +115,7 @@ impl Interpretation {
                 let route = StaticRoute { next_hop: StaticNextHop::Discard, provenance: provenance() };
                 self.config.static_routes.insert(*prefix, route);
             }
+            Line::Acl { name, default_action } => self.acl(name, *default_action, section),
             Line::Bgp(asn) => self.bgp(*asn, section),
             // Statements of other sections do not stand here.
             _ => {}
@@ -139,11 +141,27 @@ impl Interpretation {
                     interface.addresses.push(InterfaceAddress { prefix: *prefix, provenance: Provenance::default() });
                 }
                 Line::Unnumbered => interface.unnumbered = true,
+                Line::EgressAcl(name) => {
+                    self.references.push((section.number, Reference::Acl(name.clone())));
+                    interface.egress_acl = Some(name.clone());
+                }
                 _ => {}
             }
         }
         interface.addresses.sort_by_key(|address| address.prefix);
         self.config.interfaces.insert(name.clone(), interface);
+    }
+
+    fn acl(&mut self, name: &Name, default_action: AclAction, section: &Section) {
+        let mut entries: Vec<AclEntry> = Vec::new();
+        for section in &section.sections {
+            if let Line::AclEntry(entry) = &section.line {
+                entries.push(entry.clone());
+            }
+        }
+        entries.sort_by_key(|entry| entry.sequence);
+        let set = AclSet { entries, default_action, provenance: Provenance::default() };
+        self.config.acl_sets.insert(name.clone(), set);
     }
 
     fn policy(&mut self, name: &Name, section: &Section) {
@@ -266,6 +284,7 @@ impl Interpretation {
         let policy = &self.config.routing_policy;
         for (number, reference) in &self.references {
             let (defined, what) = match reference {
+                Reference::Acl(name) => (self.config.acl_sets.contains_key(name), format!("acl {name}")),
                 Reference::PrefixSet(name) => (policy.prefix_sets.contains_key(name), format!("prefix-set {name}")),
                 Reference::Policy(name) => (policy.policy_definitions.contains_key(name), format!("policy {name}")),
                 Reference::Interface(name) => (self.config.interfaces.contains_key(name), format!("interface {name}")),

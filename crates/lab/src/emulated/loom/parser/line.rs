@@ -2,8 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::acl;
 use ipnet::IpNet;
-use weft_device::config::{Action, Bfd, NeighborTarget, Seconds, SshKey, Timers};
+use weft_device::config::{AclAction, AclEntry, Action, Bfd, NeighborTarget, Seconds, SshKey, Timers};
 use weft_model::{Asn, InterfaceName, Mtu, Name, NodeName};
 
 /// Where a statement stands.
@@ -17,6 +18,7 @@ pub(crate) enum Context {
     Statement,
     Bgp,
     Neighbor,
+    Acl,
 }
 
 /// A statement.
@@ -52,6 +54,9 @@ pub(crate) enum Line {
     ImportPolicy(Name),
     ExportPolicy(Name),
     MaximumPrefixes(u32),
+    Acl { name: Name, default_action: AclAction },
+    AclEntry(AclEntry),
+    EgressAcl(Name),
 }
 
 /// The longest password, in octets.
@@ -78,6 +83,9 @@ impl Line {
             (Context::Top, ["prefix-set", name]) => value(name).map(Self::PrefixSet),
             (Context::Top, ["policy", name]) => value(name).map(Self::Policy),
             (Context::Top, ["static-route", prefix, "discard"]) => network(prefix).map(Self::StaticRoute),
+            (Context::Top, ["acl", name, "default", action]) => {
+                Ok(Self::Acl { name: value(name)?, default_action: acl::action(action)? })
+            }
             (Context::Top, ["bgp", asn]) => number(asn).map(Self::Bgp),
 
             (Context::User, ["ssh-key", algorithm, key, comment @ ..]) => ssh_key(algorithm, key, &comment.join(" ")),
@@ -87,6 +95,7 @@ impl Line {
                 Mtu::try_from(octets).map(Self::Mtu).map_err(|error| error.to_string())
             }
             (Context::Interface, ["address", prefix]) => value(prefix).map(Self::Address),
+            (Context::Interface, ["egress-acl", name]) => value(name).map(Self::EgressAcl),
             (Context::Interface, ["unnumbered"]) => Ok(Self::Unnumbered),
 
             (Context::PrefixSet, [prefix, "least", least, "greatest", greatest]) => {
@@ -108,6 +117,10 @@ impl Line {
                 Ok(Self::Statement { sequence: value(sequence)?, action })
             }
             (Context::Statement, ["match", "prefix-set", name]) => value(name).map(Self::MatchPrefixSet),
+
+            (Context::Acl, ["entry", sequence, action, "name", name, rest @ ..]) => {
+                acl::entry(sequence, action, name, rest).map(Self::AclEntry)
+            }
 
             (Context::Bgp, ["router-id", address]) => value(address).map(Self::RouterId),
             (Context::Bgp, ["maximum-paths", paths]) => positive(paths).map(Self::MaximumPaths),
@@ -151,6 +164,7 @@ impl Line {
             Self::Statement { .. } => Some(Context::Statement),
             Self::Bgp(_) => Some(Context::Bgp),
             Self::Neighbor(_) => Some(Context::Neighbor),
+            Self::Acl { .. } => Some(Context::Acl),
             Self::Hostname(_)
             | Self::NtpServer(_)
             | Self::DnsServer(_)
@@ -173,7 +187,9 @@ impl Line {
             | Self::Password(_)
             | Self::ImportPolicy(_)
             | Self::ExportPolicy(_)
-            | Self::MaximumPrefixes(_) => None,
+            | Self::MaximumPrefixes(_)
+            | Self::AclEntry(_)
+            | Self::EgressAcl(_) => None,
         }
     }
 
@@ -187,16 +203,17 @@ impl Line {
             | Self::PrefixSetEntry { .. }
             | Self::Statement { .. }
             | Self::MatchPrefixSet(_)
-            | Self::RouterId(_) => 0,
+            | Self::RouterId(_)
+            | Self::AclEntry(_) => 0,
             Self::NtpServer(_) | Self::Mtu(_) | Self::MaximumPaths(_) | Self::OutgoingInterface(_) => 1,
             Self::DnsServer(_) | Self::Address(_) | Self::Network(_) | Self::RemoteAs(_) => 2,
             Self::User(_) | Self::Unnumbered | Self::Neighbor(_) | Self::External => 3,
-            Self::Interface(_) | Self::Timers(_) => 4,
+            Self::Interface(_) | Self::Timers(_) | Self::EgressAcl(_) => 4,
             Self::PrefixSet(_) | Self::Bfd(_) => 5,
             Self::Policy(_) | Self::Password(_) => 6,
             Self::StaticRoute(_) | Self::ImportPolicy(_) => 7,
             Self::Bgp(_) | Self::ExportPolicy(_) => 8,
-            Self::MaximumPrefixes(_) => 9,
+            Self::MaximumPrefixes(_) | Self::Acl { .. } => 9,
         }
     }
 
@@ -234,6 +251,9 @@ impl Line {
             Self::ImportPolicy(_) => "import-policy".to_owned(),
             Self::ExportPolicy(_) => "export-policy".to_owned(),
             Self::MaximumPrefixes(_) => "maximum-prefixes".to_owned(),
+            Self::Acl { name, .. } => format!("acl {name}"),
+            Self::AclEntry(entry) => format!("entry {}", entry.sequence),
+            Self::EgressAcl(_) => "egress-acl".to_owned(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! refused with its number. Checking looks at the whole ([`Text::check`]): statements that are there twice, references to
 //! what is not defined, sections without what they need.
 
+pub(super) mod acl;
 mod interpret;
 mod line;
 mod text;
