@@ -4,10 +4,7 @@ use ipnet::IpNet;
 use weft_diagnostics::Diagnostic;
 
 use super::Validation;
-use crate::{
-    Document, codes,
-    spec::{AddressPurpose, FlowEnd},
-};
+use crate::{Document, codes, spec::AddressPurpose};
 
 /// Reports each IPv6 prefix or address that would be routed; management addresses and servers may be IPv6.
 pub(super) fn check(validation: &mut Validation<'_>) {
@@ -33,24 +30,6 @@ pub(super) fn check(validation: &mut Validation<'_>) {
                     ask(&pools.document, pointer, pool.prefix, "give an IPv4 prefix: a loopback is its router's id");
                 }
                 AddressPurpose::Management => {}
-            }
-        }
-    }
-    for peering in set.peerings.values() {
-        let (spec, document) = (&peering.spec, &peering.document);
-        for (index, session) in spec.sessions.iter().enumerate() {
-            ask(document, format!("/spec/sessions/{index}/address"), session.address, "give an IPv4 address");
-        }
-        for (field, prefixes) in [("accept", &spec.accept.prefixes), ("announce", &spec.announce.prefixes)] {
-            for (index, prefix) in prefixes.iter().enumerate() {
-                ask(document, format!("/spec/{field}/prefixes/{index}"), *prefix, "remove it, or give an IPv4 prefix");
-            }
-        }
-    }
-    for promise in set.reachabilities.values() {
-        for (pointer, end) in [("/spec/from", &promise.spec.from), ("/spec/to", &promise.spec.to)] {
-            if let FlowEnd::Address(address) = end {
-                ask(&promise.document, pointer.to_owned(), IpNet::from(*address), "give an IPv4 address");
             }
         }
     }

@@ -1,15 +1,26 @@
 //! What intents say together, against the topology graph and the packs.
 
+mod access;
 mod address_family;
+mod authentication;
 mod baseline;
+mod capacity;
+mod exchange;
+mod flow;
+mod maintenance;
+mod martian;
 mod network;
+mod own;
+mod packets;
 mod peering;
 mod pools;
 mod ports;
 mod prefixes;
 mod reachability;
+mod routing;
 mod segment;
 mod selector;
+mod steering;
 mod underlay;
 
 use std::collections::{BTreeMap, HashMap};
@@ -18,7 +29,10 @@ use weft_diagnostics::{Code, Diagnostic};
 use weft_model::{Catalogue, IntentKind, Network, Node, NodeName, PackName};
 
 use crate::{Document, IntentSet, codes, suggest::Suggester};
+use own::Own;
+use packets::Packets;
 use ports::Ports;
+use routing::Routing;
 use selector::Words;
 
 /// Builds the topology graph and checks what the intents say together.
@@ -29,17 +43,22 @@ use selector::Words;
 /// [`load`]: crate::load
 pub fn validate(set: &IntentSet, catalogue: &Catalogue) -> (Network, Vec<Diagnostic>) {
     let suggester = Suggester::default();
-    let network::Built { network, ports, whole, findings } = network::build(set, catalogue, &suggester);
+    let network::Built { network, ports, whole, linked, findings } = network::build(set, catalogue, &suggester);
     let words = Words::of(&network);
     let mut validation =
-        Validation { set, catalogue, network: &network, ports, words, suggester: &suggester, whole, findings };
+        Validation { set, catalogue, network: &network, ports, words, suggester: &suggester, whole, linked, findings };
     let underlays = underlay::check(&mut validation);
     pools::check(&mut validation, &underlays);
     segment::check(&mut validation);
-    peering::check(&mut validation);
+    let routing = Routing::of(&validation, &underlays);
+    peering::check(&mut validation, &routing);
     prefixes::check(&mut validation);
     address_family::check(&mut validation);
-    reachability::check(&mut validation);
+    let verdicts = access::check(&mut validation);
+    reachability::check(&mut validation, &routing, &verdicts);
+    capacity::check(&mut validation, &routing);
+    let drained = maintenance::check(&mut validation, &routing);
+    steering::check(&mut validation, &routing, &drained);
     baseline::check(&mut validation);
     let mut findings = validation.findings;
     findings.sort();
@@ -77,6 +96,8 @@ struct Validation<'a> {
     suggester: &'a Suggester,
     /// Whether every node and link that the texts ask for is in the network.
     whole: bool,
+    /// Whether every link that the texts ask for is in the network.
+    linked: bool,
     findings: Vec<Diagnostic>,
 }
 
