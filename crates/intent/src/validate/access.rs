@@ -222,26 +222,40 @@ fn shadows(validation: &mut Validation<'_>, verdicts: &Verdicts<'_>, repeated: &
         }
         let rule = &rules[index];
         let opposite = covering.iter().any(|earlier| rules[*earlier].action != rule.action);
-        let by = match covering.as_slice() {
-            [one] => format!("`{}`", rules[*one].name),
-            several => format!("{} earlier rules", several.len()),
+        let name = &rule.name;
+        let mut finding = match (opposite, covering.as_slice()) {
+            (true, [one]) => {
+                let message =
+                    format!("the rule `{name}` never applies: `{}` does the opposite before", rules[*one].name);
+                Diagnostic::error(codes::CONTRADICTING_RULES, message)
+            }
+            (true, several) => {
+                let count = several.len();
+                let message = format!("the rule `{name}` never applies: {count} earlier rules leave it nothing");
+                Diagnostic::error(codes::CONTRADICTING_RULES, message)
+            }
+            (false, [one]) => {
+                let message = format!("the rule `{name}` does nothing that `{}` does not do before", rules[*one].name);
+                Diagnostic::warning(codes::SHADOWED_RULE, message)
+            }
+            (false, several) => {
+                let message =
+                    format!("the rule `{name}` does nothing that {} earlier rules do not do before", several.len());
+                Diagnostic::warning(codes::SHADOWED_RULE, message)
+            }
         };
-        let done = match rule.action {
-            AccessAction::Allow => "allow",
-            AccessAction::Deny => "deny",
-        };
-        let mut finding = if opposite {
-            let message = format!("the rule `{}` is to {done} packets that {by} decided otherwise about", rule.name);
-            Diagnostic::error(codes::CONTRADICTING_RULES, message)
-                .help("put the more particular rule first, or remove one of them")
+        finding = finding.help(if opposite {
+            "put the more particular rule first, or remove one of them"
         } else {
-            let message = format!("the rule `{}` matches nothing that {by} left", rule.name);
-            Diagnostic::warning(codes::SHADOWED_RULE, message).help("remove it, or put it first")
-        };
+            "remove it, or put it first"
+        });
         finding = finding.at(document.span(&format!("/spec/rules/{index}/name")));
         let shown = covering.iter().filter(|earlier| !opposite || rules[**earlier].action != rule.action);
         for earlier in shown.take(LABELLED_RULES) {
-            finding = finding.label(document.span(&format!("/spec/rules/{earlier}/name")), "decides before");
+            finding = finding.label(
+                document.span(&format!("/spec/rules/{earlier}/name")),
+                if opposite { "does the opposite" } else { "does the same" },
+            );
         }
         validation.report(finding);
     }
