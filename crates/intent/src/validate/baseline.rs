@@ -146,8 +146,8 @@ fn conflict(
     nodes: &str,
 ) {
     let setting = spot.pointer.trim_start_matches("/spec/").replace('/', ".");
-    let message =
-        format!("`{setting}` of {nodes} would be both `{}` and `{}`", first.escape_debug(), value.escape_debug());
+    let shown = |text: &str| text.chars().take(40).collect::<String>().escape_debug().to_string();
+    let message = format!("`{setting}` of {nodes} would be both `{}` and `{}`", shown(first), shown(value));
     validation.report(
         Diagnostic::error(codes::BASELINE_CONFLICT, message)
             .at(spot.span())
