@@ -51,12 +51,6 @@ pub const MARTIAN: Code = Code::new(
     "address that is never routed",
     "Addresses of this range have a meaning of their own (RFC 6890, RFC 5771, RFC 4291) and are neither announced nor taken from anybody, and no router has one on a link.",
 );
-/// No single way of authentication.
-pub const AUTHENTICATION: Code = Code::new(
-    "WEFT-258",
-    "no single way of authentication",
-    "Sessions are authenticated by exactly one of `tcp_md5` and `tcp_ao`.",
-);
 /// Fewer prefixes than are accepted.
 pub const MAXIMUM_PREFIXES: Code = Code::new(
     "WEFT-259",
@@ -68,12 +62,6 @@ pub const NO_SESSION_OF_FAMILY: Code = Code::new(
     "WEFT-260",
     "prefix of a family without a session",
     "A Peering accepts or announces a prefix of an address family in which it has no session: routes of each family are exchanged over sessions of that family.",
-);
-/// Address family that is not routed there.
-pub const FAMILY_NOT_ROUTED: Code = Code::new(
-    "WEFT-261",
-    "address family that is not routed there",
-    "An address is of a family that no Underlay of its node routes. `families` of an Underlay says which ones are.",
 );
 /// Way that is not one thing.
 pub const UNCLEAR_WAY: Code = Code::new(

@@ -6,10 +6,10 @@ use ipnet::IpNet;
 use weft_diagnostics::Diagnostic;
 use weft_model::{IntentKind, Name};
 
-use super::{Packets, Spot, Validation, flow, packets::everywhere};
+use super::{Packets, Spot, Validation, flow, packets::everywhere, reference};
 use crate::{
     Document, Intent, codes,
-    spec::{AccessAction, AccessEnd, AccessRule, AccessSpec, SegmentSpec},
+    spec::{AccessEnd, AccessRule, AccessSpec, SegmentSpec},
 };
 
 /// What an Access decides.
@@ -64,13 +64,7 @@ fn protect<'a>(
     let document = &*intent.document;
     let reference = &intent.spec.protect[index];
     let spot = Spot::new(document, format!("/spec/protect/{index}"));
-    if reference.kind != IntentKind::Segment {
-        let message = format!("`{reference}` is not a segment, and only the hosts of segments are protected");
-        let finding = Diagnostic::error(codes::WRONG_END, message).at(spot.span());
-        validation.report(finding.help("write `segment/NAME`"));
-        return None;
-    }
-    if !flow::segment(validation, reference, document, &spot.pointer) {
+    if !reference::check(validation, reference, IntentKind::Segment, document, &spot.pointer) {
         return None;
     }
     let segment = &validation.set.segments.get(&reference.name)?.spec;
@@ -125,7 +119,7 @@ fn matches(
     let to = match &rule.to {
         AccessEnd::Any => protected.cloned(),
         AccessEnd::Segment(reference) => {
-            if !flow::segment(validation, reference, document, &to_at) {
+            if !reference::check(validation, reference, IntentKind::Segment, document, &to_at) {
                 None
             } else if intent.spec.protect.contains(reference) {
                 let segment = validation.set.segments.get(&reference.name);
@@ -172,7 +166,7 @@ fn sources(
         AccessEnd::Any => Some(everywhere().to_vec()),
         AccessEnd::Prefix(prefix) => Some(vec![*prefix]),
         AccessEnd::Segment(reference) => {
-            flow::segment(validation, reference, document, pointer);
+            reference::check(validation, reference, IntentKind::Segment, document, pointer);
             Some(prefixes(&validation.set.segments.get(&reference.name)?.spec).collect())
         }
     }

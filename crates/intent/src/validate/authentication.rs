@@ -19,15 +19,15 @@ pub(super) fn check(
         (Some(_), None) => validation.feature(nodes.iter().copied(), "bgp.md5", document, md5),
         (None, Some(_)) => validation.feature(nodes.iter().copied(), "bgp.ao", document, ao),
         (Some(_), Some(_)) => validation.report(
-            Diagnostic::error(codes::AUTHENTICATION, "both `tcp_md5` and `tcp_ao` are asked for")
+            Diagnostic::error(codes::AUTHENTICATION_CHOICE, "both TCP-MD5 and TCP-AO are given")
                 .at(document.key_span(ao))
                 .label(document.key_span(md5), "the other one")
-                .help("keep the one that the neighbor uses"),
+                .help("a session has one of them: remove the other"),
         ),
         (None, None) => validation.report(
-            Diagnostic::error(codes::AUTHENTICATION, "neither `tcp_md5` nor `tcp_ao` is given")
+            Diagnostic::error(codes::AUTHENTICATION_CHOICE, "`authentication` says neither TCP-MD5 nor TCP-AO")
                 .at(document.key_span("/spec/authentication"))
-                .help("write `tcp_md5: env/NAME`, or leave out `authentication`"),
+                .help("write `tcp_md5: env/NAME` or `tcp_ao`, or remove it"),
         ),
     }
 }

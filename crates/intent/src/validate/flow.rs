@@ -1,9 +1,9 @@
 //! Where flows start and end, and their ports: what Reachability and Capacity have in common.
 
 use weft_diagnostics::Diagnostic;
-use weft_model::{IntentKind, IntentRef, PortRange};
+use weft_model::{IntentKind, PortRange};
 
-use super::{Routing, Validation, routing::family_name, unknown};
+use super::{Routing, Validation, reference, routing::family_name};
 use crate::{
     Document, codes,
     spec::{FlowEnd, TransportProtocol},
@@ -51,12 +51,12 @@ fn end(validation: &mut Validation<'_>, end: &FlowEnd, document: &Document, poin
         FlowEnd::Node(name) => {
             validation.node(name, document, pointer);
         }
-        FlowEnd::Intent(reference) => match reference.kind {
+        FlowEnd::Intent(intent) => match intent.kind {
             IntentKind::Segment => {
-                segment(validation, reference, document, pointer);
+                reference::check(validation, intent, IntentKind::Segment, document, pointer);
             }
             IntentKind::Peering if start => {
-                peering(validation, reference, document, pointer);
+                reference::check(validation, intent, IntentKind::Peering, document, pointer);
             }
             IntentKind::Peering
             | IntentKind::Fabric
@@ -69,47 +69,9 @@ fn end(validation: &mut Validation<'_>, end: &FlowEnd, document: &Document, poin
             | IntentKind::Access
             | IntentKind::Maintenance
             | IntentKind::Baseline
-            | IntentKind::Capacity => validation.report(wrong(format!("`{reference}`"))),
+            | IntentKind::Capacity => validation.report(wrong(format!("`{intent}`"))),
         },
     }
-}
-
-/// Tells whether there is a segment of this name, or reports that there is none.
-pub(super) fn segment(
-    validation: &mut Validation<'_>,
-    reference: &IntentRef,
-    document: &Document,
-    pointer: &str,
-) -> bool {
-    let names = validation.set.segments.keys().map(|name| name.as_str());
-    exists(validation, reference, names.collect(), document, pointer)
-}
-
-/// Tells whether there is a peering of this name, or reports that there is none.
-pub(super) fn peering(
-    validation: &mut Validation<'_>,
-    reference: &IntentRef,
-    document: &Document,
-    pointer: &str,
-) -> bool {
-    let names = validation.set.peerings.keys().map(|name| name.as_str());
-    exists(validation, reference, names.collect(), document, pointer)
-}
-
-fn exists(
-    validation: &mut Validation<'_>,
-    reference: &IntentRef,
-    names: Vec<&str>,
-    document: &Document,
-    pointer: &str,
-) -> bool {
-    let known = names.contains(&reference.name.as_str());
-    if !known && validation.has_all(reference.kind) {
-        let kind = reference.kind.as_str();
-        let finding = unknown(validation.suggester, codes::UNKNOWN_REFERENCE, kind, reference.name.as_str(), names);
-        validation.report(finding.at(document.span(pointer)));
-    }
-    known
 }
 
 /// Tells whether a protocol has the ports that stand at `POINTER/ports`, or reports that it has none.

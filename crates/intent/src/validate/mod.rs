@@ -10,6 +10,7 @@ mod flow;
 mod maintenance;
 mod martian;
 mod network;
+mod ospf;
 mod own;
 mod packets;
 mod peering;
@@ -17,10 +18,13 @@ mod pools;
 mod ports;
 mod prefixes;
 mod reachability;
+mod reference;
 mod routing;
 mod segment;
 mod selector;
 mod steering;
+mod tenant;
+mod tenant_numbers;
 mod underlay;
 
 use std::collections::{BTreeMap, HashMap};
@@ -50,10 +54,11 @@ pub fn validate(set: &IntentSet, catalogue: &Catalogue) -> (Network, Vec<Diagnos
     let underlays = underlay::check(&mut validation);
     pools::check(&mut validation, &underlays);
     segment::check(&mut validation);
+    tenant::check(&mut validation, &underlays);
     let routing = Routing::of(&validation, &underlays);
     peering::check(&mut validation, &routing);
     prefixes::check(&mut validation);
-    address_family::check(&mut validation);
+    address_family::check(&mut validation, &underlays);
     let verdicts = access::check(&mut validation);
     reachability::check(&mut validation, &routing, &verdicts);
     capacity::check(&mut validation, &routing);
@@ -155,6 +160,11 @@ impl<'a> Validation<'a> {
                 Diagnostic::error(codes::MISSING_FEATURE, message).at(document.setting_span(pointer)).help(help),
             );
         }
+    }
+
+    /// Tells whether the pack of a node has a feature; one that is not there was reported where it is named.
+    fn can(&self, node: &Node, feature: &str) -> bool {
+        self.catalogue.get(&node.pack).is_none_or(|pack| pack.features.contains(feature))
     }
 
     /// Tells whether intents of this kind are all in the set.

@@ -7,9 +7,9 @@ use weft_diagnostics::Diagnostic;
 use weft_model::{Asn, IntentKind, Link, Name, NodeName};
 
 use super::{
-    Routing, Validation, flow,
+    Routing, Validation,
     maintenance::{Drained, link},
-    selector,
+    reference, selector,
 };
 use crate::{
     Intent, codes,
@@ -123,12 +123,7 @@ fn way<'a>(validation: &mut Validation<'a>, intent: &'a Intent<SteeringSpec>, in
     }
     let reference = peering.as_ref()?;
     let peering_at = format!("{pointer}/peering");
-    if reference.kind != IntentKind::Peering {
-        let finding = Diagnostic::error(codes::WRONG_END, format!("`{reference}` is not a peering"));
-        validation.report(finding.at(document.span(&peering_at)).help("write `peering/NAME`"));
-        return None;
-    }
-    if !flow::peering(validation, reference, document, &peering_at) {
+    if !reference::check(validation, reference, IntentKind::Peering, document, &peering_at) {
         return None;
     }
     let found = validation.set.peerings.get(&reference.name)?;
