@@ -27,7 +27,7 @@ mod tenant;
 mod tenant_numbers;
 mod underlay;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use weft_diagnostics::{Code, Diagnostic};
 use weft_model::{Catalogue, IntentKind, Network, Node, NodeName, PackName};
@@ -49,8 +49,18 @@ pub fn validate(set: &IntentSet, catalogue: &Catalogue) -> (Network, Vec<Diagnos
     let suggester = Suggester::default();
     let network::Built { network, ports, whole, linked, findings } = network::build(set, catalogue, &suggester);
     let words = Words::of(&network);
-    let mut validation =
-        Validation { set, catalogue, network: &network, ports, words, suggester: &suggester, whole, linked, findings };
+    let mut validation = Validation {
+        set,
+        catalogue,
+        network: &network,
+        ports,
+        words,
+        suggester: &suggester,
+        whole,
+        linked,
+        vague: BTreeSet::new(),
+        findings,
+    };
     let underlays = underlay::check(&mut validation);
     pools::check(&mut validation, &underlays);
     segment::check(&mut validation);
@@ -103,6 +113,8 @@ struct Validation<'a> {
     whole: bool,
     /// Whether every link that the texts ask for is in the network.
     linked: bool,
+    /// Kinds with an intent that selects something in vain: what it was to select is not known.
+    vague: BTreeSet<IntentKind>,
     findings: Vec<Diagnostic>,
 }
 
@@ -167,9 +179,9 @@ impl<'a> Validation<'a> {
         self.catalogue.get(&node.pack).is_none_or(|pack| pack.features.contains(feature))
     }
 
-    /// Tells whether intents of this kind are all in the set.
+    /// Tells whether intents of this kind are all in the set, and select what they were meant to.
     fn has_all(&self, kind: IntentKind) -> bool {
-        !self.set.lacks(kind)
+        !self.set.lacks(kind) && !self.vague.contains(&kind)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Tenant intents: their nodes, segments, trunks and leaks.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use ipnet::IpNet;
 use weft_diagnostics::Diagnostic;
@@ -84,6 +84,10 @@ fn segments<'a>(validation: &mut Validation<'a>, scope: &TenantScope<'a>, underl
                 .at(document.span(&format!("{at}/name")))
                 .label(document.span(&format!("/spec/segments/{first}/name")), "the first one is here");
             validation.report(finding.help("join them, or give one of them another name"));
+            // A copy of the first has its ports, too.
+            if segment.ports == scope.intent.spec.segments[*first].ports {
+                continue;
+            }
         } else {
             first.insert(&segment.name, index);
         }
@@ -191,7 +195,7 @@ fn trunks<'a>(validation: &mut Validation<'a>, scope: &TenantScope<'a>) {
             }
             first.insert(name, number);
             if !spec.segments.iter().any(|segment| segment.name == *name) {
-                let names: Vec<&str> = spec.segments.iter().map(|segment| segment.name.as_str()).collect();
+                let names: BTreeSet<&str> = spec.segments.iter().map(|segment| segment.name.as_str()).collect();
                 let mut finding =
                     unknown(validation.suggester, codes::UNKNOWN_SEGMENT, "segment", name.as_str(), names);
                 finding.message = format!("the tenant `{}` has no segment `{name}`", scope.intent.reference.name);

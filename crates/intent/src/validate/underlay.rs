@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use weft_diagnostics::{Diagnostic, SourceSpan};
-use weft_model::{Link, Node, NodeName, PackName};
+use weft_model::{IntentKind, Link, Node, NodeName, PackName};
 
 use super::{Validation, authentication, selector, timers};
 use crate::{
@@ -22,7 +22,11 @@ pub(super) struct UnderlayScope<'a> {
 pub(super) fn check<'a>(validation: &mut Validation<'a>) -> Vec<UnderlayScope<'a>> {
     let mut scopes = Vec::new();
     for intent in validation.set.underlays.values() {
+        let before = validation.findings.len();
         let nodes = selector::select(validation, &intent.spec.select, &intent.document, "/spec/select");
+        if validation.findings.len() > before {
+            validation.vague.insert(IntentKind::Underlay);
+        }
         scopes.push(UnderlayScope { intent, nodes, links: Vec::new() });
     }
     links(validation, &mut scopes);

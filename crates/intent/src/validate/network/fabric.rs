@@ -279,31 +279,31 @@ impl<'a> Builder<'a> {
                 );
             }
         }
+        // One count may be too large for several groups: one mistake.
+        let mut found: Option<Diagnostic> = None;
         for group in below {
             let small = group.nodes.iter().find_map(|(name, platform)| {
                 let uplinks = (*platform)?.uplinks.len();
                 (uplinks < above.len() * each).then_some((name, uplinks))
             });
-            if let Some((name, uplinks)) = small {
-                enough = false;
-                let above = above.len();
-                let message =
-                    format!("`{name}` has {uplinks} uplinks, and {above} {} are to be linked to it{by}", place.plural);
-                let role = group.place.role;
-                let fewer = if each > 1 { ", or fewer links per pair" } else { "" };
-                if told.insert((place.key, group.place.key)) {
-                    self.findings.push(
-                        Diagnostic::error(codes::TOO_FEW_PORTS, message)
-                            .at(document.span(&format!("/spec/{}/count", place.key)))
-                            .label(
-                                self.platform_span(intent, group.place, name),
-                                format!("the platform of the {role} tier"),
-                            )
-                            .help(format!("take a platform with more uplinks, or fewer {}{fewer}", place.plural)),
-                    );
-                }
+            let Some((name, uplinks)) = small else { continue };
+            enough = false;
+            if !told.insert((place.key, group.place.key)) {
+                continue;
             }
+            let above = above.len();
+            let message =
+                format!("`{name}` has {uplinks} uplinks, and {above} {} are to be linked to it{by}", place.plural);
+            let fewer = if each > 1 { ", or fewer links per pair" } else { "" };
+            let finding = found.take().unwrap_or_else(|| {
+                Diagnostic::error(codes::TOO_FEW_PORTS, message)
+                    .at(document.span(&format!("/spec/{}/count", place.key)))
+                    .help(format!("take a platform with more uplinks, or fewer {}{fewer}", place.plural))
+            });
+            let platform = self.platform_span(intent, group.place, name);
+            found = Some(finding.label(platform, format!("the platform of the {} tier", group.place.role)));
         }
+        self.findings.extend(found);
         enough
     }
 
