@@ -157,7 +157,7 @@ impl Corpus {
     }
 }
 
-/// Returns the packs of the project with the features and platforms that the fixture adds, and a pack that lacks one.
+/// Returns the packs of the project with the features and platforms that the fixture adds, and packs that lack a feature.
 fn catalogue() -> Catalogue {
     let mut catalogue = fixture::catalogue();
     for (name, pack) in &mut catalogue {
@@ -172,10 +172,12 @@ fn catalogue() -> Catalogue {
             assert!(pack.platforms.contains_key(platform.as_str()), "the fixture has no platform `{platform}`");
         }
     }
-    let mut features: BTreeSet<String> = catalogue["loom"].features.clone();
-    features.remove("bfd");
-    let platforms = catalogue["loom"].platforms.clone();
-    catalogue.insert("without-bfd".parse().unwrap(), PackDescription { features, platforms });
+    let loom = catalogue["loom"].clone();
+    for missing in ["acl", "bfd", "bgp.communities"] {
+        let features = loom.features.iter().filter(|feature| *feature != missing).cloned().collect();
+        let name = format!("without-{missing}").parse().unwrap();
+        catalogue.insert(name, PackDescription { features, platforms: loom.platforms.clone() });
+    }
     catalogue
 }
 

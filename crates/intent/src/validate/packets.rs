@@ -19,7 +19,7 @@ mod axis {
 }
 
 /// More blocks than this are not computed with: a set of packets is then said to be unknown.
-const MOST_BLOCKS: usize = 20_000;
+const MOST_BLOCKS: usize = 2_000;
 
 /// Packets of one address family, within a span of each dimension: source, destination, transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -228,6 +228,9 @@ fn allowed(validation: &mut Validation<'_>, intent: &Intent<ReachabilitySpec>, v
     let to = destinations(validation, &spec.to, verdicts);
     let Some(Origin::Every(from)) = origin(validation, &spec.from) else { return };
     let mut rest = Packets::of(&from, &to, spec.protocol, &spec.ports);
+    if rest.is_empty() {
+        return;
+    }
     let access = verdicts.intent;
     for (index, (rule, packets)) in access.spec.rules.iter().zip(&verdicts.rules).enumerate() {
         let Some(packets) = packets else { return };

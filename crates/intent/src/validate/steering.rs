@@ -147,7 +147,7 @@ fn way<'a>(validation: &mut Validation<'a>, intent: &'a Intent<SteeringSpec>, in
                 .help(format!("its sessions are on {}", list(&nodes))),
         );
     }
-    known.then(|| Known::Peering(found, if at.is_empty() { there } else { sessions }))
+    known.then_some(Known::Peering(found, if at.is_empty() { there } else { sessions }))
 }
 
 /// Checks that what is given is for the direction. Returns whether it is.
