@@ -128,7 +128,7 @@ fn without_refused<'a>(
     needs: Vec<Need<'a>>,
 ) -> Vec<Need<'a>> {
     let routes = |node: &&NodeName| routed.get(*node).is_some_and(|(_, ipv6)| *ipv6);
-    let refused: Vec<&Pool<'_>> = ipv6.iter().filter(|pool| !pool.nodes.iter().any(|node| routes(node))).collect();
+    let refused: Vec<&Pool<'_>> = ipv6.iter().filter(|pool| !pool.nodes.iter().any(routes)).collect();
     let all_in = |pool: &Pool<'_>, nodes: &[&NodeName]| nodes.iter().all(|node| pool.nodes.contains(node));
     needs
         .into_iter()

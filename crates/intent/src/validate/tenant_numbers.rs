@@ -173,7 +173,7 @@ fn written_vnis(validation: &mut Validation<'_>, tenants: &[TenantScope<'_>], po
 fn written_vlans(validation: &mut Validation<'_>, tenants: &[TenantScope<'_>], pools: &[Pool<'_, VlanId>]) {
     let mut taken: HashMap<(&NodeName, VlanId), (Owner<'_>, Spot<'_>)> = HashMap::new();
     let pools: Vec<&Pool<'_, VlanId>> = pools.iter().collect();
-    for TenantScope { intent, nodes } in tenants {
+    for TenantScope { intent, nodes, .. } in tenants {
         for (index, segment) in intent.spec.segments.iter().enumerate() {
             let Some(vlan) = segment.vlan else { continue };
             let spot = Spot::new(&intent.document, format!("/spec/segments/{index}/vlan"));
