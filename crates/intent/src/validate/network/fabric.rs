@@ -252,38 +252,35 @@ impl<'a> Builder<'a> {
         };
         let (first, last) = (of_side(|s| matches!(s, Side::First)), of_side(|s| matches!(s, Side::Last)));
         let has_up = place.key == SPINE.key && intent.spec.super_spine.is_some();
+        let fewer_links = if each > 1 { ", or fewer links per pair" } else { "" };
+        let mut small = Small::default();
         for (name, platform) in above {
             let Some(ports) = platform.map(|platform| down_ports(platform, has_up).count()) else { continue };
             if ports >= (first + last) * each {
                 continue;
             }
             enough = false;
-            let platform = platform_span(intent, overrides, place, name);
-            if !told.insert((place.key, false, (platform.line, platform.column))) {
+            let span = platform_span(intent, overrides, place, name);
+            if !told.insert((place.key, false, (span.line, span.column))) {
                 continue;
             }
             let lower = if place.key == SPINE.key { LEAF } else { SPINE };
-            let mut counts = vec![format!("{first} {}", lower.plural)];
-            if !has_up {
-                counts.push(format!("{last} borders"));
-            }
-            let free = if has_up { " that are no uplinks" } else { "" };
-            let message =
-                format!("`{name}` has {ports} ports{free}, and {} are to be linked to it{by}", counts.join(" and "));
+            let (free, counts, fewer) = if has_up {
+                (" that are no uplinks", format!("{first} {}", lower.plural), lower.plural.to_owned())
+            } else {
+                ("", format!("{first} {} and {last} borders", lower.plural), format!("{} and borders", lower.plural))
+            };
             let at = if first * each <= ports { BORDER.key } else { lower.key };
-            let mut fewer = if has_up { lower.plural.to_owned() } else { format!("{} and borders", lower.plural) };
-            if each > 1 {
-                fewer.push_str(", or fewer links per pair");
-            }
-            self.findings.push(
-                Diagnostic::error(codes::TOO_FEW_PORTS, message)
-                    .at(document.span(&format!("/spec/{at}/count")))
-                    .label(platform, format!("the platform of the {}", place.plural))
-                    .help(format!("take a larger platform for the {}, or fewer {fewer}", place.plural)),
+            small.add(
+                own_platform(overrides, name).is_some(),
+                format!("`{name}` has {ports} ports{free}, and {counts} are to be linked to it{by}"),
+                document.span(&format!("/spec/{at}/count")),
+                (span, format!("the platform of the {}", place.plural)),
+                format!("take a larger platform for the {}, or fewer {fewer}{fewer_links}", place.plural),
             );
         }
-        // One count may be too large for several platforms: one mistake.
-        let mut found: Option<Diagnostic> = None;
+        self.findings.extend(small.findings());
+        let mut small = Small::default();
         for group in below {
             for (name, platform) in group.nodes {
                 let Some(uplinks) = platform.map(|platform| platform.uplinks.len()) else { continue };
@@ -291,24 +288,21 @@ impl<'a> Builder<'a> {
                     continue;
                 }
                 enough = false;
-                let platform = platform_span(intent, overrides, group.place, name);
-                if !told.insert((group.place.key, true, (platform.line, platform.column))) {
+                let span = platform_span(intent, overrides, group.place, name);
+                if !told.insert((group.place.key, true, (span.line, span.column))) {
                     continue;
                 }
-                let above = above.len();
-                let message =
-                    format!("`{name}` has {uplinks} uplinks, and {above} {} are to be linked to it{by}", place.plural);
-                let role = group.place.role;
-                let fewer = if each > 1 { ", or fewer links per pair" } else { "" };
-                let finding = found.take().unwrap_or_else(|| {
-                    Diagnostic::error(codes::TOO_FEW_PORTS, message)
-                        .at(document.span(&format!("/spec/{}/count", place.key)))
-                        .help(format!("take a platform with more uplinks, or fewer {}{fewer}", place.plural))
-                });
-                found = Some(finding.label(platform, format!("the platform of the {role} tier")));
+                let (above, plural) = (above.len(), place.plural);
+                small.add(
+                    own_platform(overrides, name).is_some(),
+                    format!("`{name}` has {uplinks} uplinks, and {above} {plural} are to be linked to it{by}"),
+                    document.span(&format!("/spec/{}/count", place.key)),
+                    (span, format!("the platform of the {} tier", group.place.role)),
+                    format!("take a platform with more uplinks, or fewer {plural}{fewer_links}"),
+                );
             }
         }
-        self.findings.extend(found);
+        self.findings.extend(small.findings());
         enough
     }
 
@@ -415,6 +409,40 @@ impl<'a> Builder<'a> {
                 finding.label(other, format!("the platform of the {}", place.plural))
             };
             self.findings.push(finding.at(at));
+        }
+    }
+}
+
+/// Platforms with too few ports for one count of nodes.
+#[derive(Default)]
+struct Small {
+    /// Of tiers: the count is too large, once for all of them.
+    of_tiers: Option<Diagnostic>,
+    /// Of nodes with a platform of their own: each is too small, unless the count is too large anyway.
+    own: Vec<(Diagnostic, SourceSpan, (SourceSpan, String))>,
+}
+
+impl Small {
+    fn add(&mut self, own: bool, message: String, count: SourceSpan, platform: (SourceSpan, String), help: String) {
+        let finding = Diagnostic::error(codes::TOO_FEW_PORTS, message).help(help);
+        if own {
+            self.own.push((finding, count, platform));
+        } else {
+            let finding = self.of_tiers.take().unwrap_or_else(|| finding.at(count));
+            self.of_tiers = Some(finding.label(platform.0, platform.1));
+        }
+    }
+
+    fn findings(self) -> Vec<Diagnostic> {
+        match self.of_tiers {
+            Some(finding) => {
+                vec![self.own.into_iter().fold(finding, |finding, (.., (span, what))| finding.label(span, what))]
+            }
+            None => self
+                .own
+                .into_iter()
+                .map(|(finding, count, (span, _))| finding.at(span).label(count, "so many are to be linked"))
+                .collect(),
         }
     }
 }
