@@ -1,6 +1,9 @@
 //! Compiles interfaces: the loopback, links, host ports, ports towards external neighbors.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    net::IpAddr,
+};
 
 use ipnet::IpNet;
 use weft_device::config::{Interface, InterfaceAddress, InterfaceKind};
@@ -39,7 +42,15 @@ impl Compiler<'_> {
             }
         }
         for session in &touching.sessions {
-            interfaces.entry(session.session.port.interface.clone()).or_insert_with(|| external_port(session));
+            let port = external_port(session);
+            match interfaces.entry(session.session.port.interface.clone()) {
+                Entry::Vacant(free) => drop(free.insert(port)),
+                // A neighbor with both address families has a session of each at one port.
+                Entry::Occupied(mut taken) if taken.get().description == port.description => {
+                    taken.get_mut().addresses.extend(port.addresses);
+                }
+                Entry::Occupied(_) => {}
+            }
         }
         interfaces
     }

@@ -6,7 +6,7 @@ mod example;
 
 use std::{collections::BTreeSet, path::Path};
 
-use example::{compiled, example, example_texts};
+use example::{compiled, example, example_texts, read_with_small_pools};
 use serde_yaml::Value;
 use weft_compile::{Allocations, allocate, compile, hosts};
 use weft_device::config::{Action, InterfaceKind, NeighborTarget, PeerType};
@@ -138,6 +138,22 @@ fn a_peering_takes_and_announces_exactly_what_it_says() {
     let aggregate = "203.0.113.0/24".parse().unwrap();
     assert!(config.static_routes.contains_key(&aggregate) && bgp.networks.contains_key(&aggregate));
     assert!(!bgp.networks.keys().any(|network| network.addr().to_string().starts_with("192.0.2.")));
+}
+
+#[test]
+fn a_port_has_the_addresses_of_both_families_of_its_neighbor() {
+    let mut texts = example_texts();
+    let peerings = texts.get_mut("peerings.yaml").unwrap();
+    let session = r#"{ port: "b1-border-01:swp1", address: 192.0.2.0/31, neighbor: 192.0.2.1 }"#;
+    let second = r#"{ port: "b1-border-01:swp1", address: "2001:db8:2::/127", neighbor: "2001:db8:2::1" }"#;
+    *peerings = peerings.replace(session, &format!("{session}\n    - {second}"));
+    // That no Underlay of the example routes IPv6 is a finding, and not what this is about.
+    let (intents, network) = read_with_small_pools(&texts);
+    let (allocations, _) = allocate(&intents, &network, &Allocations::default());
+    let (configs, _) = compile(&intents, &network, &allocations);
+    let port = &configs["b1-border-01"].interfaces[&"swp1".parse().unwrap()];
+    let addresses: Vec<String> = port.addresses.iter().map(|address| address.prefix.to_string()).collect();
+    assert_eq!(addresses, ["192.0.2.0/31", "2001:db8:2::/127"]);
 }
 
 #[test]

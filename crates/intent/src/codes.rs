@@ -1,6 +1,10 @@
 //! The codes of what is wrong with intents: 101-149 in their text, 150-299 in what they say together.
 
+mod policy;
+
 use weft_diagnostics::Code;
+
+pub use policy::*;
 
 /// Unknown key.
 pub const UNKNOWN_KEY: Code = Code::new(
@@ -429,13 +433,13 @@ pub const UNKNOWN_REFERENCE: Code =
 pub const WRONG_END: Code = Code::new(
     "WEFT-211",
     "reference to the wrong kind",
-    "A reference is to an intent of a kind that cannot be meant: a flow cannot start or end there, or a tenant is wanted and this is none.",
+    "A reference is to an intent of a kind that cannot be meant: a flow cannot start or end there, or a tenant, a segment or a peering is wanted and this is none.",
 );
 /// Intents that contradict each other.
 pub const CONTRADICTION: Code = Code::new(
     "WEFT-212",
     "intents that contradict each other",
-    "One intent wants the flow to arrive and another wants it not to.",
+    "One intent wants what another one forbids: a flow that is to arrive and not to arrive, a preference for two orders at once, or for a way that is drained.",
 );
 /// Address family that is not routed.
 pub const FAMILY_NOT_ROUTED: Code = Code::new(
@@ -536,4 +540,38 @@ pub const ALL: &[Code] = &[
     CONTRADICTION,
     FAMILY_NOT_ROUTED,
     DUPLICATE_USER,
+    NOTHING_ACCEPTED,
+    ACCEPTS_TWICE,
+    CUSTOMER_UNLISTED,
+    MORE_SPECIFIC,
+    ANNOUNCES_NOTHING,
+    DEFAULT_ROUTE,
+    OWN_PREFIX_ACCEPTED,
+    MARTIAN,
+    MAXIMUM_PREFIXES,
+    NO_SESSION_OF_FAMILY,
+    UNCLEAR_WAY,
+    NO_LINK,
+    NO_SESSION_THERE,
+    UNREACHABLE_WAY,
+    STEERING_DIRECTION,
+    STEERING_METHOD,
+    STEERS_NOTHING,
+    PROTECTED_TWICE,
+    DUPLICATE_RULE,
+    PORTS_OF_NO_PROTOCOL,
+    SHADOWED_RULE,
+    CONTRADICTING_RULES,
+    OUTSIDE_OF_PROTECTED,
+    RULE_OF_NO_FAMILY,
+    NOTHING_DRAINED,
+    DRAINED_TWICE,
+    WINDOW,
+    DRAIN_CUTS,
+    VIA_AVOIDED,
+    DUPLICATE_DEMAND,
+    NO_CAPACITY,
+    NOT_PLAIN_TEXT,
+    DUPLICATE_COMMUNITY,
+    BASELINE_CONFLICT,
 ];

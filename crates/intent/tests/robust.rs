@@ -11,9 +11,9 @@ use weft_diagnostics::{SourceMap, render};
 use weft_intent::{SourceFile, load, validate};
 
 fn example() -> Vec<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../intents");
-    let evpn = path.join("../tests/faults/evpn/intents");
-    let files = fixture::folder(&path, "intents").into_iter().chain(fixture::folder(&evpn, "evpn"));
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/faults");
+    let folders = ["example", "evpn"].map(|name| fixture::folder(&path.join(name).join("intents"), name));
+    let files = folders.into_iter().flatten();
     files.map(|file| file.unwrap().text.to_string()).collect()
 }
 

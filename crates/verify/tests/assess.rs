@@ -76,7 +76,9 @@ impl Example {
         let pack = pack.unwrap();
         // As in an emulated lab, one OS runs on all devices, whichever the intents name.
         let mut description = pack.description();
-        description.features.extend(["bgp", "bgp.unnumbered", "bfd", "ntp", "dns", "users"].map(str::to_owned));
+        description
+            .features
+            .extend(["bgp", "bgp.communities", "bgp.unnumbered", "bfd", "ntp", "dns", "users"].map(str::to_owned));
         let catalogue: Catalogue =
             ["frr", "bird"].iter().map(|name| (name.parse().unwrap(), description.clone())).collect();
         let (network, found) = weft_intent::validate(&intents, &catalogue);

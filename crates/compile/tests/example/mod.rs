@@ -102,6 +102,7 @@ pub(crate) fn catalogue() -> Catalogue {
         "bgp.md5",
         "bgp.authentication",
         "bgp.maximum-prefixes",
+        "bgp.communities",
         "ntp",
         "dns",
         "users",

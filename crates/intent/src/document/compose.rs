@@ -312,10 +312,18 @@ impl<'a> Composer<'a> {
             | ErrorKind::TabAtBlockScalarStart
             | ErrorKind::TabInIndentation
             | ErrorKind::TabInPlainScalar => {
-                let (line, column) = self.tab_after(error.marker());
+                let (line, column) = self.character_near(error.marker(), '\t');
                 let span = SourceSpan::on_line(self.file.path.clone(), line, column, 1);
                 let finding = Diagnostic::error(codes::TAB, "there is a tab where only spaces can be");
                 self.findings.push(finding.at(span).help("YAML is indented by spaces only"));
+                return;
+            }
+            ErrorKind::UnexpectedCharacter { character } if character.is_control() => {
+                let (line, column) = self.character_near(error.marker(), *character);
+                let span = SourceSpan::on_line(self.file.path.clone(), line, column, 1);
+                let message = format!("the text holds the control character U+{:04X}", u32::from(*character));
+                let finding = Diagnostic::error(codes::CONTROL_CHARACTER, message).at(span);
+                self.findings.push(finding.help("remove the character"));
                 return;
             }
             ErrorKind::RecursionLimitExceeded => {
@@ -332,14 +340,21 @@ impl<'a> Composer<'a> {
         self.report(finding, at);
     }
 
-    /// Returns the line and column of the tab that stopped the reader: the first one behind the place where it was, and
-    /// that place when there is none near.
-    fn tab_after(&self, marker: &granit_parser::Marker) -> (u32, u32) {
+    /// Returns the line and column of the character that stopped the reader: the last one before the place where it was on
+    /// that line, or else the first one behind it, and that place when there is none near.
+    fn character_near(&self, marker: &granit_parser::Marker, character: char) -> (u32, u32) {
         let at = mark(marker);
-        let rest = marker.byte_offset().and_then(|offset| self.file.text.get(offset..)).unwrap_or_default();
-        for (number, line) in rest.lines().take(TAB_LINES).enumerate() {
-            if let Some(tab) = line.find('\t') {
-                let before = clamp(line[..tab].chars().count());
+        let Some((before, behind)) = marker.byte_offset().and_then(|offset| self.file.text.split_at_checked(offset))
+        else {
+            return (at.line, at.column);
+        };
+        let start = before.rsplit('\n').next().unwrap_or_default();
+        if let Some(found) = start.rfind(character) {
+            return (at.line, clamp(start[..found].chars().count()) + 1);
+        }
+        for (number, line) in behind.lines().take(LINES_BEHIND).enumerate() {
+            if let Some(found) = line.find(character) {
+                let before = clamp(line[..found].chars().count());
                 let column = if number == 0 { at.column + before } else { before + 1 };
                 return (at.line + clamp(number), column);
             }
@@ -348,8 +363,8 @@ impl<'a> Composer<'a> {
     }
 }
 
-/// Lines behind a finding about a tab in which the tab is looked for.
-const TAB_LINES: usize = 20;
+/// Lines behind a finding about a character in which it is looked for.
+const LINES_BEHIND: usize = 20;
 
 impl Place {
     /// Returns the place of the first key, or of the value itself when it is no mapping.

@@ -20,7 +20,7 @@ pub struct PeeringSpec {
     /// The neighbor's AS number.
     #[schemars(with = "u32", range(min = 1))]
     pub asn: Asn,
-    /// The sessions, one for each port that leads to the neighbor.
+    /// The sessions, one for each port that leads to the neighbor and each address family on it.
     #[schemars(length(min = 1))]
     pub sessions: Vec<PeeringSession>,
     /// What is taken from the neighbor; everything else is refused.

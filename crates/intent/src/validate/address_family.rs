@@ -9,7 +9,7 @@ use weft_model::{IntentKind, NodeName};
 use super::{Validation, underlay::UnderlayScope};
 use crate::{
     Document, codes,
-    spec::{AddressPurpose, FlowEnd, Selector},
+    spec::{AddressPurpose, Selector},
     suggest::first_of,
 };
 
@@ -57,42 +57,6 @@ pub(super) fn check<'a>(validation: &mut Validation<'a>, underlays: &[UnderlaySc
                     of_pool(validation, &routed, &pool.select, pool.prefix, place);
                 }
                 AddressPurpose::Management => {}
-            }
-        }
-    }
-    for peering in set.peerings.values() {
-        let (spec, document) = (&peering.spec, &*peering.document);
-        for (index, session) in spec.sessions.iter().enumerate() {
-            let pointer = format!("/spec/sessions/{index}/address");
-            if validation.network.node(session.port.node.as_str()).is_some() {
-                on_nodes(validation, &routed, &[&session.port.node], session.address, (document, &pointer));
-            }
-        }
-        let of_sessions = |prefix: &IpNet| {
-            spec.sessions.iter().any(|session| session.address.addr().is_ipv6() == prefix.addr().is_ipv6())
-        };
-        for (field, prefixes) in [("accept", &spec.accept.prefixes), ("announce", &spec.announce.prefixes)] {
-            for (index, prefix) in prefixes.iter().enumerate().filter(|(_, prefix)| !of_sessions(prefix)) {
-                let message = format!("{prefix} is {}, and no session of the peering is", family(prefix));
-                let place = document.span(&format!("/spec/{field}/prefixes/{index}"));
-                let help = format!("remove it, or add a session with {} addresses", family(prefix));
-                validation.report(Diagnostic::error(codes::FAMILY_NOT_ROUTED, message).at(place).help(help));
-            }
-        }
-    }
-    for promise in set.reachabilities.values() {
-        for (pointer, end) in [("/spec/from", &promise.spec.from), ("/spec/to", &promise.spec.to)] {
-            if let FlowEnd::Address(address) = end
-                && address.is_ipv6()
-                && !routed.values().any(|(_, ipv6)| *ipv6)
-            {
-                let message = format!("{address} is IPv6, and no underlay routes IPv6");
-                let finding = Diagnostic::error(codes::FAMILY_NOT_ROUTED, message);
-                validation.report(
-                    finding
-                        .at(promise.document.span(pointer))
-                        .help("give an IPv4 address, or write `families: dual` in the underlay"),
-                );
             }
         }
     }

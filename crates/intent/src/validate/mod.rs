@@ -1,28 +1,42 @@
 //! What intents say together, against the topology graph and the packs.
 
+mod access;
 mod address_family;
+mod authentication;
 mod baseline;
+mod capacity;
+mod exchange;
+mod flow;
+mod maintenance;
+mod martian;
 mod network;
 mod ospf;
+mod own;
+mod packets;
 mod peering;
 mod pools;
 mod ports;
 mod prefixes;
 mod reachability;
 mod reference;
+mod routing;
 mod segment;
 mod selector;
+mod steering;
 mod tenant;
 mod tenant_numbers;
 mod underlay;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use weft_diagnostics::{Code, Diagnostic};
 use weft_model::{Catalogue, IntentKind, Network, Node, NodeName, PackName};
 
 use crate::{Document, IntentSet, codes, suggest::Suggester};
+use own::Own;
+use packets::Packets;
 use ports::Ports;
+use routing::Routing;
 use selector::Words;
 
 /// Builds the topology graph and checks what the intents say together.
@@ -33,18 +47,33 @@ use selector::Words;
 /// [`load`]: crate::load
 pub fn validate(set: &IntentSet, catalogue: &Catalogue) -> (Network, Vec<Diagnostic>) {
     let suggester = Suggester::default();
-    let network::Built { network, ports, whole, findings } = network::build(set, catalogue, &suggester);
+    let network::Built { network, ports, whole, linked, findings } = network::build(set, catalogue, &suggester);
     let words = Words::of(&network);
-    let mut validation =
-        Validation { set, catalogue, network: &network, ports, words, suggester: &suggester, whole, findings };
+    let mut validation = Validation {
+        set,
+        catalogue,
+        network: &network,
+        ports,
+        words,
+        suggester: &suggester,
+        whole,
+        linked,
+        vague: BTreeSet::new(),
+        findings,
+    };
     let underlays = underlay::check(&mut validation);
     pools::check(&mut validation, &underlays);
     segment::check(&mut validation);
     tenant::check(&mut validation, &underlays);
-    peering::check(&mut validation);
+    let routing = Routing::of(&validation, &underlays);
+    peering::check(&mut validation, &routing);
     prefixes::check(&mut validation);
     address_family::check(&mut validation, &underlays);
-    reachability::check(&mut validation);
+    let verdicts = access::check(&mut validation);
+    reachability::check(&mut validation, &routing, &verdicts);
+    capacity::check(&mut validation, &routing);
+    let drained = maintenance::check(&mut validation, &routing);
+    steering::check(&mut validation, &routing, &drained);
     baseline::check(&mut validation);
     let mut findings = validation.findings;
     findings.sort();
@@ -82,6 +111,10 @@ struct Validation<'a> {
     suggester: &'a Suggester,
     /// Whether every node and link that the texts ask for is in the network.
     whole: bool,
+    /// Whether every link that the texts ask for is in the network.
+    linked: bool,
+    /// Kinds with an intent that selects something in vain: what it was to select is not known.
+    vague: BTreeSet<IntentKind>,
     findings: Vec<Diagnostic>,
 }
 
@@ -146,9 +179,9 @@ impl<'a> Validation<'a> {
         self.catalogue.get(&node.pack).is_none_or(|pack| pack.features.contains(feature))
     }
 
-    /// Tells whether intents of this kind are all in the set.
+    /// Tells whether intents of this kind are all in the set, and select what they were meant to.
     fn has_all(&self, kind: IntentKind) -> bool {
-        !self.set.lacks(kind)
+        !self.set.lacks(kind) && !self.vague.contains(&kind)
     }
 }
 

@@ -30,6 +30,8 @@ pub(super) struct Built<'a> {
     pub(super) ports: Ports<'a>,
     /// Whether every node that the texts ask for is in the network.
     pub(super) whole: bool,
+    /// Whether every link that the texts ask for is in the network.
+    pub(super) linked: bool,
     pub(super) findings: Vec<Diagnostic>,
 }
 
@@ -64,7 +66,8 @@ pub(super) fn build<'a>(set: &'a IntentSet, catalogue: &'a Catalogue, suggester:
     if builder.linked && !may_be_parted {
         builder.connected();
     }
-    Built { network: builder.network, ports: builder.ports, whole: builder.whole, findings: builder.findings }
+    let Builder { network, ports, whole, linked, findings, .. } = builder;
+    Built { network, ports, whole, linked, findings }
 }
 
 struct Builder<'a> {

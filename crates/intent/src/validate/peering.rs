@@ -1,55 +1,119 @@
-//! Peering intents: their ports, the addresses of their sessions, and what they announce.
+//! Peering intents: their ports, the addresses of their sessions, and how these are authenticated.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 use weft_diagnostics::Diagnostic;
-use weft_model::{IntentKind, TerminationPoint};
+use weft_model::{Node, TerminationPoint};
 
-use super::{Spot, Validation, timers};
+use super::{Own, Routing, Spot, Validation, authentication, exchange, martian, routing::family_name, timers};
 use crate::{
     Intent, codes,
     spec::{PeeringSession, PeeringSpec},
 };
 
-pub(super) fn check(validation: &mut Validation<'_>) {
+pub(super) fn check<'a>(validation: &mut Validation<'a>, routing: &Routing<'a>) {
+    let own = Own::of(validation);
     for intent in validation.set.peerings.values() {
         let (spec, document) = (&intent.spec, &*intent.document);
         timers(validation, spec.timers.as_ref(), document);
         let mut nodes = Vec::new();
         for (index, session) in spec.sessions.iter().enumerate() {
             let at = format!("/spec/sessions/{index}");
-            let port = format!("{at}/port");
-            if let Some(node) = validation.node(&session.port.node, document, &port) {
+            let node = port(validation, intent, index);
+            let usable = addresses(validation, intent, session, &at);
+            if let Some(node) = node {
                 nodes.push(node);
-                match validation.ports.unknown(node, &session.port.interface, validation.suggester) {
-                    Some(finding) => validation.report(finding.at(document.span(&port))),
-                    None => {
-                        let point =
-                            TerminationPoint { node: node.name.clone(), interface: session.port.interface.clone() };
-                        if let Err(taken) = validation.ports.take(&point, Spot::new(document, &*port)) {
-                            validation.report(taken.0.at(document.span(&port)));
-                        }
-                    }
+                if usable {
+                    family(validation, routing, intent, (index, node));
                 }
             }
-            addresses(validation, intent, session, &at);
         }
         nodes.sort_by(|a, b| a.name.cmp(&b.name));
         nodes.dedup_by(|a, b| a.name == b.name);
         validation.feature(nodes.iter().copied(), "bgp", document, "/spec/sessions");
-        if spec.authentication.is_some() {
-            validation.feature(nodes, "bgp.md5", document, "/spec/authentication/tcp_md5");
-        }
-        announced(validation, intent);
+        // What may go to whom is carried from router to router by communities.
+        validation.feature(nodes.iter().copied(), "bgp.communities", document, "/spec/relationship");
+        authentication::check(validation, spec.authentication.as_ref(), &nodes, document);
+        exchange::check(validation, intent, &own);
         own_number(validation, intent);
     }
 }
 
-fn addresses(validation: &mut Validation<'_>, intent: &Intent<PeeringSpec>, session: &PeeringSession, at: &str) {
+/// Puts a session on its port. Returns the node.
+fn port<'a>(validation: &mut Validation<'a>, intent: &'a Intent<PeeringSpec>, index: usize) -> Option<&'a Node> {
+    let document = &*intent.document;
+    let session = &intent.spec.sessions[index];
+    let pointer = format!("/spec/sessions/{index}/port");
+    let node = validation.node(&session.port.node, document, &pointer)?;
+    if let Some(finding) = validation.ports.unknown(node, &session.port.interface, validation.suggester) {
+        validation.report(finding.at(document.span(&pointer)));
+        return Some(node);
+    }
+    // A neighbor with both address families has a session of each at one port.
+    let family = |session: &PeeringSession| session.address.addr().is_ipv4();
+    let on_port = intent.spec.sessions[..index].iter().filter(|earlier| earlier.port == session.port);
+    let earlier: Vec<bool> = on_port.map(family).collect();
+    if earlier.len() == 1 && earlier[0] != family(session) {
+        return Some(node);
+    }
+    let point = TerminationPoint { node: node.name.clone(), interface: session.port.interface.clone() };
+    if let Err(taken) = validation.ports.take(&point, Spot::new(document, &*pointer)) {
+        validation.report(taken.0.at(document.span(&pointer)));
+    }
+    Some(node)
+}
+
+/// Reports a session of an address family that its node does not route.
+fn family(
+    validation: &mut Validation<'_>,
+    routing: &Routing<'_>,
+    intent: &Intent<PeeringSpec>,
+    (index, node): (usize, &Node),
+) {
+    let address = intent.spec.sessions[index].address.addr();
+    if routing.routes(&node.name, address) {
+        return;
+    }
+    let name = family_name(address);
+    let message = format!("the session is {name}, and no Underlay of `{}` routes {name}", node.name);
+    let pointer = format!("/spec/sessions/{index}/address");
+    let mut finding = Diagnostic::error(codes::FAMILY_NOT_ROUTED, message).at(intent.document.span(&pointer));
+    if let Some(underlay) = routing.of_node(&node.name).first() {
+        finding = finding.label(underlay.document.setting_span("/spec/families"), "the Underlay of the node");
+    }
+    validation.report(finding.help("write `families: dual` in the Underlay, or give addresses of the other family"));
+}
+
+/// Checks the two addresses of a session. Returns whether they can be.
+fn addresses(
+    validation: &mut Validation<'_>,
+    intent: &Intent<PeeringSpec>,
+    session: &PeeringSession,
+    at: &str,
+) -> bool {
+    let before = validation.findings.len();
     let document = &*intent.document;
     let (ours, neighbor) = (session.address, session.neighbor);
     let (address_at, neighbor_at) = (format!("{at}/address"), format!("{at}/neighbor"));
+    if let Some((range, what)) = martian::of_session(ours.addr()) {
+        let message = format!("our address {} is of {range}: {what}", ours.addr());
+        validation.report(
+            Diagnostic::error(codes::MARTIAN, message)
+                .at(document.span(&address_at))
+                .help("take an address that the neighbor and you agreed upon"),
+        );
+        return false;
+    }
+    if let Some((range, what)) = martian::of_session(neighbor) {
+        let message = format!("the neighbor's address {neighbor} is of {range}: {what}");
+        validation.report(
+            Diagnostic::error(codes::MARTIAN, message)
+                .at(document.span(&neighbor_at))
+                .help("take the address that the neighbor has on the link"),
+        );
+        return false;
+    }
     let mut fail = |message: String, pointer: &str, help: String| {
         let other =
             if pointer == address_at { (&neighbor_at, "the neighbor's address") } else { (&address_at, "our address") };
@@ -87,6 +151,7 @@ fn addresses(validation: &mut Validation<'_>, intent: &Intent<PeeringSpec>, sess
             "take an address between them".into(),
         );
     }
+    validation.findings.len() == before
 }
 
 /// Returns what an address of a subnet is that no interface may have, if it is so (RFC 1122 3.2.1.3; RFC 3021 and RFC
@@ -105,26 +170,6 @@ fn unusable(subnet: &IpNet, address: IpAddr) -> Option<&'static str> {
 /// Returns an address of the subnet that is not ours.
 fn other_address(ours: &IpNet) -> Option<IpAddr> {
     ours.trunc().hosts().take(3).find(|address| *address != ours.addr() && unusable(ours, *address).is_none())
-}
-
-/// Warns about prefixes that are announced though no segment has any of them.
-fn announced(validation: &mut Validation<'_>, intent: &Intent<PeeringSpec>) {
-    if !validation.has_all(IntentKind::Segment) {
-        return;
-    }
-    for (index, prefix) in intent.spec.announce.prefixes.iter().enumerate() {
-        let overlaps = |segment: &IpNet| segment.contains(prefix) || prefix.contains(segment);
-        // That IPv6 is not routed is a finding of its own.
-        if prefix.addr().is_ipv6() || validation.set.segments.values().any(|segment| overlaps(&segment.spec.prefix)) {
-            continue;
-        }
-        let message = format!("{prefix} is announced, and no segment has an address of it");
-        validation.report(
-            Diagnostic::warning(codes::NOTHING_ANNOUNCED, message)
-                .at(intent.document.span(&format!("/spec/announce/prefixes/{index}")))
-                .help("announce what a segment has, or add the segment"),
-        );
-    }
 }
 
 /// Reports an external neighbor whose AS number a pool of ours may give to a node.

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use weft_diagnostics::{Diagnostic, SourceSpan};
-use weft_model::{Link, Node, NodeName, PackName};
+use weft_model::{IntentKind, Link, Node, NodeName, PackName};
 
-use super::{Validation, selector, timers};
+use super::{Validation, authentication, selector, timers};
 use crate::{
-    Document, Intent, codes,
-    spec::{Addressing, Authentication, Protocol, UnderlaySpec},
+    Intent, codes,
+    spec::{Addressing, Protocol, UnderlaySpec},
     suggest::first_of,
 };
 
@@ -22,7 +22,11 @@ pub(super) struct UnderlayScope<'a> {
 pub(super) fn check<'a>(validation: &mut Validation<'a>) -> Vec<UnderlayScope<'a>> {
     let mut scopes = Vec::new();
     for intent in validation.set.underlays.values() {
+        let before = validation.findings.len();
         let nodes = selector::select(validation, &intent.spec.select, &intent.document, "/spec/select");
+        if validation.findings.len() > before {
+            validation.vague.insert(IntentKind::Underlay);
+        }
         scopes.push(UnderlayScope { intent, nodes, links: Vec::new() });
     }
     links(validation, &mut scopes);
@@ -50,9 +54,7 @@ pub(super) fn check<'a>(validation: &mut Validation<'a>) -> Vec<UnderlayScope<'a
         need(spec.bfd.is_some(), &with_session, "bfd", "/spec/bfd");
         match spec.protocol {
             Protocol::Ebgp => {
-                if let Some(authentication) = &spec.authentication {
-                    self::authentication(validation, authentication, &with_session, document);
-                }
+                authentication::check(validation, spec.authentication.as_ref(), &with_session, document);
                 if unnumbered {
                     both_passive(validation, scope);
                 }
@@ -99,31 +101,6 @@ fn other_protocol(validation: &mut Validation<'_>, scope: &UnderlayScope<'_>) {
                 "remove it, or write `protocol: ebgp`",
             );
         }
-    }
-}
-
-/// Checks that sessions are authenticated in exactly one way, and that the nodes can do it.
-fn authentication(
-    validation: &mut Validation<'_>,
-    authentication: &Authentication,
-    nodes: &[&Node],
-    document: &Document,
-) {
-    let at = |key: &str| format!("/spec/authentication/{key}");
-    match (&authentication.tcp_md5, &authentication.tcp_ao) {
-        (Some(_), None) => validation.feature(nodes.iter().copied(), "bgp.md5", document, &at("tcp_md5")),
-        (None, Some(_)) => validation.feature(nodes.iter().copied(), "bgp.ao", document, &at("tcp_ao")),
-        (Some(_), Some(_)) => validation.report(
-            Diagnostic::error(codes::AUTHENTICATION_CHOICE, "both TCP-MD5 and TCP-AO are given")
-                .at(document.key_span(&at("tcp_ao")))
-                .label(document.key_span(&at("tcp_md5")), "the other one")
-                .help("a session has one of them: remove the other"),
-        ),
-        (None, None) => validation.report(
-            Diagnostic::error(codes::AUTHENTICATION_CHOICE, "`authentication` says neither TCP-MD5 nor TCP-AO")
-                .at(document.key_span("/spec/authentication"))
-                .help("write `tcp_md5: env/NAME` or `tcp_ao`, or remove it"),
-        ),
     }
 }
 
