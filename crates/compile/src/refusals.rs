@@ -1,7 +1,10 @@
 //! Refuses what Weft checks but does not carry out yet, rather than leaving it out in silence.
 
 use weft_diagnostics::Diagnostic;
-use weft_intent::{Document, IntentSet};
+use weft_intent::{
+    Document, IntentSet,
+    spec::{Addressing, Protocol},
+};
 
 use crate::codes;
 
@@ -13,6 +16,21 @@ pub(crate) fn refusals(intents: &IntentSet) -> Vec<Diagnostic> {
         let finding = Diagnostic::error(codes::NOT_COMPILED, message).at(document.key_span(pointer));
         findings.push(finding.help("remove it to go on; `weft validate` accepts it"));
     };
+    for underlay in intents.underlays.values() {
+        let spec = &underlay.spec;
+        let ospf = spec.protocol == Protocol::Ospf;
+        let borrowed = ospf && spec.addressing == Addressing::Unnumbered && spec.families.ipv4();
+        for (given, pointer, what) in [
+            (borrowed, "/spec/addressing", "OSPF for IPv4 on links without addresses"),
+            (ospf && spec.authentication.is_some(), "/spec/authentication", "authentication of OSPF"),
+            (ospf && spec.timers.is_some(), "/spec/timers", "timers of BGP where OSPF routes"),
+            (!ospf && spec.ospf.is_some(), "/spec/ospf", "a setting of OSPF where BGP routes"),
+        ] {
+            if given {
+                refuse(&underlay.document, pointer, what);
+            }
+        }
+    }
     for tenant in intents.tenants.values() {
         refuse(&tenant.document, "/kind", "a tenant");
     }
