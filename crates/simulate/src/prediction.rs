@@ -14,7 +14,7 @@ use weft_model::{InterfaceName, NodeName, TerminationPoint};
 
 use crate::{
     Cable,
-    bgp::{self, Choice, Class, ClassRoutes},
+    bgp::{self, Choice, Class, ClassRoutes, Gone, Network},
     cabling::Cabling,
     policy::Policies,
     session::{self, Closed, Speaker},
@@ -59,7 +59,8 @@ pub fn simulate(configs: &BTreeMap<NodeName, DeviceConfig>, cables: &[Cable], fa
         let mut policies = Policies::default();
         let speakers = session::speakers(&configs, &cabling, failed, &closed, &mut policies);
         let classes = classes(&configs, &local, &policies);
-        let routes = bgp::routes(&speakers, &classes);
+        let readers = bgp::readers(&speakers, &Gone::default());
+        let routes = bgp::routes(Network { speakers: &speakers, readers: &readers, policies: &policies }, &classes);
         let received = received(&speakers, &classes, &routes);
         let overfull = overfull(&configs, &speakers, &received);
         // Ends: every round closes at least one of finitely many sessions for good.
@@ -113,18 +114,25 @@ pub(crate) fn interfaces(
             let state = InterfaceState {
                 oper_status: if up { OperStatus::Up } else { OperStatus::Down },
                 mtu: interface.mtu.map(|mtu| u32::from(mtu.octets())),
-                addresses: interface.addresses.iter().map(|address| address.prefix).collect(),
+                addresses: interface.addresses.iter().map(|address| address.prefix).filter(is_routed).collect(),
             };
             (interface_name.clone(), state)
         })
         .collect()
 }
 
+fn is_routed(prefix: &IpNet) -> bool {
+    match prefix {
+        IpNet::V4(_) => true,
+        IpNet::V6(prefix) => !prefix.addr().is_unicast_link_local(),
+    }
+}
+
 /// Returns the connected and static routes of a device; connected ones come first.
 pub(crate) fn local_routes(config: &DeviceConfig, interfaces: &BTreeMap<InterfaceName, InterfaceState>) -> RouteTable {
     let mut table = RouteTable::new();
     for (name, state) in interfaces.iter().filter(|(_, state)| state.oper_status == OperStatus::Up) {
-        for prefix in state.addresses.iter().filter(|prefix| prefix.addr().is_ipv4()) {
+        for prefix in &state.addresses {
             table
                 .entry(prefix.trunc())
                 .or_insert_with(|| Route { protocol: RouteProtocol::Connected, next_hops: BTreeSet::new() })
@@ -132,7 +140,7 @@ pub(crate) fn local_routes(config: &DeviceConfig, interfaces: &BTreeMap<Interfac
                 .insert(NextHop::Interface { interface: name.clone(), via: None });
         }
     }
-    for prefix in config.static_routes.keys().filter(|prefix| prefix.addr().is_ipv4()) {
+    for prefix in config.static_routes.keys() {
         table
             .entry(prefix.trunc())
             .or_insert_with(|| Route { protocol: RouteProtocol::Static, next_hops: [NextHop::Discard].into() });
@@ -163,30 +171,36 @@ pub(crate) fn classes(
 ) -> Vec<Class> {
     let mut classes: BTreeMap<_, Vec<IpNet>> = BTreeMap::new();
     for (prefix, origins) in origins(configs, local) {
-        classes.entry((origins, policies.verdicts(&prefix))).or_default().push(prefix);
+        let ipv6 = prefix.addr().is_ipv6();
+        classes.entry((origins, ipv6, policies.verdicts(&prefix))).or_default().push(prefix);
     }
-    classes.into_iter().map(|((origins, verdicts), prefixes)| Class { prefixes, origins, verdicts }).collect()
+    classes.into_iter().map(|((origins, _, verdicts), prefixes)| Class { prefixes, origins, verdicts }).collect()
 }
 
-/// Counts for each session of each device the prefixes that are received and accepted.
-fn received(speakers: &[Speaker<'_>], classes: &[Class], routes: &[ClassRoutes]) -> Vec<Vec<u32>> {
-    let mut counts: Vec<Vec<u32>> = speakers.iter().map(|speaker| vec![0; speaker.sessions.len()]).collect();
+/// Counts for each session of each device the prefixes of IPv4 and of IPv6 that are received and accepted.
+fn received(speakers: &[Speaker<'_>], classes: &[Class], routes: &[ClassRoutes]) -> Vec<Vec<[u32; 2]>> {
+    let mut counts: Vec<Vec<[u32; 2]>> = speakers.iter().map(|speaker| vec![[0, 0]; speaker.sessions.len()]).collect();
     for (class, routes) in classes.iter().zip(routes) {
+        let family = usize::from(class.prefixes[0].addr().is_ipv6());
         for (counts, sessions) in counts.iter_mut().zip(&routes.received) {
             for &session in sessions {
-                counts[usize::from(session)] += class.prefixes.len() as u32;
+                counts[usize::from(session)][family] += class.prefixes.len() as u32;
             }
         }
     }
     counts
 }
 
-/// Returns the sessions over which more prefixes are received than is allowed.
-fn overfull(configs: &BTreeMap<&NodeName, &DeviceConfig>, speakers: &[Speaker<'_>], received: &[Vec<u32>]) -> Closed {
+/// Returns the sessions over which more prefixes of an address family are received than is allowed.
+fn overfull(
+    configs: &BTreeMap<&NodeName, &DeviceConfig>,
+    speakers: &[Speaker<'_>],
+    received: &[Vec<[u32; 2]>],
+) -> Closed {
     let mut overfull = Closed::new();
     for ((name, speaker), counts) in configs.keys().zip(speakers).zip(received) {
-        for (session, &count) in speaker.sessions.iter().zip(counts) {
-            if session.neighbor.maximum_prefixes.is_some_and(|most| count > most) {
+        for (session, counts) in speaker.sessions.iter().zip(counts) {
+            if session.neighbor.maximum_prefixes.is_some_and(|most| counts.iter().any(|&count| count > most)) {
                 overfull.insert(((*name).clone(), session.target.clone()));
             }
         }
@@ -220,10 +234,11 @@ fn rib(
 fn neighbors(
     config: &DeviceConfig,
     speaker: &Speaker<'_>,
-    received: &[u32],
+    received: &[[u32; 2]],
 ) -> BTreeMap<NeighborTarget, NeighborState> {
+    let sessions = speaker.sessions.iter().zip(received);
     let established: BTreeMap<_, (u32, bool)> =
-        speaker.sessions.iter().zip(received).map(|(session, count)| (session.target, (*count, session.bfd))).collect();
+        sessions.map(|(session, [ipv4, ipv6])| (session.target, (ipv4 + ipv6, session.bfd))).collect();
     config
         .bgp
         .iter()
@@ -242,7 +257,7 @@ fn neighbors(
         .collect()
 }
 
-/// Returns what a device announces to its external neighbors. A route does not go back to where it came from.
+/// Returns what a device announces to its external neighbors.
 fn advertised(
     config: &DeviceConfig,
     device: usize,
@@ -255,17 +270,10 @@ fn advertised(
     };
     let mut advertised: BTreeMap<_, BTreeSet<IpNet>> =
         speaker.states.keys().copied().filter(external).map(|target| (target.clone(), BTreeSet::new())).collect();
-    for (index, session) in speaker.sessions.iter().enumerate() {
-        let Some(prefixes) = advertised.get_mut(session.target) else { continue };
-        for (class, routes) in classes.iter().zip(routes) {
-            let has_route = match &routes.choices[device] {
-                Choice::None => false,
-                Choice::Local => true,
-                Choice::Received(sessions) => usize::from(sessions[0]) != index,
-            };
-            if has_route && class.verdicts.accepts(session.export) {
-                prefixes.extend(&class.prefixes);
-            }
+    for (class, routes) in classes.iter().zip(routes) {
+        for &session in &routes.advertised[device] {
+            let target = speaker.sessions[usize::from(session)].target;
+            advertised.entry(target.clone()).or_default().extend(&class.prefixes);
         }
     }
     advertised

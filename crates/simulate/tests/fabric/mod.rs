@@ -6,10 +6,11 @@ use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use ipnet::IpNet;
 use weft_device::config::{
-    AfiSafi, Bgp, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor, NeighborTarget, Network,
-    PeerType, RoutingPolicy, SshServer, StaticNextHop, StaticRoute, System,
+    Action, AfiSafi, Bgp, CommunitySet, Conditions, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor,
+    NeighborTarget, Network, PeerType, PolicyDefinition, RoutingPolicy, SshServer, Statement, StaticNextHop,
+    StaticRoute, System, Transformations,
 };
-use weft_model::{InterfaceName, NodeName, Provenance, TerminationPoint};
+use weft_model::{Community, InterfaceName, Name, NodeName, Provenance, TerminationPoint};
 use weft_simulate::{Cable, Failed, Prediction, simulate};
 
 /// A network under construction.
@@ -158,6 +159,39 @@ impl Fabric {
     pub(crate) fn discard(&mut self, name: &str, network: &str) {
         let route = StaticRoute { next_hop: StaticNextHop::Discard, provenance: Provenance::default() };
         self.config(name).static_routes.insert(prefix(network), route);
+    }
+
+    /// Adds an address to an interface.
+    pub(crate) fn address(&mut self, at: &str, address: &str) {
+        let end = end(at);
+        let address = InterfaceAddress { prefix: prefix(address), provenance: Provenance::default() };
+        self.config(end.node.as_str()).interfaces.get_mut(&end.interface).unwrap().addresses.push(address);
+    }
+
+    /// Defines a set of communities on every device.
+    pub(crate) fn community_set(&mut self, name: &str, communities: &[Community]) {
+        for config in self.configs.values_mut() {
+            let set = CommunitySet { communities: communities.to_vec(), provenance: Provenance::default() };
+            config.routing_policy.community_sets.insert(name.parse().unwrap(), set);
+        }
+    }
+
+    /// Defines a policy on every device: communities that a route has one of, what is changed, what is done.
+    pub(crate) fn policy(&mut self, name: &str, statements: &[(Option<&str>, Transformations, Action)]) -> Name {
+        let name: Name = name.parse().unwrap();
+        let statement = |((communities, transformations, action), sequence): (&(_, Transformations, _), u16)| {
+            let communities: &Option<&str> = communities;
+            let conditions =
+                Conditions { prefix_set: None, community_set: communities.map(|set| set.parse().unwrap()) };
+            let transformations = transformations.clone();
+            Statement { sequence, conditions, transformations, action: *action, provenance: Provenance::default() }
+        };
+        let statements: Vec<Statement> = statements.iter().zip(1..).map(statement).collect();
+        for config in self.configs.values_mut() {
+            let policy = PolicyDefinition { statements: statements.clone(), provenance: Provenance::default() };
+            config.routing_policy.policy_definitions.insert(name.clone(), policy);
+        }
+        name
     }
 
     /// Returns the neighbor of `name` over the cable number `index`.
