@@ -72,10 +72,15 @@ impl Ran {
 impl Project {
     /// Returns a copy of the example: its intents, packs and pipelines.
     pub(crate) fn example() -> Self {
+        Self::of("intents")
+    }
+
+    /// Returns a project of the intents in a folder of the repository, with its packs and pipelines.
+    pub(crate) fn of(intents: &str) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("crates/cli is two folders down");
         let folder = tempfile::Builder::new().prefix("weft-").tempdir().expect("a temporary folder");
-        for part in ["intents", "device-templates", "pipeline"] {
-            copy(&root.join(part), &folder.path().join(part));
+        for (from, to) in [(intents, "intents"), ("device-templates", "device-templates"), ("pipeline", "pipeline")] {
+            copy(&root.join(from), &folder.path().join(to));
         }
         Self { folder }
     }

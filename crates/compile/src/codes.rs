@@ -86,6 +86,13 @@ pub const AREA_WITHOUT_BORDER: Code = Code::new(
      least must also have a link in the backbone. Let the backbone select a node of the area, together with its neighbor \
      there.",
 );
+/// A second range of a segment that is not IPv6 beside IPv4.
+pub const SEGMENT_FAMILY: Code = Code::new(
+    "WEFT-313",
+    "second range of the wrong family",
+    "A segment has one range of each address family: `ipv6` is an IPv6 range, and stands beside an IPv4 `prefix`. A segment \
+     without IPv4 has its IPv6 range as `prefix`.",
+);
 /// All codes of this crate.
 pub const ALL: &[Code] = &[
     POOL_EXHAUSTED,
@@ -100,4 +107,5 @@ pub const ALL: &[Code] = &[
     NOT_COMPILED,
     LINK_IN_NO_AREA,
     AREA_WITHOUT_BORDER,
+    SEGMENT_FAMILY,
 ];

@@ -3,7 +3,7 @@
 use weft_diagnostics::Diagnostic;
 use weft_intent::{
     Document, IntentSet,
-    spec::{Addressing, Protocol},
+    spec::{Addressing, AreaKind, OspfArea, Protocol},
 };
 
 use crate::codes;
@@ -20,6 +20,11 @@ pub(crate) fn refusals(intents: &IntentSet) -> Vec<Diagnostic> {
         let spec = &underlay.spec;
         let ospf = spec.protocol == Protocol::Ospf;
         let borrowed = ospf && spec.addressing == Addressing::Unnumbered && spec.families.ipv4();
+        // A border router of FRR 8.4 takes the default route that another one announces into the area, and hands it on.
+        let stub = |area: &OspfArea| area.kind == AreaKind::Stub && spec.families.ipv6();
+        for (index, _) in spec.ospf.iter().flat_map(|ospf| ospf.areas.iter().enumerate()).filter(|(_, area)| stub(area)) {
+            refuse(&underlay.document, &format!("/spec/ospf/areas/{index}/kind"), "a stub area for IPv6");
+        }
         for (given, pointer, what) in [
             (borrowed, "/spec/addressing", "OSPF for IPv4 on links without addresses"),
             (ospf && spec.authentication.is_some(), "/spec/authentication", "authentication of OSPF"),

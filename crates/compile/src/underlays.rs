@@ -15,12 +15,34 @@ impl Compiler<'_> {
     /// Returns an error for each underlay that asks for what no configuration is made of.
     pub(crate) fn underlays(&self) -> Vec<Diagnostic> {
         let mut findings = self.together();
+        findings.extend(self.second_ranges());
         let of_ospf = self.intents.underlays.values().filter(|underlay| underlay.spec.protocol == Protocol::Ospf);
         for underlay in of_ospf {
             let links: Vec<(&Link, [&Node; 2])> = self.links(underlay);
             findings.extend(areas(underlay, &links));
             findings.extend(self.within_sites(underlay, &links));
             findings.extend(self.peerings_in_stubs(underlay, &links));
+        }
+        findings
+    }
+
+    /// Returns an error for each segment that has two ranges of one family.
+    fn second_ranges(&self) -> Vec<Diagnostic> {
+        let mut findings = Vec::new();
+        for segment in self.intents.segments.values() {
+            let Some(second) = segment.spec.ipv6 else { continue };
+            let (pointer, what) = if second.prefix.addr().is_ipv4() {
+                ("/spec/ipv6/prefix", format!("{} is no IPv6 range", second.prefix))
+            } else if segment.spec.prefix.addr().is_ipv6() {
+                ("/spec/prefix", format!("{} is an IPv6 range with another one beside it", segment.spec.prefix))
+            } else {
+                continue;
+            };
+            findings.push(
+                Diagnostic::error(codes::SEGMENT_FAMILY, what)
+                    .at(segment.document.span(pointer))
+                    .help("give an IPv4 range as `prefix` and an IPv6 range as `ipv6`, or one range as `prefix` alone"),
+            );
         }
         findings
     }

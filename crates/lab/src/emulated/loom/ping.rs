@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use weft_compile::Host;
+use weft_compile::{Host, HostAddress};
 use weft_device::state::{DeviceState, OperStatus};
 use weft_model::NodeName;
 use weft_simulate::{Forwarding, Prediction};

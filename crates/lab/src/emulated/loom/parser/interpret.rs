@@ -60,20 +60,20 @@ fn empty(device: &NodeName, pack: &PackName) -> DeviceConfig {
 }
 
 /// Something that a statement names and another must define.
-enum Reference {
+pub(super) enum Reference {
     PrefixSet(Name),
     Policy(Name),
     Interface(InterfaceName),
 }
 
-struct Interpretation {
-    config: DeviceConfig,
-    references: Vec<(usize, Reference)>,
+pub(super) struct Interpretation {
+    pub(super) config: DeviceConfig,
+    pub(super) references: Vec<(usize, Reference)>,
     mistakes: Vec<Mistake>,
 }
 
 impl Interpretation {
-    fn mistake(&mut self, section: &Section, what: impl Into<String>) {
+    pub(super) fn mistake(&mut self, section: &Section, what: impl Into<String>) {
         self.mistakes.push(Mistake { number: section.number, what: what.into() });
     }
 
@@ -115,6 +115,7 @@ impl Interpretation {
                 self.config.static_routes.insert(*prefix, route);
             }
             Line::Bgp(asn) => self.bgp(*asn, section),
+            Line::Ospf => self.ospf(section),
             // Statements of other sections do not stand here.
             _ => {}
         }
@@ -240,6 +241,7 @@ impl Interpretation {
                     neighbor.export_policy = Some(name.clone());
                 }
                 Line::MaximumPrefixes(count) => neighbor.maximum_prefixes = Some(*count),
+                Line::Families(families) => neighbor.afi_safis.clone_from(families),
                 _ => {}
             }
         }

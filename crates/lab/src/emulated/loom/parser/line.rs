@@ -1,10 +1,15 @@
 //! One statement of loom's configuration language.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr},
+};
 
 use ipnet::IpNet;
-use weft_device::config::{Action, Bfd, NeighborTarget, Seconds, SshKey, Timers};
+use weft_device::config::{Action, AfiSafi, Bfd, NeighborTarget, Seconds, SshKey, Timers};
 use weft_model::{Asn, InterfaceName, Mtu, Name, NodeName};
+
+use super::ospf_line::{OspfLine, families};
 
 /// Where a statement stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +22,8 @@ pub(crate) enum Context {
     Statement,
     Bgp,
     Neighbor,
+    Ospf,
+    OspfInterface,
 }
 
 /// A statement.
@@ -52,6 +59,9 @@ pub(crate) enum Line {
     ImportPolicy(Name),
     ExportPolicy(Name),
     MaximumPrefixes(u32),
+    Families(BTreeSet<AfiSafi>),
+    Ospf,
+    OfOspf(OspfLine),
 }
 
 /// The longest password, in octets.
@@ -78,6 +88,7 @@ impl Line {
             (Context::Top, ["prefix-set", name]) => value(name).map(Self::PrefixSet),
             (Context::Top, ["policy", name]) => value(name).map(Self::Policy),
             (Context::Top, ["static-route", prefix, "discard"]) => network(prefix).map(Self::StaticRoute),
+            (Context::Top, ["ospf"]) => Ok(Self::Ospf),
             (Context::Top, ["bgp", asn]) => number(asn).map(Self::Bgp),
 
             (Context::User, ["ssh-key", algorithm, key, comment @ ..]) => ssh_key(algorithm, key, &comment.join(" ")),
@@ -109,8 +120,8 @@ impl Line {
             }
             (Context::Statement, ["match", "prefix-set", name]) => value(name).map(Self::MatchPrefixSet),
 
-            (Context::Bgp, ["router-id", address]) => value(address).map(Self::RouterId),
-            (Context::Bgp, ["maximum-paths", paths]) => positive(paths).map(Self::MaximumPaths),
+            (Context::Bgp | Context::Ospf, ["router-id", address]) => value(address).map(Self::RouterId),
+            (Context::Bgp | Context::Ospf, ["maximum-paths", paths]) => positive(paths).map(Self::MaximumPaths),
             (Context::Bgp, ["network", prefix]) => network(prefix).map(Self::Network),
             (Context::Bgp, ["neighbor", "interface", name]) => {
                 value(name).map(NeighborTarget::Interface).map(Self::Neighbor)
@@ -121,7 +132,7 @@ impl Line {
             (Context::Neighbor, ["remote-as", asn]) => number(asn).map(Self::RemoteAs),
             (Context::Neighbor, ["external"]) => Ok(Self::External),
             (Context::Neighbor, ["timers", keepalive, hold, connect_retry]) => timers(keepalive, hold, connect_retry),
-            (Context::Neighbor, ["bfd", "interval", interval, "multiplier", multiplier]) => {
+            (Context::Neighbor | Context::OspfInterface, ["bfd", "interval", interval, "multiplier", multiplier]) => {
                 Ok(Self::Bfd(Bfd { interval_ms: positive(interval)?, multiplier: positive(multiplier)? }))
             }
             (Context::Neighbor, ["password", key]) if key.len() <= MOST_PASSWORD_OCTETS => {
@@ -133,6 +144,12 @@ impl Line {
             (Context::Neighbor, ["import-policy", name]) => value(name).map(Self::ImportPolicy),
             (Context::Neighbor, ["export-policy", name]) => value(name).map(Self::ExportPolicy),
             (Context::Neighbor, ["maximum-prefixes", count]) => positive(count).map(Self::MaximumPrefixes),
+
+            (Context::Neighbor | Context::Ospf, ["families", first, more @ ..]) => {
+                families(&[&[*first], more].concat()).map(Self::Families)
+            }
+            (Context::Ospf, words) => OspfLine::of_process(words).map(Self::OfOspf),
+            (Context::OspfInterface, words) => OspfLine::of_interface(words).map(Self::OfOspf),
 
             (Context::Neighbor | Context::Bgp | Context::Top, _) if text.contains("password") => {
                 Err("not a statement of this section".to_owned())
@@ -151,6 +168,8 @@ impl Line {
             Self::Statement { .. } => Some(Context::Statement),
             Self::Bgp(_) => Some(Context::Bgp),
             Self::Neighbor(_) => Some(Context::Neighbor),
+            Self::Ospf => Some(Context::Ospf),
+            Self::OfOspf(OspfLine::On(_)) => Some(Context::OspfInterface),
             Self::Hostname(_)
             | Self::NtpServer(_)
             | Self::DnsServer(_)
@@ -173,7 +192,9 @@ impl Line {
             | Self::Password(_)
             | Self::ImportPolicy(_)
             | Self::ExportPolicy(_)
-            | Self::MaximumPrefixes(_) => None,
+            | Self::MaximumPrefixes(_)
+            | Self::Families(_)
+            | Self::OfOspf(_) => None,
         }
     }
 
@@ -196,7 +217,9 @@ impl Line {
             Self::Policy(_) | Self::Password(_) => 6,
             Self::StaticRoute(_) | Self::ImportPolicy(_) => 7,
             Self::Bgp(_) | Self::ExportPolicy(_) => 8,
-            Self::MaximumPrefixes(_) => 9,
+            Self::MaximumPrefixes(_) | Self::Ospf => 9,
+            Self::Families(_) => 2,
+            Self::OfOspf(line) => line.place(),
         }
     }
 
@@ -234,11 +257,14 @@ impl Line {
             Self::ImportPolicy(_) => "import-policy".to_owned(),
             Self::ExportPolicy(_) => "export-policy".to_owned(),
             Self::MaximumPrefixes(_) => "maximum-prefixes".to_owned(),
+            Self::Families(_) => "families".to_owned(),
+            Self::Ospf => "ospf".to_owned(),
+            Self::OfOspf(line) => line.subject(),
         }
     }
 }
 
-fn value<T: std::str::FromStr>(word: &str) -> Result<T, String>
+pub(super) fn value<T: std::str::FromStr>(word: &str) -> Result<T, String>
 where
     T::Err: std::fmt::Display,
 {
@@ -246,7 +272,7 @@ where
 }
 
 /// Reads a number of 1 or more.
-fn positive<T: std::str::FromStr + Default + PartialEq>(word: &str) -> Result<T, String>
+pub(super) fn positive<T: std::str::FromStr + Default + PartialEq>(word: &str) -> Result<T, String>
 where
     T::Err: std::fmt::Display,
 {

@@ -6,6 +6,8 @@
 
 mod interpret;
 mod line;
+mod ospf;
+mod ospf_line;
 mod text;
 
 pub(crate) use interpret::interpret;
