@@ -325,8 +325,8 @@ pub const CONTRADICTION: Code = Code::new(
 /// IPv6 where only IPv4 is routed.
 pub const IPV6_NOT_ROUTED: Code = Code::new(
     "WEFT-213",
-    "address family not routed",
-    "The underlays of a node route the address families that they list (`families`), and peerings IPv4 only. A prefix of another family would be configured and then not announced, so it is refused.",
+    "IPv6 is not routed yet",
+    "Loopbacks, numbered links, segments and peerings are routed as IPv4 unicast only. IPv6 in their place would be configured and then neither announced nor filtered, so it is refused.",
 );
 /// Account given twice.
 pub const DUPLICATE_USER: Code =

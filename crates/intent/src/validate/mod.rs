@@ -38,7 +38,7 @@ pub fn validate(set: &IntentSet, catalogue: &Catalogue) -> (Network, Vec<Diagnos
     segment::check(&mut validation);
     peering::check(&mut validation);
     prefixes::check(&mut validation);
-    address_family::check(&mut validation, &underlays);
+    address_family::check(&mut validation);
     reachability::check(&mut validation);
     baseline::check(&mut validation);
     let mut findings = validation.findings;

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use ipnet::IpNet;
 use weft_diagnostics::Diagnostic;
-use weft_model::{AsnRange, FabricName, IntentKind, Link, Node, NodeName, Role};
+use weft_model::{AsnRange, FabricName, IntentKind, Node, NodeName, Role};
 
 use super::{Spot, Validation, selector, underlay::UnderlayScope};
 use crate::{
     codes,
-    spec::{AddressPurpose, Addressing, AsnAssignment, Protocol, UnderlaySpec},
+    spec::{AddressPurpose, Addressing, AsnAssignment},
     suggest::first_of,
 };
 
@@ -22,16 +22,14 @@ struct Pool<'a> {
 }
 
 pub(super) fn check<'a>(validation: &mut Validation<'a>, underlays: &[UnderlayScope<'a>]) {
-    let mut addresses: BTreeMap<(AddressPurpose, bool), Vec<Pool<'a>>> = BTreeMap::new();
+    let mut addresses: BTreeMap<AddressPurpose, Vec<Pool<'a>>> = BTreeMap::new();
     let (mut ranges, mut asns) = (Vec::new(), Vec::new());
     for intent in validation.set.pools.values() {
         let document = &*intent.document;
         for (index, pool) in intent.spec.addresses.iter().enumerate() {
             let pointer = format!("/spec/addresses/{index}");
             let picked = selector::select(validation, &pool.select, document, &format!("{pointer}/select"));
-            // Management takes addresses of any family; loopbacks and links have pools of each.
-            let ipv6 = pool.prefix.addr().is_ipv6() && pool.purpose != AddressPurpose::Management;
-            addresses.entry((pool.purpose, ipv6)).or_default().push(Pool {
+            addresses.entry(pool.purpose).or_default().push(Pool {
                 spot: Spot::new(document, format!("{pointer}/prefix")),
                 text: pool.prefix.to_string(),
                 nodes: picked.into_iter().map(|node| &node.name).collect(),
@@ -52,14 +50,10 @@ pub(super) fn check<'a>(validation: &mut Validation<'a>, underlays: &[UnderlaySc
     if !validation.has_all(IntentKind::Pools) || !validation.whole {
         return;
     }
-    // Who needs what: every node that routes has a loopback, which is its router id, and an AS number where that is by BGP.
-    let mut speaking: BTreeSet<&NodeName> = BTreeSet::new();
+    // Who needs what: every node that routes has a loopback and an AS number.
     let mut routing: BTreeMap<&NodeName, (&Node, Spot<'a>)> = BTreeMap::new();
     for scope in underlays {
         for node in &scope.nodes {
-            if scope.intent.spec.protocol == Protocol::Ebgp {
-                speaking.insert(&node.name);
-            }
             routing.entry(&node.name).or_insert_with(|| (*node, Spot::new(&scope.intent.document, "/spec/select")));
         }
     }
@@ -67,40 +61,27 @@ pub(super) fn check<'a>(validation: &mut Validation<'a>, underlays: &[UnderlaySc
         for (index, session) in peering.spec.sessions.iter().enumerate() {
             if let Some(node) = validation.network.node(session.port.node.as_str()) {
                 let spot = || Spot::new(&peering.document, format!("/spec/sessions/{index}/port"));
-                speaking.insert(&node.name);
                 routing.entry(&node.name).or_insert_with(|| (node, spot()));
             }
         }
     }
     let none = Vec::new();
     let needs = routing.values().map(|(node, spot)| (node.name.as_str().to_owned(), vec![&node.name], spot.clone()));
-    let of = |purpose, ipv6| addresses.get(&(purpose, ipv6)).unwrap_or(&none);
-    fill(validation, "a loopback address", "loopback", of(AddressPurpose::Loopback, false), needs.collect());
-    let mut with_ipv6 = BTreeMap::new();
-    for scope in underlays.iter().filter(|scope| scope.intent.spec.families.ipv6()) {
-        let spot = Spot::new(&scope.intent.document, "/spec/families");
-        let needs = scope.nodes.iter().map(|node| &node.name);
-        with_ipv6.extend(needs.map(|node| (node, (node.as_str().to_owned(), vec![node], spot.clone()))));
-    }
-    let needs = with_ipv6.into_values().collect();
-    fill(validation, "an IPv6 loopback address", "loopback", of(AddressPurpose::Loopback, true), needs);
+    let loopbacks = addresses.get(&AddressPurpose::Loopback).unwrap_or(&none);
+    fill(validation, "a loopback address", "loopback", loopbacks, needs.collect());
 
-    for (ipv6, what) in [(false, "a link subnet"), (true, "an IPv6 link subnet")] {
-        let numbered = underlays.iter().filter(|scope| {
-            let UnderlaySpec { addressing, families, .. } = &scope.intent.spec;
-            let routed = if ipv6 { families.ipv6() } else { families.ipv4() };
-            matches!(addressing, Addressing::Numbered) && routed
-        });
-        let needs = numbered.flat_map(|scope| {
-            let spot = Spot::new(&scope.intent.document, "/spec/addressing");
-            let ends = |link: &&'a Link| link.ends.iter().map(|end| &end.node).collect();
-            scope.links.iter().map(move |link| (link.to_string(), ends(link), spot.clone()))
-        });
-        fill(validation, what, "link", of(AddressPurpose::Link, ipv6), needs.collect());
-    }
+    let numbered = underlays.iter().filter(|scope| matches!(scope.intent.spec.addressing, Addressing::Numbered));
+    let needs = numbered.flat_map(|scope| {
+        let spot = Spot::new(&scope.intent.document, "/spec/addressing");
+        scope
+            .links
+            .iter()
+            .map(move |link| (link.to_string(), link.ends.iter().map(|end| &end.node).collect(), spot.clone()))
+    });
+    fill(validation, "a link subnet", "link", addresses.get(&AddressPurpose::Link).unwrap_or(&none), needs.collect());
 
     // A node without a management address is one that the inventory knows how to reach: only exhaustion is a mistake.
-    let management = of(AddressPurpose::Management, false);
+    let management = addresses.get(&AddressPurpose::Management).unwrap_or(&none);
     let managed = of_nodes(management);
     let needs = validation
         .network
@@ -110,7 +91,6 @@ pub(super) fn check<'a>(validation: &mut Validation<'a>, underlays: &[UnderlaySc
     let needs = needs.collect();
     fill(validation, "a management address", "management", management, needs);
 
-    routing.retain(|node, _| speaking.contains(node));
     numbers(validation, &ranges, &asns, &routing);
 }
 
@@ -191,8 +171,6 @@ fn fill<'a>(
         let message = format!("no pool gives {what} to {}", first_of(&first, count));
         let pool = if purpose == "asns" {
             "a range to `asns`".to_owned()
-        } else if what.contains("IPv6") {
-            format!("a pool with `purpose: {purpose}` and an IPv6 prefix")
         } else {
             format!("a pool with `purpose: {purpose}`")
         };

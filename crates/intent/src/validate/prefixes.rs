@@ -60,10 +60,6 @@ pub(super) fn check(validation: &mut Validation<'_>) {
     for intent in set.segments.values() {
         let spot = Spot::new(&intent.document, "/spec/prefix");
         ranges.push(Range { prefix: intent.spec.prefix, of: Use::Segment, spot });
-        if let Some(ipv6) = &intent.spec.ipv6 {
-            let spot = Spot::new(&intent.document, "/spec/ipv6/prefix");
-            ranges.push(Range { prefix: ipv6.prefix, of: Use::Segment, spot });
-        }
     }
     for intent in set.peerings.values() {
         for (index, session) in intent.spec.sessions.iter().enumerate() {

@@ -1,15 +1,10 @@
 //! Segment intents: their ports and how many subnets they need.
 
-use ipnet::IpNet;
 use weft_diagnostics::Diagnostic;
 use weft_model::{Node, TerminationPoint};
 
 use super::{Spot, Validation, selector};
-use crate::{
-    Document, Intent, codes,
-    spec::{SegmentIpv6, SegmentSpec},
-    suggest::first_of,
-};
+use crate::{Intent, codes, spec::SegmentSpec, suggest::first_of};
 
 pub(super) fn check(validation: &mut Validation<'_>) {
     for intent in validation.set.segments.values() {
@@ -22,11 +17,7 @@ pub(super) fn check(validation: &mut Validation<'_>) {
                 ports += u128::from(host_port(validation, intent, &nodes, (index, number)));
             }
         }
-        let SegmentSpec { prefix, subnet_length, ipv6, .. } = *spec;
-        lengths(validation, document, "/spec", (prefix, subnet_length), ports);
-        if let Some(SegmentIpv6 { prefix, subnet_length }) = ipv6 {
-            lengths(validation, document, "/spec/ipv6", (prefix, subnet_length), ports);
-        }
+        lengths(validation, intent, ports);
     }
 }
 
@@ -70,30 +61,20 @@ fn host_port<'a>(
     free
 }
 
-/// Checks the range at `pointer` and the length of each port's subnet in it.
-fn lengths(
-    validation: &mut Validation<'_>,
-    document: &Document,
-    pointer: &str,
-    (prefix, length): (IpNet, u8),
-    ports: u128,
-) {
-    let span = |field: &str| document.span(&format!("{pointer}/{field}"));
-    // A subnet has a gateway and room for a host.
-    let longest = prefix.max_prefix_len() - 2;
-    if length <= prefix.prefix_len() || length > longest {
-        let message = if length > longest {
-            format!("subnets of length {length} have no room for a gateway and a host")
-        } else {
-            format!("subnets of length {length} are not smaller than the prefix {prefix}")
-        };
-        let help = if prefix.prefix_len() < longest {
-            format!("write a length from {} to {longest}", prefix.prefix_len() + 1)
-        } else {
-            format!("take a prefix that is shorter than {longest} bits")
-        };
-        let finding = Diagnostic::error(codes::SUBNET_LENGTH, message).at(span("subnet_length"));
-        validation.report(finding.label(span("prefix"), "the prefix").help(help));
+fn lengths(validation: &mut Validation<'_>, intent: &Intent<SegmentSpec>, ports: u128) {
+    let (spec, document) = (&intent.spec, &*intent.document);
+    let (prefix, length) = (spec.prefix, spec.subnet_length);
+    if length <= prefix.prefix_len() {
+        let message = format!("subnets of length {length} are not smaller than the prefix {prefix}");
+        validation.report(
+            Diagnostic::error(codes::SUBNET_LENGTH, message)
+                .at(document.span("/spec/subnet_length"))
+                .label(document.span("/spec/prefix"), "the prefix")
+                .help(match prefix.prefix_len() {
+                    short @ ..30 => format!("write a length from {} to 30", short + 1),
+                    _ => "take a prefix that is shorter than 30 bits".to_owned(),
+                }),
+        );
         return;
     }
     let subnets = 1_u128.checked_shl(u32::from(length - prefix.prefix_len())).unwrap_or(u128::MAX);
@@ -101,8 +82,8 @@ fn lengths(
         let message = format!("{prefix} has {subnets} subnets of length {length}, and the segment has {ports} ports");
         validation.report(
             Diagnostic::error(codes::POOL_EXHAUSTED, message)
-                .at(span("prefix"))
-                .label(span("subnet_length"), "the length of each port's subnet")
+                .at(document.span("/spec/prefix"))
+                .label(document.span("/spec/subnet_length"), "the length of each port's subnet")
                 .help("widen the prefix, make the subnets smaller, or split the segment"),
         );
     }

@@ -8,7 +8,7 @@ use weft_model::{Link, Node, NodeName, PackName};
 use super::{Validation, selector, timers};
 use crate::{
     Intent, codes,
-    spec::{Addressing, Protocol, UnderlaySpec},
+    spec::{Addressing, UnderlaySpec},
     suggest::first_of,
 };
 
@@ -29,17 +29,7 @@ pub(super) fn check<'a>(validation: &mut Validation<'a>) -> Vec<UnderlayScope<'a
     for scope in &scopes {
         let (spec, document) = (&scope.intent.spec, &*scope.intent.document);
         timers(validation, spec.timers.as_ref(), document);
-        let (ebgp, families) = (spec.protocol == Protocol::Ebgp, spec.families);
-        for (needed, feature, pointer) in [
-            (ebgp, "bgp", "/spec/protocol"),
-            (ebgp && families.ipv6(), "bgp.ipv6", "/spec/families"),
-            (!ebgp && families.ipv4(), "ospf", "/spec/protocol"),
-            (!ebgp && families.ipv6(), "ospf.ipv6", "/spec/families"),
-        ] {
-            if needed {
-                validation.feature(scope.nodes.iter().copied(), feature, document, pointer);
-            }
-        }
+        validation.feature(scope.nodes.iter().copied(), "bgp", document, "/spec/protocol");
         let ends: HashSet<&NodeName> = scope.links.iter().flat_map(|link| &link.ends).map(|end| &end.node).collect();
         let with_session: Vec<&Node> = scope.nodes.iter().copied().filter(|node| ends.contains(&node.name)).collect();
         let mut need = |wanted: bool, feature, pointer| {
@@ -47,11 +37,10 @@ pub(super) fn check<'a>(validation: &mut Validation<'a>) -> Vec<UnderlayScope<'a
                 validation.feature(with_session.iter().copied(), feature, document, pointer);
             }
         };
-        let unnumbered = matches!(spec.addressing, Addressing::Unnumbered);
-        need(ebgp && unnumbered, "bgp.unnumbered", "/spec/addressing");
+        need(matches!(spec.addressing, Addressing::Unnumbered), "bgp.unnumbered", "/spec/addressing");
         need(spec.bfd.is_some(), "bfd", "/spec/bfd");
-        need(ebgp && spec.authentication.is_some(), "bgp.md5", "/spec/authentication/tcp_md5");
-        if ebgp && unnumbered {
+        need(spec.authentication.is_some(), "bgp.md5", "/spec/authentication/tcp_md5");
+        if matches!(spec.addressing, Addressing::Unnumbered) {
             both_passive(validation, scope);
         }
     }
