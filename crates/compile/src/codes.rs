@@ -71,28 +71,6 @@ pub const NOT_COMPILED: Code = Code::new(
     "The intent is right, and is checked in full, but this version of Weft does not make configuration of it or does not \
      prove it. It is refused rather than left out in silence: remove it, or the part that the finding names, to go on.",
 );
-/// A link of an OSPF underlay is in none of its areas.
-pub const LINK_IN_NO_AREA: Code = Code::new(
-    "WEFT-311",
-    "link in no area",
-    "An OSPF underlay lists areas, and none of them selects both ends of one of its links. A link is in the first area that \
-     selects both of its ends; an area at the end of the list whose `select` is left out takes all that remain.",
-);
-/// An area that does not touch the backbone.
-pub const AREA_WITHOUT_BORDER: Code = Code::new(
-    "WEFT-312",
-    "area without a border",
-    "Areas of OSPF exchange routes through the backbone, area 0.0.0.0, only (RFC 2328 3.1): in each other area one node at \
-     least must also have a link in the backbone. Let the backbone select a node of the area, together with its neighbor \
-     there.",
-);
-/// A second range of a segment that is not IPv6 beside IPv4.
-pub const SEGMENT_FAMILY: Code = Code::new(
-    "WEFT-313",
-    "second range of the wrong family",
-    "A segment has one range of each address family: `ipv6` is an IPv6 range, and stands beside an IPv4 `prefix`. A segment \
-     without IPv4 has its IPv6 range as `prefix`.",
-);
 /// All codes of this crate.
 pub const ALL: &[Code] = &[
     POOL_EXHAUSTED,
@@ -105,7 +83,4 @@ pub const ALL: &[Code] = &[
     PEERING_NAMED_LIKE_NODE,
     ROUTER_ID_NOT_IPV4,
     NOT_COMPILED,
-    LINK_IN_NO_AREA,
-    AREA_WITHOUT_BORDER,
-    SEGMENT_FAMILY,
 ];

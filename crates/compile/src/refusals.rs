@@ -25,15 +25,8 @@ pub(crate) fn refusals(intents: &IntentSet) -> Vec<Diagnostic> {
         for (index, _) in spec.ospf.iter().flat_map(|ospf| ospf.areas.iter().enumerate()).filter(|(_, area)| stub(area)) {
             refuse(&underlay.document, &format!("/spec/ospf/areas/{index}/kind"), "a stub area for IPv6");
         }
-        for (given, pointer, what) in [
-            (borrowed, "/spec/addressing", "OSPF for IPv4 on links without addresses"),
-            (ospf && spec.authentication.is_some(), "/spec/authentication", "authentication of OSPF"),
-            (ospf && spec.timers.is_some(), "/spec/timers", "timers of BGP where OSPF routes"),
-            (!ospf && spec.ospf.is_some(), "/spec/ospf", "a setting of OSPF where BGP routes"),
-        ] {
-            if given {
-                refuse(&underlay.document, pointer, what);
-            }
+        if borrowed {
+            refuse(&underlay.document, "/spec/addressing", "OSPF for IPv4 on links without addresses");
         }
     }
     for tenant in intents.tenants.values() {

@@ -1,8 +1,8 @@
-//! What underlays ask of the nodes they select together: whether Weft can carry it out, and whether OSPF's areas hold together.
+//! Refuses what underlays ask of the nodes they select together and Weft does not carry out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use weft_diagnostics::{Diagnostic, SourceSpan};
+use weft_diagnostics::Diagnostic;
 use weft_intent::{
     Intent,
     spec::{AreaKind, Protocol, Scope, UnderlaySpec},
@@ -15,34 +15,11 @@ impl Compiler<'_> {
     /// Returns an error for each underlay that asks for what no configuration is made of.
     pub(crate) fn underlays(&self) -> Vec<Diagnostic> {
         let mut findings = self.together();
-        findings.extend(self.second_ranges());
         let of_ospf = self.intents.underlays.values().filter(|underlay| underlay.spec.protocol == Protocol::Ospf);
         for underlay in of_ospf {
             let links: Vec<(&Link, [&Node; 2])> = self.links(underlay);
-            findings.extend(areas(underlay, &links));
             findings.extend(self.within_sites(underlay, &links));
             findings.extend(self.peerings_in_stubs(underlay, &links));
-        }
-        findings
-    }
-
-    /// Returns an error for each segment that has two ranges of one family.
-    fn second_ranges(&self) -> Vec<Diagnostic> {
-        let mut findings = Vec::new();
-        for segment in self.intents.segments.values() {
-            let Some(second) = segment.spec.ipv6 else { continue };
-            let (pointer, what) = if second.prefix.addr().is_ipv4() {
-                ("/spec/ipv6/prefix", format!("{} is no IPv6 range", second.prefix))
-            } else if segment.spec.prefix.addr().is_ipv6() {
-                ("/spec/prefix", format!("{} is an IPv6 range with another one beside it", segment.spec.prefix))
-            } else {
-                continue;
-            };
-            findings.push(
-                Diagnostic::error(codes::SEGMENT_FAMILY, what)
-                    .at(segment.document.span(pointer))
-                    .help("give an IPv4 range as `prefix` and an IPv6 range as `ipv6`, or one range as `prefix` alone"),
-            );
         }
         findings
     }
@@ -139,44 +116,4 @@ impl Compiler<'_> {
         };
         sessions.map(finding).collect()
     }
-}
-
-/// Returns what is wrong with the areas of an underlay.
-fn areas(underlay: &Intent<UnderlaySpec>, links: &[(&Link, [&Node; 2])]) -> Vec<Diagnostic> {
-    let Some(ospf) = &underlay.spec.ospf else { return Vec::new() };
-    let mut of_node: BTreeMap<&NodeName, BTreeSet<AreaId>> = BTreeMap::new();
-    let mut without: Vec<&Link> = Vec::new();
-    for (link, nodes) in links {
-        match area_of(underlay, nodes) {
-            Some(area) => nodes.iter().for_each(|node| _ = of_node.entry(&node.name).or_default().insert(area)),
-            None => without.push(link),
-        }
-    }
-    let mut findings = Vec::new();
-    if let Some(link) = without.first() {
-        let more = if without.len() > 1 { format!(" and {} more", without.len() - 1) } else { String::new() };
-        let message = format!("no area of `{}` selects both ends of {link}{more}", underlay.reference.name);
-        findings.push(
-            Diagnostic::error(codes::LINK_IN_NO_AREA, message)
-                .at(underlay.document.key_span("/spec/ospf/areas"))
-                .label(SourceSpan::point(link.source.file.clone(), link.source.line, 1), "the link comes from here")
-                .help("add an area without `select` at the end: it takes every link that is left"),
-        );
-    }
-    let used: BTreeSet<AreaId> = of_node.values().flatten().copied().collect();
-    if used.len() > 1 {
-        for area in used.iter().filter(|area| **area != AreaId::BACKBONE) {
-            let at_border = of_node.values().any(|of| of.contains(area) && of.contains(&AreaId::BACKBONE));
-            let index = ospf.areas.iter().position(|listed| listed.area == *area);
-            if let (false, Some(index)) = (at_border, index) {
-                let message = format!("no node has links both in area {area} and in the backbone");
-                findings.push(
-                    Diagnostic::error(codes::AREA_WITHOUT_BORDER, message)
-                        .at(underlay.document.span(&format!("/spec/ospf/areas/{index}/area")))
-                        .help("select a node of the area and a neighbor of it in area 0.0.0.0"),
-                );
-            }
-        }
-    }
-    findings
 }

@@ -13,7 +13,7 @@ use crate::{Pack, Rendered, RenderedFile, codes, environment, provenance::From};
 
 /// The variables of configuration templates: the fields of a `DeviceConfig`, and `from`.
 pub(crate) const VARIABLES: &[&str] =
-    &["device", "pack", "system", "interfaces", "routing_policy", "static_routes", "bgp", "from"];
+    &["device", "pack", "system", "interfaces", "routing_policy", "static_routes", "bgp", "ospf", "acl_sets", "from"];
 
 impl Pack {
     /// Renders the configuration of `device`: its files, each line with what caused it.
