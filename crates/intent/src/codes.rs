@@ -189,7 +189,7 @@ pub const UNKNOWN_PORT: Code = Code::new("WEFT-152", "unknown port", "The node's
 pub const TOO_FEW_PORTS: Code = Code::new(
     "WEFT-153",
     "too few ports",
-    "The platform has fewer ports than the fabric needs on it: every leaf and border has a link to every spine.",
+    "The platform has fewer ports than the fabric needs on it: every node has links to every node of the tier above it.",
 );
 /// Port used twice.
 pub const PORT_USED_TWICE: Code =
@@ -220,6 +220,21 @@ pub const LONG_NODE_NAME: Code = Code::new(
 /// Two overrides for one node.
 pub const OVERRIDE_TWICE: Code =
     Code::new("WEFT-161", "two overrides for one node", "A node's difference from its tier is told twice.");
+/// Pods that nothing joins.
+pub const PODS_ALONE: Code = Code::new(
+    "WEFT-162",
+    "pods that nothing joins",
+    "A fabric has pods and no super-spines: no link would lead from one pod to another.",
+);
+/// Ends of different speed.
+pub const SPEED_MISMATCH: Code = Code::new(
+    "WEFT-163",
+    "ends of different speed",
+    "The two ports of a link have different speeds: it would not come up.",
+);
+/// Capacity above the speed of the ports.
+pub const CAPACITY_ABOVE_SPEED: Code =
+    Code::new("WEFT-164", "capacity above the speed of the ports", "A link is said to carry more than its ports do.");
 /// Selector names something unknown.
 pub const SELECTOR_UNKNOWN: Code = Code::new(
     "WEFT-165",
@@ -230,13 +245,31 @@ pub const SELECTOR_UNKNOWN: Code = Code::new(
 pub const SELECTS_NOTHING: Code = Code::new(
     "WEFT-166",
     "selector that matches nothing",
-    "Each part of the selector matches some node, but no node matches all parts.",
+    "Each part of the selector matches some node, but no node matches all parts; or an OSPF area selects no node of its underlay.",
+);
+/// MTU above that of the port.
+pub const MTU_ABOVE_PORT: Code = Code::new(
+    "WEFT-167",
+    "MTU above that of the port",
+    "The MTU is larger than the largest that the port carries, as the platform of its node has it.",
+);
+/// Risk group of one link.
+pub const LONELY_RISK: Code = Code::new(
+    "WEFT-168",
+    "risk group of one link",
+    "A risk group says which links fail together. One that a single link names says nothing: its name is a slip, or the other links are missing.",
+);
+/// Segment larger than its tunnel.
+pub const TUNNEL_MTU: Code = Code::new(
+    "WEFT-169",
+    "segment larger than its tunnel",
+    "The packets of a segment of a tenant travel over the links of the underlay in VXLAN, which adds 50 octets (RFC 7348 5), and their MTU has no room for that: large packets would be lost.",
 );
 /// Pools that overlap.
 pub const POOLS_OVERLAP: Code = Code::new(
     "WEFT-170",
     "pools that overlap",
-    "Two pools hold the same address, or two AS pools for the same nodes hold the same number: it could be given twice.",
+    "Two pools hold the same address, VLAN or VNI, or two AS pools for the same nodes hold the same number: it could be given twice.",
 );
 /// Pool too small.
 pub const POOL_EXHAUSTED: Code = Code::new(
@@ -248,7 +281,7 @@ pub const POOL_EXHAUSTED: Code = Code::new(
 pub const NO_POOL: Code = Code::new(
     "WEFT-172",
     "no pool fits",
-    "A node needs an address or a number, or a link a subnet, that no pool gives.",
+    "A node needs an address or a number, a link a subnet, or a tenant a VLAN or VNI, that no pool gives.",
 );
 /// Link in two underlays.
 pub const TWO_UNDERLAYS: Code = Code::new(
@@ -260,7 +293,7 @@ pub const TWO_UNDERLAYS: Code = Code::new(
 pub const TIMERS: Code = Code::new(
     "WEFT-181",
     "hold time not above the keepalive interval",
-    "A session would be lost before the first keepalive is due (RFC 4271 4.4 suggests a third of the hold time).",
+    "A session would be lost before the first keepalive is due (RFC 4271 4.4 suggests a third of the hold time); so with the dead interval of OSPF and its hellos.",
 );
 /// Feature that the pack does not have.
 pub const MISSING_FEATURE: Code = Code::new(
@@ -274,17 +307,95 @@ pub const BOTH_PASSIVE: Code = Code::new(
     "session that neither end opens",
     "Both ends of an unnumbered link run a pack with the feature `bgp.unnumbered.passive`: each waits for the other, and the session never comes up. Number the links, or run another pack on one end.",
 );
+/// Setting of the other protocol.
+pub const OTHER_PROTOCOL: Code = Code::new(
+    "WEFT-184",
+    "setting of the other protocol",
+    "An underlay has a setting that belongs to a routing protocol it does not use: it would be without effect.",
+);
+/// Area given twice.
+pub const AREA_TWICE: Code = Code::new(
+    "WEFT-185",
+    "area given twice",
+    "An OSPF area stands twice in the list: a link is in the first that selects both of its ends.",
+);
+/// Area without a way to the backbone.
+pub const AREA_CUT_OFF: Code = Code::new(
+    "WEFT-186",
+    "area without a way to the backbone",
+    "No node of the OSPF area has a link in the backbone: its routes reach no other area (RFC 2328 3.1).",
+);
+/// Backbone as a stub.
+pub const STUB_BACKBONE: Code =
+    Code::new("WEFT-187", "backbone as a stub", "The OSPF backbone cannot be a stub area (RFC 2328 3.6).");
+/// Outside of every area.
+pub const NO_AREA: Code = Code::new(
+    "WEFT-188",
+    "outside of every area",
+    "A node or a link of an OSPF underlay is in none of its areas: nothing would be routed over it.",
+);
+/// Not exactly one kind of authentication.
+pub const AUTHENTICATION_CHOICE: Code = Code::new(
+    "WEFT-189",
+    "not exactly one kind of authentication",
+    "Sessions are authenticated by TCP-MD5 or by TCP-AO: one of the two is given.",
+);
 /// Prefix of a segment that overlaps.
 pub const SEGMENT_OVERLAP: Code = Code::new(
     "WEFT-190",
     "prefix of a segment that overlaps",
-    "The prefix of a segment overlaps that of another segment, or a pool: an address would be used twice.",
+    "The prefix of a segment overlaps that of another segment, or a pool: an address would be used twice. Segments of different tenants may overlap; those of one tenant may not, and neither one of a tenant and one outside of tenants.",
 );
-/// Subnets not smaller than their prefix.
+/// Subnet length that cannot be.
 pub const SUBNET_LENGTH: Code = Code::new(
     "WEFT-191",
-    "subnets not smaller than their prefix",
-    "The subnets of the ports are cut from the prefix of the segment, so they must be longer than it.",
+    "subnet length that cannot be",
+    "The subnets of the ports are cut from the prefix of the segment, so they must be longer than it, and they must have room for a gateway and a host.",
+);
+/// Two prefixes of one address family.
+pub const FAMILY_TWICE: Code = Code::new(
+    "WEFT-192",
+    "two prefixes of one address family",
+    "A segment has at most one IPv4 and one IPv6 prefix; `ipv6` stands beside an IPv4 prefix and is IPv6.",
+);
+/// VNI used twice.
+pub const VNI_TWICE: Code = Code::new(
+    "WEFT-193",
+    "VNI used twice",
+    "Two segments or tenants have the same VNI, or one has a VNI that a pool may give to another: their packets would be mixed.",
+);
+/// VLAN used twice on a node.
+pub const VLAN_TWICE: Code = Code::new(
+    "WEFT-194",
+    "VLAN used twice on a node",
+    "Two segments have the same VLAN on one node, or one has a VLAN that a pool may give to another: their hosts would be in one broadcast domain.",
+);
+/// Two segments of one name.
+pub const SEGMENT_TWICE: Code = Code::new(
+    "WEFT-195",
+    "two segments of one name",
+    "Two segments of a tenant have the same name, or a trunk names one segment twice.",
+);
+/// Trunk with an undefined segment.
+pub const UNKNOWN_SEGMENT: Code = Code::new(
+    "WEFT-196",
+    "trunk with an undefined segment",
+    "A trunk carries a segment that the tenant does not have.",
+);
+/// Port outside of the tenant.
+pub const OUTSIDE_TENANT: Code =
+    Code::new("WEFT-197", "port outside of the tenant", "A port is on a node that the tenant does not select.");
+/// Leak that cannot be.
+pub const LEAK: Code = Code::new(
+    "WEFT-198",
+    "leak that cannot be",
+    "A tenant takes a prefix from itself, one that the other tenant does not have, or one that overlaps its own.",
+);
+/// Tenant without an underlay.
+pub const NO_UNDERLAY: Code = Code::new(
+    "WEFT-199",
+    "tenant without an underlay",
+    "A node of a tenant is in no underlay with eBGP, which carries its routes (EVPN).",
 );
 /// Address that cannot be on the link.
 pub const NEIGHBOR_ADDRESS: Code = Code::new(
@@ -314,19 +425,22 @@ pub const OWN_ASN: Code = Code::new(
 pub const UNKNOWN_REFERENCE: Code =
     Code::new("WEFT-210", "reference to what does not exist", "There is no intent of this kind and name.");
 /// Reference to the wrong kind.
-pub const WRONG_END: Code =
-    Code::new("WEFT-211", "reference to the wrong kind", "A flow cannot start or end at this kind of thing.");
+pub const WRONG_END: Code = Code::new(
+    "WEFT-211",
+    "reference to the wrong kind",
+    "A reference is to an intent of a kind that cannot be meant: a flow cannot start or end there, or a tenant is wanted and this is none.",
+);
 /// Intents that contradict each other.
 pub const CONTRADICTION: Code = Code::new(
     "WEFT-212",
     "intents that contradict each other",
     "One intent wants the flow to arrive and another wants it not to.",
 );
-/// IPv6 where only IPv4 is routed.
-pub const IPV6_NOT_ROUTED: Code = Code::new(
+/// Address family that is not routed.
+pub const FAMILY_NOT_ROUTED: Code = Code::new(
     "WEFT-213",
-    "IPv6 is not routed yet",
-    "Loopbacks, numbered links, segments and peerings are routed as IPv4 unicast only. IPv6 in their place would be configured and then neither announced nor filtered, so it is refused.",
+    "address family that is not routed",
+    "A prefix or an address is of a family that no underlay routes where it is: it would be configured and then neither announced nor filtered, so it is refused. Underlays route IPv4 unless `families` says otherwise.",
 );
 /// Account given twice.
 pub const DUPLICATE_USER: Code =
@@ -381,8 +495,14 @@ pub const ALL: &[Code] = &[
     DISCONNECTED,
     LONG_NODE_NAME,
     OVERRIDE_TWICE,
+    PODS_ALONE,
+    SPEED_MISMATCH,
+    CAPACITY_ABOVE_SPEED,
     SELECTOR_UNKNOWN,
     SELECTS_NOTHING,
+    MTU_ABOVE_PORT,
+    LONELY_RISK,
+    TUNNEL_MTU,
     POOLS_OVERLAP,
     POOL_EXHAUSTED,
     NO_POOL,
@@ -390,8 +510,22 @@ pub const ALL: &[Code] = &[
     TIMERS,
     MISSING_FEATURE,
     BOTH_PASSIVE,
+    OTHER_PROTOCOL,
+    AREA_TWICE,
+    AREA_CUT_OFF,
+    STUB_BACKBONE,
+    NO_AREA,
+    AUTHENTICATION_CHOICE,
     SEGMENT_OVERLAP,
     SUBNET_LENGTH,
+    FAMILY_TWICE,
+    VNI_TWICE,
+    VLAN_TWICE,
+    SEGMENT_TWICE,
+    UNKNOWN_SEGMENT,
+    OUTSIDE_TENANT,
+    LEAK,
+    NO_UNDERLAY,
     NEIGHBOR_ADDRESS,
     SUBNET_USED_TWICE,
     NOTHING_ANNOUNCED,
@@ -399,6 +533,6 @@ pub const ALL: &[Code] = &[
     UNKNOWN_REFERENCE,
     WRONG_END,
     CONTRADICTION,
-    IPV6_NOT_ROUTED,
+    FAMILY_NOT_ROUTED,
     DUPLICATE_USER,
 ];

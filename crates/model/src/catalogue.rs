@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{InterfaceName, PackName, PlatformName};
+use crate::{Bandwidth, InterfaceName, Mtu, PackName, PlatformName};
 
 /// The packs by name.
 pub type Catalogue = BTreeMap<PackName, PackDescription>;
@@ -25,4 +25,8 @@ pub struct Platform {
     pub ports: Vec<InterfaceName>,
     /// Those of them that are meant for links towards the spines.
     pub uplinks: Vec<InterfaceName>,
+    /// The speeds of its ports, where the pack says them.
+    pub speeds: BTreeMap<InterfaceName, Bandwidth>,
+    /// The largest IP MTUs of its ports, where the pack says them.
+    pub mtus: BTreeMap<InterfaceName, Mtu>,
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use weft_model::{Bandwidth, Mtu};
 
 /// `manifest.yaml` of a pack.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -34,10 +35,37 @@ pub struct Manifest {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlatformManifest {
-    /// The ports in order; `swp{1..16}` stands for sixteen of them.
-    pub ports: Vec<String>,
+    /// The ports in order; `swp{1..16}` stands for sixteen of them. With what they can do:
+    /// `{ names: "swp{1..16}", speed: 25G }`.
+    pub ports: Vec<PortsManifest>,
     /// Those meant for links towards the spines, in the same notation.
     pub uplinks: Vec<String>,
+}
+
+/// Ports of a platform.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum PortsManifest {
+    /// Their names alone.
+    Names(String),
+    /// Their names, and what they can do.
+    Described(DescribedPorts),
+}
+
+/// Ports of one kind.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DescribedPorts {
+    /// Their names; `swp{1..16}` stands for sixteen of them.
+    pub names: String,
+    /// Their speed, such as `25G`: both ends of a link have the same.
+    #[schemars(with = "Option<String>")]
+    #[serde(default)]
+    pub speed: Option<Bandwidth>,
+    /// Their largest IP MTU, in octets.
+    #[schemars(with = "Option<u16>", range(min = 1280, max = 9216))]
+    #[serde(default)]
+    pub mtu: Option<Mtu>,
 }
 
 /// A file of the configuration.

@@ -127,5 +127,5 @@ pub(crate) fn catalogue() -> Catalogue {
 
 fn platform(ports: usize, first_uplink: usize) -> Platform {
     let names = |from: usize| (from..=ports).map(|port| format!("swp{port}").parse().unwrap()).collect();
-    Platform { ports: names(1), uplinks: names(first_uplink) }
+    Platform { ports: names(1), uplinks: names(first_uplink), ..Platform::default() }
 }

@@ -37,6 +37,13 @@ pub struct SegmentSpec {
 }
 
 impl SegmentSpec {
+    /// Returns each range: the JSON pointer to what holds its prefix and length, the prefix, and the length of each port's
+    /// subnet.
+    pub fn ranges(&self) -> impl Iterator<Item = (&'static str, IpNet, u8)> {
+        let second = self.ipv6.map(|ipv6| ("/spec/ipv6", ipv6.prefix, ipv6.subnet_length));
+        std::iter::once(("/spec", self.prefix, self.subnet_length)).chain(second)
+    }
+
     fn default_mtu() -> Mtu {
         Mtu::ETHERNET
     }

@@ -3,13 +3,17 @@
 mod address_family;
 mod baseline;
 mod network;
+mod ospf;
 mod peering;
 mod pools;
 mod ports;
 mod prefixes;
 mod reachability;
+mod reference;
 mod segment;
 mod selector;
+mod tenant;
+mod tenant_numbers;
 mod underlay;
 
 use std::collections::{BTreeMap, HashMap};
@@ -36,9 +40,10 @@ pub fn validate(set: &IntentSet, catalogue: &Catalogue) -> (Network, Vec<Diagnos
     let underlays = underlay::check(&mut validation);
     pools::check(&mut validation, &underlays);
     segment::check(&mut validation);
+    tenant::check(&mut validation, &underlays);
     peering::check(&mut validation);
     prefixes::check(&mut validation);
-    address_family::check(&mut validation);
+    address_family::check(&mut validation, &underlays);
     reachability::check(&mut validation);
     baseline::check(&mut validation);
     let mut findings = validation.findings;
@@ -134,6 +139,11 @@ impl<'a> Validation<'a> {
                 Diagnostic::error(codes::MISSING_FEATURE, message).at(document.setting_span(pointer)).help(help),
             );
         }
+    }
+
+    /// Tells whether the pack of a node has a feature; one that is not there was reported where it is named.
+    fn can(&self, node: &Node, feature: &str) -> bool {
+        self.catalogue.get(&node.pack).is_none_or(|pack| pack.features.contains(feature))
     }
 
     /// Tells whether intents of this kind are all in the set.

@@ -1,21 +1,26 @@
 //! Builds the topology graph from the Fabric and Topology intents.
 
+mod fabric;
+mod limits;
+
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     net::IpAddr,
 };
 
 use petgraph::unionfind::UnionFind;
 use weft_diagnostics::Diagnostic;
 use weft_model::{
-    Catalogue, Endpoint, FabricName, IntentKind, InterfaceName, Link, Name, Network, Node, NodeName, PackName,
-    Platform, PlatformName, TerminationPoint,
+    Catalogue, Endpoint, IntentKind, Link, Name, Network, Node, NodeName, PackName, Platform, PlatformName,
+    TerminationPoint,
 };
+
+use limits::Wrong;
 
 use super::{Ports, Spot, unknown, unknown_node};
 use crate::{
     Document, Intent, IntentSet, codes,
-    spec::{FabricSpec, NodeOverride, Tier, TopologyNode, TopologySpec},
+    spec::{TopologyLink, TopologyNode, TopologySpec},
     suggest::{Suggester, first_of},
 };
 
@@ -37,6 +42,7 @@ pub(super) fn build<'a>(set: &'a IntentSet, catalogue: &'a Catalogue, suggester:
         ports: Ports::of(catalogue),
         nodes: HashMap::new(),
         management: HashMap::new(),
+        risks: BTreeMap::new(),
         whole,
         linked: whole,
         findings: Vec::new(),
@@ -51,7 +57,11 @@ pub(super) fn build<'a>(set: &'a IntentSet, catalogue: &'a Catalogue, suggester:
     for topology in set.topologies.values() {
         builder.topology_links(topology);
     }
-    if builder.linked {
+    if !set.lacks(IntentKind::Topology) {
+        builder.lonely_risks();
+    }
+    let may_be_parted = set.topologies.values().any(|topology| topology.spec.allow_partition);
+    if builder.linked && !may_be_parted {
         builder.connected();
     }
     Built { network: builder.network, ports: builder.ports, whole: builder.whole, findings: builder.findings }
@@ -66,14 +76,13 @@ struct Builder<'a> {
     nodes: HashMap<NodeName, Spot<'a>>,
     /// The nodes with management addresses of their own.
     management: HashMap<IpAddr, (NodeName, Spot<'a>)>,
+    /// Where each risk group is named.
+    risks: BTreeMap<&'a Name, Vec<Spot<'a>>>,
     whole: bool,
     /// Whether every link that the texts ask for is in the network.
     linked: bool,
     findings: Vec<Diagnostic>,
 }
-
-/// A node of a fabric with its platform, where that is known.
-type FabricNode<'a> = (NodeName, Option<&'a Platform>);
 
 impl<'a> Builder<'a> {
     /// Returns the platform, or reports why there is none.
@@ -112,217 +121,6 @@ impl<'a> Builder<'a> {
         }
         self.nodes.insert(node.name.clone(), spot);
         self.network.add_node(node).is_ok()
-    }
-
-    fn fabric(&mut self, intent: &'a Intent<FabricSpec>) {
-        let (spec, document) = (&intent.spec, &*intent.document);
-        let fabric = &intent.reference.name;
-        if self.too_long(intent) {
-            return;
-        }
-        let mut overrides: BTreeMap<&NodeName, (usize, &NodeOverride, bool)> = BTreeMap::new();
-        for (index, entry) in spec.overrides.iter().enumerate() {
-            if let Some((first, ..)) = overrides.get(&entry.node) {
-                let message = format!("there are two overrides for `{}`", entry.node);
-                let finding = Diagnostic::error(codes::OVERRIDE_TWICE, message)
-                    .at(document.span(&format!("/spec/overrides/{index}/node")))
-                    .label(document.span(&format!("/spec/overrides/{first}/node")), "the first one is here");
-                self.findings.push(finding.help("join them"));
-            } else {
-                overrides.insert(&entry.node, (index, entry, false));
-            }
-        }
-        let spines = self.tier(intent, "spine", &spec.spine, &mut overrides);
-        let leaves = self.tier(intent, "leaf", &spec.leaf, &mut overrides);
-        let borders = match &spec.border {
-            Some(border) => self.tier(intent, "border", border, &mut overrides),
-            None => Vec::new(),
-        };
-        let names: Vec<&str> =
-            [&spines, &leaves, &borders].into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-        for (name, (index, _, used)) in overrides {
-            if !used && !names.is_empty() {
-                let message = format!("the fabric `{fabric}` has no node `{name}`");
-                let help = self.suggester.help(name.as_str(), names.iter().copied(), "nodes").unwrap_or_default();
-                let finding = Diagnostic::error(codes::UNKNOWN_NODE, message);
-                self.findings.push(finding.at(document.span(&format!("/spec/overrides/{index}/node"))).help(help));
-            }
-        }
-        if !self.enough_ports(intent, &spines, &leaves, &borders) {
-            self.linked = false;
-            return;
-        }
-        for (k, leaf) in leaves.iter().enumerate() {
-            self.uplinks(intent, "leaf", leaf, &spines, |ports| ports.get(k));
-        }
-        for (k, border) in borders.iter().enumerate() {
-            self.uplinks(intent, "border", border, &spines, |ports| ports.iter().nth_back(k));
-        }
-    }
-
-    /// Tells whether the names of the fabric's nodes are too long, and reports it.
-    fn too_long(&mut self, intent: &Intent<FabricSpec>) -> bool {
-        let tiers = [
-            ("spine", Some(&intent.spec.spine)),
-            ("leaf", Some(&intent.spec.leaf)),
-            ("border", intent.spec.border.as_ref()),
-        ];
-        let names =
-            tiers.into_iter().filter_map(|(role, tier)| Some(node_name(&intent.reference.name, role, tier?.count)));
-        let Some(long) = names.max_by_key(String::len).filter(|name| name.parse::<NodeName>().is_err()) else {
-            return false;
-        };
-        let message = format!("a node would be called `{long}`, with more than 63 characters");
-        let finding = Diagnostic::error(codes::LONG_NODE_NAME, message).at(intent.document.span("/metadata/name"));
-        self.findings.push(finding.help("shorten the name of the fabric"));
-        self.whole = false;
-        self.linked = false;
-        true
-    }
-
-    fn tier(
-        &mut self,
-        intent: &'a Intent<FabricSpec>,
-        role: &'static str,
-        tier: &Tier,
-        overrides: &mut BTreeMap<&NodeName, (usize, &NodeOverride, bool)>,
-    ) -> Vec<FabricNode<'a>> {
-        let document = &*intent.document;
-        let fabric = &intent.reference.name;
-        let (pack_at, platform_at) = (format!("/spec/{role}/pack"), format!("/spec/{role}/platform"));
-        let platform = self.platform(document, (&tier.pack, &pack_at), (&tier.platform, &platform_at));
-        let mut nodes = Vec::with_capacity(tier.count.into());
-        for number in 1..=tier.count {
-            // Names that cannot be were reported for the whole fabric.
-            let (Ok(name), Ok(role_name)) = (node_name(fabric, role, number).parse::<NodeName>(), role.parse()) else {
-                continue;
-            };
-            let mut node = Node {
-                name,
-                role: role_name,
-                fabric: Some(FabricName::from(fabric.clone())),
-                site: intent.spec.site.clone(),
-                labels: BTreeMap::new(),
-                pack: tier.pack.clone(),
-                platform: tier.platform.clone(),
-                management: None,
-                source: intent.source_at(&format!("/spec/{role}")),
-            };
-            let mut own_platform = platform;
-            if let Some((index, entry, used)) = overrides.get_mut(&node.name) {
-                *used = true;
-                let own = format!("/spec/overrides/{index}");
-                node.source = intent.source_at(&own);
-                let own_pack_at = format!("{own}/pack");
-                let own_platform_at = format!("{own}/platform");
-                if let Some(pack) = &entry.pack {
-                    node.pack = pack.clone();
-                }
-                if let Some(platform) = &entry.platform {
-                    node.platform = platform.clone();
-                }
-                let pack = (&node.pack, if entry.pack.is_some() { &*own_pack_at } else { &*pack_at });
-                // The platform of the tier may not be one of the pack of the override: that is said at the override.
-                let at = if entry.platform.is_some() { &*own_platform_at } else { &*own_pack_at };
-                if entry.pack.is_some() || (entry.platform.is_some() && self.catalogue.contains_key(&tier.pack)) {
-                    own_platform = self.platform(document, pack, (&node.platform, at));
-                }
-            }
-            let name = node.name.clone();
-            if self.add(node, Spot::new(document, format!("/spec/{role}"))) {
-                nodes.push((name, own_platform));
-            } else {
-                self.linked = false;
-            }
-        }
-        nodes
-    }
-
-    /// Tells whether all platforms of a fabric have the ports for its links, and reports those that have too few.
-    fn enough_ports(
-        &mut self,
-        intent: &Intent<FabricSpec>,
-        spines: &[FabricNode<'a>],
-        leaves: &[FabricNode<'a>],
-        borders: &[FabricNode<'a>],
-    ) -> bool {
-        let document = &*intent.document;
-        let mut enough = true;
-        let below = leaves.len() + borders.len();
-        if let Some((name, Some(platform))) =
-            spines.iter().find(|(_, platform)| platform.is_some_and(|platform| platform.ports.len() < below))
-        {
-            enough = false;
-            let message = format!(
-                "`{name}` has {} ports, and {} leaves and {} borders are to be linked to it",
-                platform.ports.len(),
-                leaves.len(),
-                borders.len()
-            );
-            let at = if leaves.len() <= platform.ports.len() { "/spec/border/count" } else { "/spec/leaf/count" };
-            self.findings.push(
-                Diagnostic::error(codes::TOO_FEW_PORTS, message)
-                    .at(document.span(at))
-                    .label(document.span("/spec/spine/platform"), "the platform of the spines")
-                    .help("take a larger platform for the spines, or fewer leaves and borders"),
-            );
-        }
-        for (role, tier) in [("leaf", leaves), ("border", borders)] {
-            let small = tier
-                .iter()
-                .find(|(_, platform)| platform.is_some_and(|platform| platform.uplinks.len() < spines.len()));
-            if let Some((name, Some(platform))) = small {
-                enough = false;
-                let message = format!(
-                    "`{name}` has {} uplinks, and {} spines are to be linked to it",
-                    platform.uplinks.len(),
-                    spines.len()
-                );
-                self.findings.push(
-                    Diagnostic::error(codes::TOO_FEW_PORTS, message)
-                        .at(document.span("/spec/spine/count"))
-                        .label(
-                            document.span(&format!("/spec/{role}/platform")),
-                            format!("the platform of the {role} tier"),
-                        )
-                        .help("take a platform with more uplinks, or fewer spines"),
-                );
-            }
-        }
-        enough
-    }
-
-    fn uplinks(
-        &mut self,
-        intent: &'a Intent<FabricSpec>,
-        role: &'static str,
-        (name, platform): &FabricNode<'a>,
-        spines: &[FabricNode<'a>],
-        spine_port: impl Fn(&'a [InterfaceName]) -> Option<&'a InterfaceName>,
-    ) {
-        let pointer = format!("/spec/{role}");
-        let source = intent.source_at(&pointer);
-        for (i, (spine, spine_platform)) in spines.iter().enumerate() {
-            let lower = platform.and_then(|platform| platform.uplinks.get(i));
-            let upper = spine_platform.and_then(|platform| spine_port(&platform.ports));
-            let (Some(lower), Some(upper)) = (lower, upper) else {
-                self.linked = false;
-                continue;
-            };
-            let ends = [
-                TerminationPoint { node: name.clone(), interface: lower.clone() },
-                TerminationPoint { node: spine.clone(), interface: upper.clone() },
-            ];
-            let link = Link {
-                ends,
-                mtu: intent.spec.mtu,
-                capacity: None,
-                metric: Link::DEFAULT_METRIC,
-                shared_risks: BTreeSet::new(),
-                source: source.clone(),
-            };
-            self.link(link, [Spot::new(&intent.document, &*pointer), Spot::new(&intent.document, &*pointer)]);
-        }
     }
 
     /// Adds a link whose nodes are there, unless a port is taken.
@@ -392,18 +190,66 @@ impl<'a> Builder<'a> {
                 self.linked = false;
                 continue;
             }
-            let [(a, _), (b, _)] = ends;
             let points = [&link.a, &link.b]
                 .map(|end| TerminationPoint { node: end.node.clone(), interface: end.interface.clone() });
+            let platforms = [&link.a, &link.b].map(|end| {
+                let node = self.network.node(end.node.as_str())?;
+                self.catalogue.get(&node.pack)?.platforms.get(&node.platform)
+            });
+            self.fits(document, index, link, (&points, platforms));
+            for (position, risk) in link.shared_risks.iter().enumerate() {
+                let spot = Spot::new(document, format!("/spec/links/{index}/shared_risks/{position}"));
+                self.risks.entry(risk).or_default().push(spot);
+            }
+            let [(a, _), (b, _)] = ends;
+            let speed = limits::speeds(&points, platforms).into_iter().flatten().min();
             let link = Link {
                 ends: points,
                 mtu: link.mtu,
-                capacity: link.capacity,
+                capacity: link.capacity.or(speed),
                 metric: link.metric.unwrap_or(Link::DEFAULT_METRIC),
                 shared_risks: link.shared_risks.iter().cloned().collect(),
                 source: intent.source_at(&format!("/spec/links/{index}")),
             };
             self.link(link, [Spot::new(document, a), Spot::new(document, b)]);
+        }
+    }
+
+    /// Reports a link that its ports cannot be the ends of.
+    fn fits(
+        &mut self,
+        document: &Document,
+        index: usize,
+        link: &TopologyLink,
+        (points, platforms): (&[TerminationPoint; 2], [Option<&Platform>; 2]),
+    ) {
+        let Some(wrong) = limits::wrong(points, platforms, link.mtu, link.capacity) else { return };
+        let at = |key: &str| format!("/spec/links/{index}/{key}");
+        let finding = wrong.finding(&format!("`{} -- {}`", points[0], points[1]));
+        let end = |end: usize| document.span(&at(if end == 0 { "a" } else { "b" }));
+        self.findings.push(match wrong {
+            Wrong::Speed(a, b) => finding.at(end(1)).label(end(0), format!("{a} here, {b} at the other end")),
+            Wrong::Capacity(..) => finding.at(document.span(&at("capacity"))),
+            Wrong::Mtu(port, ..) if document.has(&at("mtu")) => {
+                finding.at(document.span(&at("mtu"))).label(end(port), "the port")
+            }
+            Wrong::Mtu(port, ..) => finding.at(end(port)),
+        });
+    }
+
+    /// Warns about each risk group of one link: nothing shares the risk, so its name is a slip or it is of no use.
+    fn lonely_risks(&mut self) {
+        let groups: Vec<(&Name, usize)> = self.risks.iter().map(|(name, links)| (*name, links.len())).collect();
+        for (name, links) in &self.risks {
+            let [spot] = links.as_slice() else { continue };
+            let others = groups.iter().filter(|(other, count)| other != name && *count > 1);
+            let near = self.suggester.nearest(name.as_str(), others.map(|(other, _)| other.as_str()));
+            let help = match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "name it on the other links that share the risk, or remove it".to_owned(),
+            };
+            let message = format!("only one link is in the risk group `{name}`");
+            self.findings.push(Diagnostic::warning(codes::LONELY_RISK, message).at(spot.span()).help(help));
         }
     }
 
@@ -470,11 +316,6 @@ impl<'a> Builder<'a> {
         }
         self.findings.extend(finding);
     }
-}
-
-/// Returns the name of a fabric's node; `number` counts from 1.
-fn node_name(fabric: &Name, role: &str, number: u16) -> String {
-    format!("{fabric}-{role}-{number:02}")
 }
 
 /// Pieces of the network that a finding shows.

@@ -6,16 +6,18 @@ use ipnet::IpNet;
 use weft_diagnostics::Diagnostic;
 use weft_model::{AsnRange, FabricName, IntentKind, Node, NodeName, Role};
 
-use super::{Spot, Validation, selector, underlay::UnderlayScope};
+use super::{Spot, Validation, address_family, selector, underlay::UnderlayScope};
 use crate::{
     codes,
-    spec::{AddressPurpose, Addressing, AsnAssignment},
+    spec::{AddressPurpose, Addressing, AsnAssignment, Families, Protocol},
     suggest::first_of,
 };
 
 /// A pool as the checks see it.
 struct Pool<'a> {
     spot: Spot<'a>,
+    /// Whether it gives IPv6 addresses.
+    ipv6: bool,
     text: String,
     nodes: HashSet<&'a NodeName>,
     capacity: u128,
@@ -31,6 +33,7 @@ pub(super) fn check<'a>(validation: &mut Validation<'a>, underlays: &[UnderlaySc
             let picked = selector::select(validation, &pool.select, document, &format!("{pointer}/select"));
             addresses.entry(pool.purpose).or_default().push(Pool {
                 spot: Spot::new(document, format!("{pointer}/prefix")),
+                ipv6: pool.prefix.addr().is_ipv6(),
                 text: pool.prefix.to_string(),
                 nodes: picked.into_iter().map(|node| &node.name).collect(),
                 capacity: capacity(pool.purpose, &pool.prefix),
@@ -43,18 +46,23 @@ pub(super) fn check<'a>(validation: &mut Validation<'a>, underlays: &[UnderlaySc
             let spot = Spot::new(document, format!("{pointer}/range"));
             let capacity = u128::from(pool.range.last.get() - pool.range.first.get()) + 1 - reserved(pool.range);
             ranges.push((pool.range, pool.assign));
-            asns.push(Pool { spot, text: pool.range.to_string(), nodes, capacity });
+            asns.push(Pool { spot, ipv6: false, text: pool.range.to_string(), nodes, capacity });
         }
     }
     asn_overlaps(validation, &ranges, &asns);
     if !validation.has_all(IntentKind::Pools) || !validation.whole {
         return;
     }
-    // Who needs what: every node that routes has a loopback and an AS number.
+    // Who needs what: every node that routes has a loopback, and by BGP an AS number.
     let mut routing: BTreeMap<&NodeName, (&Node, Spot<'a>)> = BTreeMap::new();
+    let mut bgp: BTreeMap<&NodeName, (&Node, Spot<'a>)> = BTreeMap::new();
     for scope in underlays {
+        let spot = || Spot::new(&scope.intent.document, "/spec/select");
         for node in &scope.nodes {
-            routing.entry(&node.name).or_insert_with(|| (*node, Spot::new(&scope.intent.document, "/spec/select")));
+            routing.entry(&node.name).or_insert_with(|| (*node, spot()));
+            if matches!(scope.intent.spec.protocol, Protocol::Ebgp) {
+                bgp.entry(&node.name).or_insert_with(|| (*node, spot()));
+            }
         }
     }
     for peering in validation.set.peerings.values() {
@@ -62,36 +70,53 @@ pub(super) fn check<'a>(validation: &mut Validation<'a>, underlays: &[UnderlaySc
             if let Some(node) = validation.network.node(session.port.node.as_str()) {
                 let spot = || Spot::new(&peering.document, format!("/spec/sessions/{index}/port"));
                 routing.entry(&node.name).or_insert_with(|| (node, spot()));
+                bgp.entry(&node.name).or_insert_with(|| (node, spot()));
             }
         }
     }
-    let none = Vec::new();
+    // A loopback is the router's id, too, which is IPv4 (RFC 4271 4.2, RFC 5340 2.11): every router has an IPv4 one.
+    let routed = address_family::routed(underlays);
     let needs = routing.values().map(|(node, spot)| (node.name.as_str().to_owned(), vec![&node.name], spot.clone()));
-    let loopbacks = addresses.get(&AddressPurpose::Loopback).unwrap_or(&none);
-    fill(validation, "a loopback address", "loopback", loopbacks, needs.collect());
+    let (ipv4, ipv6) = by_family(addresses.remove(&AddressPurpose::Loopback));
+    fill(validation, "a loopback address", "loopback", &ipv4, needs.collect());
+    let needs = routing.values().filter(|(node, _)| routed.get(&node.name).is_some_and(|(_, ipv6)| *ipv6));
+    let needs = needs.map(|(node, spot)| (node.name.as_str().to_owned(), vec![&node.name], spot.clone()));
+    fill(validation, "an IPv6 loopback address", "loopback", &ipv6, needs.collect());
 
-    let numbered = underlays.iter().filter(|scope| matches!(scope.intent.spec.addressing, Addressing::Numbered));
-    let needs = numbered.flat_map(|scope| {
-        let spot = Spot::new(&scope.intent.document, "/spec/addressing");
-        scope
-            .links
-            .iter()
-            .map(move |link| (link.to_string(), link.ends.iter().map(|end| &end.node).collect(), spot.clone()))
-    });
-    fill(validation, "a link subnet", "link", addresses.get(&AddressPurpose::Link).unwrap_or(&none), needs.collect());
+    let (ipv4, ipv6) = by_family(addresses.remove(&AddressPurpose::Link));
+    let needs = |of: fn(Families) -> bool| {
+        let numbered = underlays.iter().filter(move |scope| {
+            matches!(scope.intent.spec.addressing, Addressing::Numbered) && of(scope.intent.spec.families)
+        });
+        let needs = numbered.flat_map(|scope| {
+            let spot = Spot::new(&scope.intent.document, "/spec/addressing");
+            scope
+                .links
+                .iter()
+                .map(move |link| (link.to_string(), link.ends.iter().map(|end| &end.node).collect(), spot.clone()))
+        });
+        needs.collect()
+    };
+    fill(validation, "a link subnet", "link", &ipv4, needs(Families::ipv4));
+    fill(validation, "an IPv6 link subnet", "link", &ipv6, needs(Families::ipv6));
 
     // A node without a management address is one that the inventory knows how to reach: only exhaustion is a mistake.
-    let management = addresses.get(&AddressPurpose::Management).unwrap_or(&none);
-    let managed = of_nodes(management);
+    let management = addresses.remove(&AddressPurpose::Management).unwrap_or_default();
+    let managed = of_nodes(&management);
     let needs = validation
         .network
         .nodes()
         .filter(|node| node.management.is_none() && managed.contains_key(&node.name))
         .map(|node| (node.name.as_str().to_owned(), vec![&node.name], management[0].spot.clone()));
     let needs = needs.collect();
-    fill(validation, "a management address", "management", management, needs);
+    fill(validation, "a management address", "management", &management, needs);
 
-    numbers(validation, &ranges, &asns, &routing);
+    numbers(validation, &ranges, &asns, &bgp);
+}
+
+/// Parts pools into those of IPv4 and those of IPv6.
+fn by_family(pools: Option<Vec<Pool<'_>>>) -> (Vec<Pool<'_>>, Vec<Pool<'_>>) {
+    pools.unwrap_or_default().into_iter().partition(|pool| !pool.ipv6)
 }
 
 /// Returns the pools of each node, by their place in the list, in order.
@@ -171,6 +196,8 @@ fn fill<'a>(
         let message = format!("no pool gives {what} to {}", first_of(&first, count));
         let pool = if purpose == "asns" {
             "a range to `asns`".to_owned()
+        } else if what.contains("IPv6") {
+            format!("an IPv6 pool with `purpose: {purpose}`")
         } else {
             format!("a pool with `purpose: {purpose}`")
         };

@@ -1,10 +1,10 @@
-//! Ranges of addresses that must not overlap: pools, segments, subnets of peerings.
+//! Ranges of addresses that must not overlap: pools, segments, those of tenants, subnets of peerings.
 
 use std::collections::HashSet;
 
 use ipnet::IpNet;
 use weft_diagnostics::{Diagnostic, SourceSpan};
-use weft_model::NodeName;
+use weft_model::{Name, NodeName};
 
 use super::{Spot, Validation};
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
 enum Use<'a> {
     Pool(AddressPurpose, &'a Selector),
     Segment,
+    Tenant(&'a Name),
     Peering,
 }
 
@@ -27,6 +28,7 @@ impl Use<'_> {
             Self::Pool(AddressPurpose::Link, _) => "link pool",
             Self::Pool(AddressPurpose::Management, _) => "management pool",
             Self::Segment => "segment prefix",
+            Self::Tenant(_) => "tenant prefix",
             Self::Peering => "peering subnet",
         }
     }
@@ -36,7 +38,8 @@ impl Use<'_> {
         match self {
             Self::Pool(..) => 0,
             Self::Segment => 1,
-            Self::Peering => 2,
+            Self::Tenant(_) => 2,
+            Self::Peering => 3,
         }
     }
 }
@@ -58,8 +61,17 @@ pub(super) fn check(validation: &mut Validation<'_>) {
         }
     }
     for intent in set.segments.values() {
-        let spot = Spot::new(&intent.document, "/spec/prefix");
-        ranges.push(Range { prefix: intent.spec.prefix, of: Use::Segment, spot });
+        for (at, prefix, _) in intent.spec.ranges() {
+            ranges.push(Range { prefix, of: Use::Segment, spot: Spot::new(&intent.document, format!("{at}/prefix")) });
+        }
+    }
+    for (name, intent) in &set.tenants {
+        for (index, segment) in intent.spec.segments.iter().enumerate() {
+            for (number, prefix) in segment.prefixes.iter().enumerate() {
+                let spot = Spot::new(&intent.document, format!("/spec/segments/{index}/prefixes/{number}"));
+                ranges.push(Range { prefix: *prefix, of: Use::Tenant(name), spot });
+            }
+        }
     }
     for intent in set.peerings.values() {
         for (index, session) in intent.spec.sessions.iter().enumerate() {
@@ -98,9 +110,18 @@ pub(super) fn check(validation: &mut Validation<'_>) {
     }));
 }
 
-/// Pools of one purpose may share addresses when they are for different nodes: none is given twice.
+/// Pools of one purpose may share addresses when they are for different nodes: none is given twice. A tenant is a network
+/// of its own: of what others have, only segments, which have the same hosts for neighbors, must differ.
 fn may_overlap(validation: &Validation<'_>, a: Use<'_>, b: Use<'_>) -> bool {
-    let (Use::Pool(a_purpose, a), Use::Pool(b_purpose, b)) = (a, b) else { return false };
+    let (a_purpose, a, b_purpose, b) = match (a, b) {
+        (Use::Tenant(a), Use::Tenant(b)) => return a != b,
+        (Use::Tenant(_), Use::Pool(..) | Use::Peering) | (Use::Pool(..) | Use::Peering, Use::Tenant(_)) => return true,
+        (Use::Pool(a_purpose, a), Use::Pool(b_purpose, b)) => (a_purpose, a, b_purpose, b),
+        (Use::Pool(..), Use::Segment | Use::Peering)
+        | (Use::Segment, Use::Pool(..) | Use::Segment | Use::Tenant(_) | Use::Peering)
+        | (Use::Peering, Use::Pool(..) | Use::Segment | Use::Peering)
+        | (Use::Tenant(_), Use::Segment) => return false,
+    };
     if a_purpose != b_purpose {
         return false;
     }
@@ -119,7 +140,7 @@ fn overlap(outer: &Range<'_>, inner: &Range<'_>) -> Diagnostic {
     };
     let code = match (first.of, second.of) {
         (_, Use::Peering) | (Use::Peering, _) => codes::SUBNET_USED_TWICE,
-        (_, Use::Segment) | (Use::Segment, _) => codes::SEGMENT_OVERLAP,
+        (_, Use::Segment | Use::Tenant(_)) | (Use::Segment | Use::Tenant(_), _) => codes::SEGMENT_OVERLAP,
         (Use::Pool(..), Use::Pool(..)) => codes::POOLS_OVERLAP,
     };
     Diagnostic::error(code, message)

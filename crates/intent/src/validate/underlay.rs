@@ -7,8 +7,8 @@ use weft_model::{Link, Node, NodeName, PackName};
 
 use super::{Validation, selector, timers};
 use crate::{
-    Intent, codes,
-    spec::{Addressing, UnderlaySpec},
+    Document, Intent, codes,
+    spec::{Addressing, Authentication, Protocol, UnderlaySpec},
     suggest::first_of,
 };
 
@@ -29,22 +29,102 @@ pub(super) fn check<'a>(validation: &mut Validation<'a>) -> Vec<UnderlayScope<'a
     for scope in &scopes {
         let (spec, document) = (&scope.intent.spec, &*scope.intent.document);
         timers(validation, spec.timers.as_ref(), document);
-        validation.feature(scope.nodes.iter().copied(), "bgp", document, "/spec/protocol");
+        other_protocol(validation, scope);
+        let base = match spec.protocol {
+            Protocol::Ebgp => "bgp",
+            Protocol::Ospf => "ospf",
+        };
+        validation.feature(scope.nodes.iter().copied(), base, document, "/spec/protocol");
+        // What a pack cannot do at all needs no particulars.
+        let able: Vec<&Node> = scope.nodes.iter().copied().filter(|node| validation.can(node, base)).collect();
         let ends: HashSet<&NodeName> = scope.links.iter().flat_map(|link| &link.ends).map(|end| &end.node).collect();
-        let with_session: Vec<&Node> = scope.nodes.iter().copied().filter(|node| ends.contains(&node.name)).collect();
-        let mut need = |wanted: bool, feature, pointer| {
+        let with_session: Vec<&Node> = able.iter().copied().filter(|node| ends.contains(&node.name)).collect();
+        let unnumbered = matches!(spec.addressing, Addressing::Unnumbered);
+        let mut need = |wanted: bool, nodes: &[&Node], feature: &str, pointer: &str| {
             if wanted {
-                validation.feature(with_session.iter().copied(), feature, document, pointer);
+                validation.feature(nodes.iter().copied(), feature, document, pointer);
             }
         };
-        need(matches!(spec.addressing, Addressing::Unnumbered), "bgp.unnumbered", "/spec/addressing");
-        need(spec.bfd.is_some(), "bfd", "/spec/bfd");
-        need(spec.authentication.is_some(), "bgp.md5", "/spec/authentication/tcp_md5");
-        if matches!(spec.addressing, Addressing::Unnumbered) {
-            both_passive(validation, scope);
+        need(spec.families.ipv6(), &able, &format!("{base}.ipv6"), "/spec/families");
+        need(unnumbered, &with_session, &format!("{base}.unnumbered"), "/spec/addressing");
+        need(spec.bfd.is_some(), &with_session, "bfd", "/spec/bfd");
+        match spec.protocol {
+            Protocol::Ebgp => {
+                if let Some(authentication) = &spec.authentication {
+                    self::authentication(validation, authentication, &with_session, document);
+                }
+                if unnumbered {
+                    both_passive(validation, scope);
+                }
+            }
+            Protocol::Ospf => {
+                if let Some(ospf) = &spec.ospf {
+                    super::ospf::check(validation, scope, ospf);
+                }
+            }
         }
     }
     scopes
+}
+
+/// Reports settings that belong to the protocol which the underlay does not use.
+fn other_protocol(validation: &mut Validation<'_>, scope: &UnderlayScope<'_>) {
+    let (spec, document) = (&scope.intent.spec, &*scope.intent.document);
+    let mut refuse = |given: bool, key: &str, message: &str, help: &str| {
+        if given {
+            let finding = Diagnostic::error(codes::OTHER_PROTOCOL, message)
+                .at(document.key_span(&format!("/spec/{key}")))
+                .label(document.span("/spec/protocol"), "the protocol");
+            validation.report(finding.help(help));
+        }
+    };
+    match spec.protocol {
+        Protocol::Ebgp => refuse(
+            spec.ospf.is_some(),
+            "ospf",
+            "`ospf` is given, and the protocol is eBGP",
+            "remove it, or write `protocol: ospf`",
+        ),
+        Protocol::Ospf => {
+            refuse(
+                spec.timers.is_some(),
+                "timers",
+                "`timers` are those of BGP, and the protocol is OSPF",
+                "write `hello_seconds` and `dead_seconds` under `ospf`",
+            );
+            refuse(
+                spec.authentication.is_some(),
+                "authentication",
+                "`authentication` is for sessions of BGP, and the protocol is OSPF",
+                "remove it, or write `protocol: ebgp`",
+            );
+        }
+    }
+}
+
+/// Checks that sessions are authenticated in exactly one way, and that the nodes can do it.
+fn authentication(
+    validation: &mut Validation<'_>,
+    authentication: &Authentication,
+    nodes: &[&Node],
+    document: &Document,
+) {
+    let at = |key: &str| format!("/spec/authentication/{key}");
+    match (&authentication.tcp_md5, &authentication.tcp_ao) {
+        (Some(_), None) => validation.feature(nodes.iter().copied(), "bgp.md5", document, &at("tcp_md5")),
+        (None, Some(_)) => validation.feature(nodes.iter().copied(), "bgp.ao", document, &at("tcp_ao")),
+        (Some(_), Some(_)) => validation.report(
+            Diagnostic::error(codes::AUTHENTICATION_CHOICE, "both TCP-MD5 and TCP-AO are given")
+                .at(document.key_span(&at("tcp_ao")))
+                .label(document.key_span(&at("tcp_md5")), "the other one")
+                .help("a session has one of them: remove the other"),
+        ),
+        (None, None) => validation.report(
+            Diagnostic::error(codes::AUTHENTICATION_CHOICE, "`authentication` says neither TCP-MD5 nor TCP-AO")
+                .at(document.key_span("/spec/authentication"))
+                .help("write `tcp_md5: env/NAME` or `tcp_ao`, or remove it"),
+        ),
+    }
 }
 
 /// The feature of a pack whose routers wait on an unnumbered link until the other end opens the session.
