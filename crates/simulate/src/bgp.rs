@@ -63,6 +63,8 @@ pub(crate) struct ClassRoutes {
     pub(crate) received: Vec<Vec<u16>>,
     /// The sessions with external neighbors over which each device announces the prefixes.
     pub(crate) advertised: Vec<Vec<u16>>,
+    /// The devices that learned the prefixes and have them go into OSPF.
+    pub(crate) redistributed: Vec<usize>,
 }
 
 /// Computes all classes.
@@ -76,8 +78,11 @@ pub(crate) fn routes(network: Network<'_, '_>, classes: &[Class]) -> Vec<ClassRo
             heard.into_iter().map(|(session, _)| session).collect()
         };
         let received = devices.clone().map(received).collect();
-        let advertised = devices.map(|device| exchange.advertised(device, &choices[device], announced[device]));
-        ClassRoutes { advertised: advertised.collect(), choices, stable, received }
+        let advertised = |device: usize| exchange.advertised(device, &choices[device], announced[device]);
+        let advertised = devices.clone().map(advertised).collect();
+        let redistributed = devices.filter(|&device| exchange.redistributes(device, &choices[device], &announced));
+        let redistributed = redistributed.collect();
+        ClassRoutes { choices, stable, received, advertised, redistributed }
     };
     classes.par_iter().map(routes).collect()
 }
@@ -168,6 +173,22 @@ impl<'c, 'a, 'b> Exchange<'c, 'a, 'b> {
             }
         }
         advertised
+    }
+
+    /// Tells whether a device has the route that it learned go into OSPF.
+    fn redistributes(&mut self, device: usize, choice: &Choice, announced: &[Option<Route>]) -> bool {
+        let speaker = &self.network.speakers[device];
+        let (Some(policy), Choice::Received(_)) = (speaker.redistribute, choice) else { return false };
+        match self.class.verdicts.of(policy) {
+            Verdict::Rejects => false,
+            Verdict::Takes => true,
+            Verdict::Depends(program) => {
+                let received = self.received(device, |peer| announced[peer], &Gone::default());
+                let (_, best) = choose(&received, 1, &self.attributes);
+                let taken = |best| self.network.policies.apply(policy, program, best, &mut self.attributes);
+                best.and_then(taken).is_some()
+            }
+        }
     }
 
     /// Returns an announced route as it leaves through an export policy, which sees it without the AS of its device.

@@ -17,6 +17,7 @@ use crate::{
     Cable, Failed,
     bgp::{self, Choice, Class, Converged, Gone},
     cabling::Cabling,
+    ospf::Ospf,
     policy::Policies,
     prediction::{classes, interfaces, local_routes, origins, simulate},
     session::{self, Closed, Speaker},
@@ -115,9 +116,12 @@ impl<'a> Scenarios<'a> {
         let mut policies = Policies::default();
         let speakers = session::speakers(&by_name, &cabling, &failed, &Closed::new(), &mut policies);
         let readers = bgp::readers(&speakers, &Gone::default());
-        let classes = classes(&by_name, &local, &policies);
+        // Where OSPF runs, a failure changes routes that no session carries: all is simulated.
+        let plain = !Ospf::new(&by_name, &cabling, &failed).is_used();
+        let interior = vec![RouteTable::new(); local.len()];
+        let classes = classes(&by_name, &local, &interior, &policies);
         let bgp = bgp::Network { speakers: &speakers, readers: &readers, policies: &policies };
-        let shortened = !may_overfill(&speakers, &classes);
+        let shortened = plain && !may_overfill(&speakers, &classes);
 
         let mut unstable = BTreeSet::new();
         let mut tables = Vec::new();
@@ -127,7 +131,7 @@ impl<'a> Scenarios<'a> {
             let prefixes = |class: &Class| class.prefixes.clone();
             unstable = classes.par_iter().filter(unsettled).flat_map_iter(prefixes).collect();
 
-            let mut origins = origins(&by_name, &local);
+            let mut origins = origins(&by_name, &local, &interior);
             let known: BTreeSet<IpNet> =
                 origins.keys().chain(local.iter().flat_map(RouteTable::keys)).copied().collect();
             let mut asked: BTreeMap<IpNet, usize> = BTreeMap::new();

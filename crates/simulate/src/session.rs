@@ -54,6 +54,8 @@ pub(crate) struct Speaker<'a> {
     pub(crate) asn: u32,
     /// The most equal-cost paths that it uses, at least 1.
     pub(crate) maximum_paths: usize,
+    /// Which BGP routes go into OSPF, if any do.
+    pub(crate) redistribute: Option<PolicyId>,
     /// Its established sessions, the one preferred among equal paths first: lowest router id of the peer, then lowest
     /// neighbor (RFC 4271 9.1.2.2 f and g).
     pub(crate) sessions: Vec<Session<'a>>,
@@ -78,7 +80,8 @@ pub(crate) fn speakers<'a>(
         .iter()
         .map(|(&name, &config)| {
             let Some(bgp) = &config.bgp else {
-                return Speaker { asn: 0, maximum_paths: 1, sessions: Vec::new(), states: BTreeMap::new() };
+                let states = BTreeMap::new();
+                return Speaker { asn: 0, maximum_paths: 1, redistribute: None, sessions: Vec::new(), states };
             };
             let mut sessions = Vec::new();
             let mut states = BTreeMap::new();
@@ -113,7 +116,9 @@ pub(crate) fn speakers<'a>(
                 sessions.push((far.router_id, session));
             }
             sessions.sort_by(|(a_id, a), (b_id, b)| (a_id, a.target).cmp(&(b_id, b.target)));
+            let redistribute = config.ospf.as_ref().and_then(|ospf| ospf.redistribute_bgp.as_ref());
             Speaker {
+                redistribute: redistribute.map(|policy| policies.intern(Some(policy), &config.routing_policy)),
                 asn: bgp.asn.get(),
                 maximum_paths: usize::from(bgp.maximum_paths.max(1)),
                 sessions: sessions.into_iter().map(|(_, session)| session).collect(),
@@ -227,7 +232,7 @@ fn exchanged(target: &NeighborTarget, near: &Neighbor, far: &Neighbor) -> [bool;
 }
 
 /// Returns the address of an interface on whose subnet another address is.
-fn on_subnet_of(interface: &Interface, other: IpAddr) -> Option<IpAddr> {
+pub(crate) fn on_subnet_of(interface: &Interface, other: IpAddr) -> Option<IpAddr> {
     interface
         .addresses
         .iter()
