@@ -65,7 +65,7 @@ impl Owners {
             owners.claim(IpNet::from(*address)).loopback = Some(node.clone());
         }
         for segment in intents.segments.values() {
-            let mut ports = BTreeMap::new();
+            let mut ports: BTreeMap<TerminationPoint, Vec<IpNet>> = BTreeMap::new();
             for selection in &segment.spec.ports {
                 for node in network.nodes().filter(|node| selection.select.picks(node)) {
                     for interface in &selection.interfaces {
