@@ -116,6 +116,19 @@ pub const NO_EXTERNAL_POLICY: Code = Code::new(
     "A session with an external neighbor has no import or no export policy: whatever either side knows is passed \
      on (a route leak, RFC 7908). RFC 8212 forbids such a session.",
 );
+/// A link of an OSPF underlay without OSPF at an end.
+pub const ADJACENCY_MISSING: Code = Code::new(
+    "WEFT-530",
+    "OSPF missing at an end of a link",
+    "A link of an underlay that routes by OSPF has no OSPF at one of its ends: the two do not become adjacent.",
+);
+/// The ends of a link with OSPF differ.
+pub const ADJACENCY_MISMATCH: Code = Code::new(
+    "WEFT-531",
+    "ends of an OSPF link differ",
+    "The two ends of a link are in different areas, or differ in families, intervals or BFD: they do not become adjacent, or \
+     do not notice failures (RFC 2328 10.5).",
+);
 /// See [`crate::check_predicted`].
 pub const NOT_REACHABLE: Code = Code::new(
     "WEFT-550",
@@ -179,6 +192,8 @@ pub const ALL: &[Code] = &[
     NETWORK_WITHOUT_ROUTE,
     NO_MAXIMUM_PREFIXES,
     NO_EXTERNAL_POLICY,
+    ADJACENCY_MISSING,
+    ADJACENCY_MISMATCH,
     NOT_REACHABLE,
     NOT_ISOLATED,
     TOO_FEW_PATHS,

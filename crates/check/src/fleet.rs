@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 use weft_device::config::{
-    Bgp, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor, NeighborTarget, PeerType,
+    Bgp, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor, NeighborTarget, OspfInterface,
+    PeerType,
 };
 use weft_diagnostics::{Code, Diagnostic, SourceSpan};
 use weft_intent::{Intent, IntentSet, spec::UnderlaySpec};
@@ -35,8 +36,8 @@ pub(crate) struct ConfiguredLink<'a> {
 pub(crate) struct LinkEnd<'a> {
     pub(crate) point: &'a TerminationPoint,
     pub(crate) interface: Option<&'a Interface>,
-    /// The first session over it.
-    pub(crate) session: Option<SessionEnd<'a>>,
+    /// The sessions over it, in the order of their targets.
+    pub(crate) sessions: Vec<SessionEnd<'a>>,
 }
 
 /// One end of a session.
@@ -65,12 +66,12 @@ impl<'a> Fleet<'a> {
             let picking = intents.underlays.values().filter(|underlay| underlay.spec.select.picks(node));
             underlays.insert(&node.name, picking.collect());
         }
-        let mut sessions: BTreeMap<(&NodeName, &InterfaceName), SessionEnd<'a>> = BTreeMap::new();
+        let mut sessions: BTreeMap<(&NodeName, &InterfaceName), Vec<SessionEnd<'a>>> = BTreeMap::new();
         let mut stray_sessions = Vec::new();
         for end in internal_sessions(configs) {
             let point = TerminationPoint { node: end.device.clone(), interface: end.neighbor.interface.clone() };
             if network.link_at(&point).is_some() {
-                sessions.entry((end.device, &end.neighbor.interface)).or_insert(end);
+                sessions.entry((end.device, &end.neighbor.interface)).or_default().push(end);
             } else {
                 stray_sessions.push(end);
             }
@@ -78,7 +79,7 @@ impl<'a> Fleet<'a> {
         let end = |point: &'a TerminationPoint| LinkEnd {
             point,
             interface: configs.get(&point.node).and_then(|config| config.interfaces.get(&point.interface)),
-            session: sessions.get(&(&point.node, &point.interface)).copied(),
+            sessions: sessions.get(&(&point.node, &point.interface)).cloned().unwrap_or_default(),
         };
         let links = network
             .links()
@@ -103,7 +104,15 @@ impl<'a> Fleet<'a> {
 
     /// Returns the sessions that are configured at both ends of their link, with both.
     pub(crate) fn session_pairs(&self) -> impl Iterator<Item = (&ConfiguredLink<'a>, [SessionEnd<'a>; 2])> {
-        self.links.iter().filter_map(|link| Some((link, [link.ends[0].session?, link.ends[1].session?])))
+        self.links.iter().flat_map(|link| {
+            let [near, far] = &link.ends;
+            near.sessions.iter().filter_map(move |end| Some((link, [*end, far.counterpart(end)?])))
+        })
+    }
+
+    /// Returns what OSPF is configured with at a port.
+    pub(crate) fn ospf_interface(&self, point: &TerminationPoint) -> Option<&'a OspfInterface> {
+        self.configs.get(&point.node)?.ospf.as_ref()?.interfaces.get(&point.interface)
     }
 
     /// Returns the neighbors that are somebody else's.
@@ -119,6 +128,13 @@ impl<'a> Fleet<'a> {
                 interface.addresses.iter().map(address)
             })
         })
+    }
+}
+
+impl<'a> LinkEnd<'a> {
+    /// Returns the session here that belongs to one at the other end: that with the same address families.
+    pub(crate) fn counterpart(&self, other: &SessionEnd<'_>) -> Option<SessionEnd<'a>> {
+        self.sessions.iter().find(|end| end.neighbor.afi_safis == other.neighbor.afi_safis).copied()
     }
 }
 

@@ -1,5 +1,7 @@
 //! The rules, one per file.
 
+mod adjacency_missing;
+mod adjacency_settings;
 mod duplicate_address;
 mod duplicate_router_id;
 mod external_policy;
@@ -60,4 +62,6 @@ pub const RULES: &[Rule] = &[
     Rule { code: codes::NETWORK_WITHOUT_ROUTE, name: "network-without-route", find: network_without_route::find },
     Rule { code: codes::NO_MAXIMUM_PREFIXES, name: "maximum-prefixes", find: maximum_prefixes::find },
     Rule { code: codes::NO_EXTERNAL_POLICY, name: "external-policy", find: external_policy::find },
+    Rule { code: codes::ADJACENCY_MISSING, name: "adjacency-missing", find: adjacency_missing::find },
+    Rule { code: codes::ADJACENCY_MISMATCH, name: "adjacency-settings", find: adjacency_settings::find },
 ];

@@ -23,8 +23,9 @@ pub(super) fn find(fleet: &Fleet<'_>) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for config in fleet.configs.values() {
         let neighbors = config.bgp.iter().flat_map(|bgp| bgp.neighbors.values());
-        let policies: BTreeSet<&Name> =
-            neighbors.flat_map(|neighbor| neighbor.import_policy.iter().chain(&neighbor.export_policy)).collect();
+        let policies = neighbors.flat_map(|neighbor| neighbor.import_policy.iter().chain(&neighbor.export_policy));
+        let to_ospf = config.ospf.iter().filter_map(|ospf| ospf.redistribute_bgp.as_ref());
+        let policies: BTreeSet<&Name> = policies.chain(to_ospf).collect();
         let definitions = &config.routing_policy.policy_definitions;
         let statements = definitions.values().flat_map(|policy| &policy.statements);
         let sets: BTreeSet<&Name> =
