@@ -33,9 +33,9 @@ fn interfaces_are_in_the_first_area_that_selects_both_ends() {
         areas("core-3"),
         expected(&[
             ("lo", "0.0.0.0", 1, true),
-            ("swp1", "0.0.0.0", 15, false),
+            ("swp1", "0.0.0.0", 30, false),
             ("swp2", "0.0.0.0", 10, false),
-            ("swp3", "0.0.0.1", 10, false),
+            ("swp3", "0.0.0.1", 12, false),
             ("swp4", "0.0.0.1", 10, false),
         ])
     );
