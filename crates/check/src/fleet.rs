@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 use weft_device::config::{
-    Bgp, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor, NeighborTarget, OspfInterface,
-    PeerType,
+    Bgp, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor, NeighborTarget, OspfInterface, PeerType,
 };
 use weft_diagnostics::{Code, Diagnostic, SourceSpan};
 use weft_intent::{Intent, IntentSet, spec::UnderlaySpec};

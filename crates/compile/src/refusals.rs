@@ -22,7 +22,8 @@ pub(crate) fn refusals(intents: &IntentSet) -> Vec<Diagnostic> {
         let borrowed = ospf && spec.addressing == Addressing::Unnumbered && spec.families.ipv4();
         // A border router of FRR 8.4 takes the default route that another one announces into the area, and hands it on.
         let stub = |area: &OspfArea| area.kind == AreaKind::Stub && spec.families.ipv6();
-        for (index, _) in spec.ospf.iter().flat_map(|ospf| ospf.areas.iter().enumerate()).filter(|(_, area)| stub(area)) {
+        for (index, _) in spec.ospf.iter().flat_map(|ospf| ospf.areas.iter().enumerate()).filter(|(_, area)| stub(area))
+        {
             refuse(&underlay.document, &format!("/spec/ospf/areas/{index}/kind"), "a stub area for IPv6");
         }
         if borrowed {

@@ -27,7 +27,10 @@ impl Compiler<'_> {
         let mut sets: BTreeMap<Name, PrefixSet> = BTreeMap::new();
         let mut provenance = Provenance::default();
         for segment in &self.selection.site_segments {
-            let ranges = [Some(("/spec/prefix", segment.spec.prefix)), segment.spec.ipv6.map(|v6| ("/spec/ipv6/prefix", v6.prefix))];
+            let ranges = [
+                Some(("/spec/prefix", segment.spec.prefix)),
+                segment.spec.ipv6.map(|v6| ("/spec/ipv6/prefix", v6.prefix)),
+            ];
             for (pointer, prefix) in ranges.into_iter().flatten() {
                 // A set is of one family on some devices.
                 let set = self::name(match Family::of(&prefix) {

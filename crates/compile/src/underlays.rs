@@ -26,9 +26,8 @@ impl Compiler<'_> {
 
     /// Returns the links over which an underlay runs.
     fn links<'c>(&'c self, underlay: &Intent<UnderlaySpec>) -> Vec<(&'c Link, [&'c Node; 2])> {
-        let runs = |link: &&Link| {
-            self.selection.underlay_of(link).is_some_and(|other| other.reference == underlay.reference)
-        };
+        let runs =
+            |link: &&Link| self.selection.underlay_of(link).is_some_and(|other| other.reference == underlay.reference);
         let with_nodes = |link: &'c Link| {
             let end = |index: usize| self.network.node(link.ends[index].node.as_str());
             Some((link, [end(0)?, end(1)?]))
@@ -82,7 +81,8 @@ impl Compiler<'_> {
                 })
         });
         let finding = |segment: &Intent<weft_intent::spec::SegmentSpec>| {
-            let message = "keeping a segment within its site is not carried out by this version where OSPF routes between sites";
+            let message =
+                "keeping a segment within its site is not carried out by this version where OSPF routes between sites";
             Diagnostic::error(codes::NOT_COMPILED, message)
                 .at(segment.document.span("/spec/scope"))
                 .label(underlay.document.span("/spec/protocol"), "OSPF")
@@ -108,7 +108,8 @@ impl Compiler<'_> {
         let in_stubs = areas.into_iter().filter(|(_, areas)| areas.is_subset(&stubs)).map(|(node, _)| node);
         let sessions = in_stubs.flat_map(|node| &self.selection.of(node).sessions);
         let finding = |session: &crate::selection::Session<'_>| {
-            let message = format!("`{}` is in stub areas only, which take no external routes", session.session.port.node);
+            let message =
+                format!("`{}` is in stub areas only, which take no external routes", session.session.port.node);
             Diagnostic::error(codes::NOT_COMPILED, message)
                 .at(session.peering.document.span(&session.pointer("port")))
                 .label(underlay.document.key_span("/spec/ospf/areas"), "the areas")

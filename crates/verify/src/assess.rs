@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use weft_model::NodeName;
 
 use crate::{
-    Compliance, DeviceDrift, Intended, IntentResult, Observed, Parts, ProbeResults, RouteComparison, adjacencies, drift,
-    faults::Faults, ledger::Ledger, links, owners::Owners, peering, pools, reachability, routes, segments, sessions,
+    Compliance, DeviceDrift, Intended, IntentResult, Observed, Parts, ProbeResults, RouteComparison, adjacencies,
+    drift, faults::Faults, ledger::Ledger, links, owners::Owners, peering, pools, reachability, routes, segments,
+    sessions,
 };
 
 /// How the network stands against its intents.

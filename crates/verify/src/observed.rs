@@ -30,15 +30,8 @@ pub enum Part {
 
 impl Part {
     /// All parts, in the order in which they are read: what a change moves last is read last.
-    pub const ALL: [Self; 7] = [
-        Self::Running,
-        Self::Interfaces,
-        Self::Neighbors,
-        Self::OspfNeighbors,
-        Self::Rib,
-        Self::Fib,
-        Self::Advertised,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Running, Self::Interfaces, Self::Neighbors, Self::OspfNeighbors, Self::Rib, Self::Fib, Self::Advertised];
 }
 
 impl fmt::Display for Part {

@@ -140,7 +140,10 @@ impl Owners {
     }
 
     /// Returns the addresses of a host port, which are the gateways of its subnets.
-    pub(crate) fn gateways<'i>(intended: &Intended<'i>, port: &TerminationPoint) -> impl Iterator<Item = IpAddr> + use<'i> {
+    pub(crate) fn gateways<'i>(
+        intended: &Intended<'i>,
+        port: &TerminationPoint,
+    ) -> impl Iterator<Item = IpAddr> + use<'i> {
         let interface = intended.configs.get(&port.node).and_then(|config| config.interfaces.get(&port.interface));
         interface.into_iter().flat_map(|interface| &interface.addresses).map(|address| address.prefix.addr())
     }

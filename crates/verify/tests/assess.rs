@@ -316,7 +316,8 @@ fn a_missing_prefix_violates_its_intent() {
 fn ospf_in_both_families_is_compliant_as_predicted() {
     let assessment = World::of(&OSPF).assess();
     assert_eq!(text(&assessment), format!("{} compliant\n", assessment.intents.len()));
-    let underlay = assessment.intents.iter().find(|result| result.source.intent.to_string() == "underlay/campus").unwrap();
+    let underlay =
+        assessment.intents.iter().find(|result| result.source.intent.to_string() == "underlay/campus").unwrap();
     assert!(underlay.summary.contains("36 adjacencies"), "{}", underlay.summary);
 }
 
