@@ -6,7 +6,7 @@ use std::{
 };
 
 use rayon::prelude::*;
-use weft_compile::{Allocations, ExternalRouters, Host, hosts};
+use weft_compile::{Allocations, ExternalRouters, Family, Host, hosts};
 use weft_device::config::{DeviceConfig, IpProtocol};
 use weft_diagnostics::{Code, Diagnostic, SourceSpan};
 use weft_intent::{
@@ -348,8 +348,9 @@ impl<'a> Places<'a> {
     fn new(hosts: Vec<Host>, allocations: &'a Allocations, external: &'a ExternalRouters) -> Self {
         let mut segments: BTreeMap<Name, Vec<Place>> = BTreeMap::new();
         for host in hosts {
-            let place = Place { node: host.port.node, address: host.gateway, known: true, answers: true };
-            segments.entry(host.segment).or_default().push(place);
+            let gateways = [Some(host.gateway), host.ipv6.map(|ipv6| ipv6.gateway)];
+            let place = |address| Place { node: host.port.node.clone(), address, known: true, answers: true };
+            segments.entry(host.segment).or_default().extend(gateways.into_iter().flatten().map(place));
         }
         Self { segments, allocations, external }
     }
@@ -358,7 +359,9 @@ impl<'a> Places<'a> {
         let (sources, destinations) = (self.of(&intent.spec.from), self.of(&intent.spec.to));
         let mut flows = Vec::new();
         for from in sources.iter().filter(|place| place.known) {
-            for to in destinations.iter().filter(|to| *to != from) {
+            let same_family = |to: &&Place| to.address.is_ipv4() == from.address.is_ipv4();
+            // A port of both families has an address of each; no packet goes from one to the other.
+            for to in destinations.iter().filter(|to| *to != from).filter(same_family) {
                 flows.push(Flow { intent, from: from.clone(), to: to.clone() });
             }
         }
@@ -368,10 +371,9 @@ impl<'a> Places<'a> {
     fn of(&self, end: &FlowEnd) -> Vec<Place> {
         match end {
             FlowEnd::Node(node) => {
-                let loopback = self.allocations.loopbacks.get(node);
-                let place =
-                    |address: &IpAddr| Place { node: node.clone(), address: *address, known: true, answers: true };
-                loopback.map(place).into_iter().collect()
+                let loopbacks = Family::ALL.into_iter().filter_map(|family| self.allocations.loopback(node, family));
+                let place = |address| Place { node: node.clone(), address, known: true, answers: true };
+                loopbacks.map(place).collect()
             }
             FlowEnd::Address(address) => {
                 // Any device may have it; the trace tells which.

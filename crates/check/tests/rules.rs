@@ -7,8 +7,9 @@ mod example;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use example::{Compiled, example};
+use example::{Compiled, compiled, example, lab_texts};
 use weft_check::{RULES, check, codes};
+use weft_compile::Allocations;
 use weft_device::config::{
     AfiSafi, Area, Bgp, DeviceConfig, Interface, Neighbor, NeighborTarget, Ospf, OspfInterface, PolicyDefinition,
     Seconds,
@@ -153,6 +154,19 @@ fn ospf(configs: &mut Configs, name: &str, peer: &str) {
         redistribute_bgp: None,
         provenance: neighbor.provenance,
     });
+/// Mistakes in the network of the lab `ospf-dual`.
+const OSPF_CASES: &[Case] = &[
+    (codes::ADJACENCY_MISSING, ("network.yaml", "kind: Underlay", "name: campus"), |configs| {
+        ospf_interface(configs, "core-2", "swp3").passive = true;
+    }),
+    (codes::ADJACENCY_MISMATCH, ("network.yaml", "kind: Underlay", "area: 0.0.0.1"), |configs| {
+        ospf_interface(configs, "core-2", "swp3").area = weft_model::AreaId::BACKBONE;
+    }),
+];
+
+fn ospf_interface<'a>(configs: &'a mut Configs, name: &str, port: &str) -> &'a mut OspfInterface {
+    let port: InterfaceName = port.parse().unwrap();
+    device(configs, name).ospf.as_mut().unwrap().interfaces.get_mut(&port).unwrap()
 }
 
 fn device<'a>(configs: &'a mut Configs, name: &str) -> &'a mut DeviceConfig {
@@ -202,12 +216,25 @@ fn nothing_is_found_in_the_example() {
 }
 
 #[test]
+fn nothing_is_found_in_the_networks_of_labs() {
+    for lab in ["ospf-dual", "ebgp-dual"] {
+        let lab = compiled(lab_texts(lab), &Allocations::default());
+        let findings = findings(&lab, &lab.configs);
+        assert!(findings.is_empty(), "{findings:#?}");
+    }
+}
+
+#[test]
 fn each_rule_catches_its_mistake_at_the_line_that_caused_it() {
-    let example = example();
-    for (code, (file, after, text), mistake) in CASES {
+    caught(&example(), CASES);
+    caught(&compiled(lab_texts("ospf-dual"), &Allocations::default()), OSPF_CASES);
+}
+
+fn caught(example: &Compiled, cases: &[Case]) {
+    for (code, (file, after, text), mistake) in cases {
         let mut configs = example.configs.clone();
         mistake(&mut configs);
-        let all = findings(&example, &configs);
+        let all = findings(example, &configs);
         let own: Vec<&Diagnostic> = all.iter().filter(|finding| finding.code == *code).collect();
         assert!(!own.is_empty(), "{code} is not found: {all:#?}");
         let line = example.line(file, after, text);
@@ -262,7 +289,7 @@ fn each_way_to_disagree_on_ospf_is_told() {
 #[test]
 fn every_rule_has_a_case_and_a_code_of_its_own() {
     let rules: BTreeSet<Code> = RULES.iter().map(|rule| rule.code).collect();
-    let cases: BTreeSet<Code> = CASES.iter().map(|(code, ..)| *code).collect();
+    let cases: BTreeSet<Code> = CASES.iter().chain(OSPF_CASES).map(|(code, ..)| *code).collect();
     assert_eq!(rules, cases);
     assert_eq!(rules.len(), RULES.len());
     let all: BTreeSet<Code> = codes::ALL.iter().copied().collect();

@@ -10,13 +10,13 @@ use ipnet::IpNet;
 use weft_diagnostics::{Diagnostic, SourceSpan};
 use weft_intent::{
     Intent, IntentSet,
-    spec::{AddressPool, AddressPurpose, Addressing, AsnAssignment, AsnPool, PoolsSpec, SegmentSpec},
+    spec::{AddressPool, AddressPurpose, Addressing, AsnAssignment, AsnPool, PoolsSpec, SegmentIpv6, SegmentSpec},
 };
-use weft_model::{Asn, FabricName, Network, Node, Role, Source, TerminationPoint};
+use weft_model::{Asn, FabricName, IntentRef, Name, Network, Node, NodeName, Role, Source, TerminationPoint};
 
 use crate::{
     Allocations, LinkKey, PortKey, codes,
-    pool::{Pool, Range, address, number},
+    pool::{Family, Pool, Range, address, number},
     selection::Selection,
 };
 
@@ -28,9 +28,10 @@ use crate::{
 ///
 /// - Management addresses are those that the topology gives, else the usable host addresses of a management pool that no
 ///   intent names as a server. A node that no management pool selects has none.
-/// - Every node that a loopback pool selects has a loopback; one in an underlay or with a peering must have one, and an
-///   AS number.
-/// - A link has a subnet when the underlay that runs over it is numbered.
+/// - Every node that an IPv4 loopback pool selects has a loopback; one in an underlay or with a peering must have one: it is
+///   the router id. One that speaks BGP must have an AS number.
+/// - Every node that an IPv6 loopback pool selects has an IPv6 loopback; one in an underlay that routes IPv6 must have one.
+/// - A link has a subnet of each family of the underlay that runs over it when that is numbered.
 /// - A node without a fabric has an AS number of its own, also in a pool that is shared by the nodes of a role.
 pub fn allocate(intents: &IntentSet, network: &Network, locked: &Allocations) -> (Allocations, Vec<Diagnostic>) {
     let mut allocation = Allocation {
@@ -40,12 +41,16 @@ pub fn allocate(intents: &IntentSet, network: &Network, locked: &Allocations) ->
         addresses: address_pools(intents),
         diagnostics: Vec::new(),
     };
+    let ports = allocation.segment_ports();
     let allocations = Allocations {
         management: allocation.management(intents),
-        loopbacks: allocation.loopbacks(),
+        loopbacks: allocation.loopbacks(Family::Ipv4),
+        loopbacks_ipv6: allocation.loopbacks(Family::Ipv6),
         asns: allocation.asns(&asn_pools(intents)),
-        links: allocation.links(),
-        segments: allocation.segments(intents),
+        links: allocation.links(Family::Ipv4),
+        links_ipv6: allocation.links(Family::Ipv6),
+        segments: allocation.segments(intents, &ports, &locked.segments, SegmentRange::first),
+        segments_ipv6: allocation.segments(intents, &ports, &locked.segments_ipv6, SegmentRange::beside),
     };
     allocation.diagnostics.sort();
     (allocations, allocation.diagnostics)
@@ -108,6 +113,27 @@ struct Wish<K> {
     needed: bool,
 }
 
+/// A range of a segment, of which each of its ports has a subnet.
+struct SegmentRange<'a> {
+    intent: &'a Intent<SegmentSpec>,
+    prefix: IpNet,
+    subnet_length: u8,
+    pointer: &'static str,
+}
+
+impl<'a> SegmentRange<'a> {
+    fn first(intent: &'a Intent<SegmentSpec>) -> Option<Self> {
+        let SegmentSpec { prefix, subnet_length, .. } = intent.spec;
+        Some(Self { intent, prefix, subnet_length, pointer: "/spec" })
+    }
+
+    /// Returns the IPv6 range beside the first one.
+    fn beside(intent: &'a Intent<SegmentSpec>) -> Option<Self> {
+        let SegmentIpv6 { prefix, subnet_length } = intent.spec.ipv6?;
+        Some(Self { intent, prefix, subnet_length, pointer: "/spec/ipv6" })
+    }
+}
+
 struct Allocation<'a> {
     network: &'a Network,
     selection: Selection<'a>,
@@ -117,7 +143,7 @@ struct Allocation<'a> {
 }
 
 impl<'a> Allocation<'a> {
-    fn management(&mut self, intents: &IntentSet) -> BTreeMap<weft_model::NodeName, IpAddr> {
+    fn management(&mut self, intents: &IntentSet) -> BTreeMap<NodeName, IpAddr> {
         let mut given: BTreeMap<u128, &Node> = BTreeMap::new();
         let mut result = BTreeMap::new();
         for node in self.network.nodes() {
@@ -134,7 +160,13 @@ impl<'a> Allocation<'a> {
                 let why = format!("the lock file gives it to `{}`", node.name);
                 self.management_taken(taker, address, &why, Some(&node.source));
             }
-            wishes.push(self.node_wish(node, AddressPurpose::Management, locked, false));
+            wishes.push(Wish {
+                key: node.name.clone(),
+                locked: locked.map(number),
+                pools: self.fitting(AddressPurpose::Management, &[node], None),
+                source: node.source.clone(),
+                needed: false,
+            });
         }
         // Servers often live in the management network.
         let servers = intents.baselines.values().flat_map(|b| b.spec.ntp.servers.iter().chain(&b.spec.dns.servers));
@@ -156,75 +188,96 @@ impl<'a> Allocation<'a> {
         self.diagnostics.push(diagnostic);
     }
 
-    fn loopbacks(&mut self) -> BTreeMap<weft_model::NodeName, IpAddr> {
-        let wishes = self
-            .network
-            .nodes()
-            .map(|node| {
-                let locked = self.locked.loopbacks.get(&node.name).copied();
-                self.node_wish(node, AddressPurpose::Loopback, locked, self.routes(node))
-            })
-            .collect();
+    fn loopbacks(&mut self, family: Family) -> BTreeMap<NodeName, IpAddr> {
+        let what = match family {
+            Family::Ipv4 => "loopback",
+            Family::Ipv6 => "IPv6 loopback",
+        };
+        let wishes = self.network.nodes().map(|node| Wish {
+            key: node.name.clone(),
+            locked: self.locked.loopback(&node.name, family).map(number),
+            pools: self.fitting(AddressPurpose::Loopback, &[node], Some(family)),
+            source: node.source.clone(),
+            needed: match family {
+                // Without one there is no router id.
+                Family::Ipv4 => self.routes(node),
+                Family::Ipv6 => self.selection.of(&node.name).routes(family),
+            },
+        });
+        let wishes = wishes.collect();
         let ranges = self.ranges(Range::hosts);
-        let values = self.fill("loopback", wishes, &ranges, BTreeSet::new());
+        let values = self.fill(what, wishes, &ranges, BTreeSet::new());
         values.into_iter().map(|(node, value)| (node, address(value))).collect()
     }
 
-    fn links(&mut self) -> BTreeMap<LinkKey, IpNet> {
+    fn links(&mut self, family: Family) -> BTreeMap<LinkKey, IpNet> {
+        let (what, length) = match family {
+            Family::Ipv4 => ("link subnet", 31),
+            Family::Ipv6 => ("IPv6 link subnet", 127),
+        };
         let mut wishes = Vec::new();
         for link in self.network.links() {
             let numbered = |underlay: &Intent<weft_intent::spec::UnderlaySpec>| match underlay.spec.addressing {
-                Addressing::Numbered => true,
+                Addressing::Numbered => family.is_in(underlay.spec.families),
                 Addressing::Unnumbered => false,
             };
             if !self.selection.underlay_of(link).is_some_and(numbered) {
                 continue;
             }
             let nodes: Vec<&Node> = link.ends.iter().filter_map(|end| self.network.node(end.node.as_str())).collect();
-            let key = LinkKey::from(link);
-            let locked = self.locked.links.get(&key).filter(|subnet| subnet.prefix_len() == pair_length(subnet));
+            let locked = self.locked.link(link, family).filter(|subnet| subnet.prefix_len() == length);
             wishes.push(Wish {
+                key: LinkKey::from(link),
                 locked: locked.map(|subnet| number(subnet.network())),
-                pools: self.fitting(AddressPurpose::Link, &nodes),
+                pools: self.fitting(AddressPurpose::Link, &nodes, Some(family)),
                 source: link.source.clone(),
                 needed: true,
-                key,
             });
         }
         let ranges = self.ranges(|prefix| Range::subnets(prefix, pair_length(prefix)));
-        let values = self.fill("link subnet", wishes, &ranges, BTreeSet::new());
-        let subnet = |value| {
-            let address = address(value);
-            IpNet::new(address, if address.is_ipv4() { 31 } else { 127 }).ok()
-        };
-        values.into_iter().filter_map(|(link, value)| Some((link, subnet(value)?))).collect()
+        let values = self.fill(what, wishes, &ranges, BTreeSet::new());
+        let subnet = |(link, value)| Some((link, IpNet::new(address(value), length).ok()?));
+        values.into_iter().filter_map(subnet).collect()
     }
 
-    fn segments(&mut self, intents: &'a IntentSet) -> BTreeMap<weft_model::Name, BTreeMap<PortKey, IpNet>> {
-        let mut ports: BTreeMap<&weft_model::IntentRef, Vec<TerminationPoint>> = BTreeMap::new();
+    /// Returns the ports of each segment.
+    fn segment_ports(&self) -> BTreeMap<IntentRef, Vec<TerminationPoint>> {
+        let mut ports: BTreeMap<IntentRef, Vec<TerminationPoint>> = BTreeMap::new();
         for node in self.network.nodes() {
             for port in &self.selection.of(&node.name).ports {
                 let point = TerminationPoint { node: node.name.clone(), interface: port.interface.clone() };
-                ports.entry(&port.segment.reference).or_default().push(point);
+                ports.entry(port.segment.reference.clone()).or_default().push(point);
             }
         }
+        ports
+    }
+
+    /// Returns a subnet for each port of the segments that have the range.
+    fn segments(
+        &mut self,
+        intents: &'a IntentSet,
+        ports: &BTreeMap<IntentRef, Vec<TerminationPoint>>,
+        locked: &BTreeMap<Name, BTreeMap<PortKey, IpNet>>,
+        range: impl Fn(&'a Intent<SegmentSpec>) -> Option<SegmentRange<'a>>,
+    ) -> BTreeMap<Name, BTreeMap<PortKey, IpNet>> {
         let mut result = BTreeMap::new();
         for (name, segment) in &intents.segments {
-            let ports = ports.remove(&segment.reference).unwrap_or_default();
-            result.insert(name.clone(), self.segment(name, segment, &ports));
+            let ports = ports.get(&segment.reference).map_or(&[][..], Vec::as_slice);
+            if let Some(range) = range(segment) {
+                result.insert(name.clone(), self.segment(&range, locked.get(name), ports));
+            }
         }
         result
     }
 
     fn segment(
         &mut self,
-        name: &weft_model::Name,
-        segment: &Intent<SegmentSpec>,
+        segment: &SegmentRange<'_>,
+        locked: Option<&BTreeMap<PortKey, IpNet>>,
         ports: &[TerminationPoint],
     ) -> BTreeMap<PortKey, IpNet> {
-        let length = segment.spec.subnet_length;
-        let range = Range::subnets(&segment.spec.prefix, length);
-        let locked = self.locked.segments.get(name);
+        let length = segment.subnet_length;
+        let range = Range::subnets(&segment.prefix, length);
         let (mut pool, mut used) = (Pool::new(range), BTreeSet::new());
         let (mut values, mut new, mut left_out) = (BTreeMap::new(), Vec::new(), 0_usize);
         for port in ports {
@@ -250,20 +303,21 @@ impl<'a> Allocation<'a> {
         if left_out > 0 {
             let message = format!(
                 "{} has no subnet of length {length} left for {left_out} of its {} ports",
-                segment.spec.prefix,
+                segment.prefix,
                 ports.len()
             );
+            let span = |field: &str| segment.intent.document.span(&format!("{}/{field}", segment.pointer));
             self.diagnostics.push(
                 Diagnostic::error(codes::POOL_EXHAUSTED, message)
-                    .at(segment.document.span("/spec/prefix"))
-                    .label(segment.document.span("/spec/subnet_length"), "the length of each port's subnet")
+                    .at(span("prefix"))
+                    .label(span("subnet_length"), "the length of each port's subnet")
                     .help("widen the prefix, make the subnets smaller, or split the segment"),
             );
         }
         values.into_iter().filter_map(|(key, value)| Some((key, IpNet::new(address(value), length).ok()?))).collect()
     }
 
-    fn asns(&mut self, pools: &[PoolSpec<'_, AsnPool>]) -> BTreeMap<weft_model::NodeName, Asn> {
+    fn asns(&mut self, pools: &[PoolSpec<'_, AsnPool>]) -> BTreeMap<NodeName, Asn> {
         let range = |pool: &PoolSpec<'_, AsnPool>| {
             let range = pool.spec.range;
             Range::numbers(range.first.get(), range.last.get())
@@ -273,11 +327,11 @@ impl<'a> Allocation<'a> {
         let reserved = [0, 23_456, 65_535, u32::MAX].map(u128::from);
         let mut used: BTreeSet<u128> = reserved.into();
         let mut shared: BTreeMap<(&FabricName, &Role), u128> = BTreeMap::new();
-        let mut result: BTreeMap<weft_model::NodeName, u128> = BTreeMap::new();
+        let mut result: BTreeMap<NodeName, u128> = BTreeMap::new();
         let mut new = Vec::new();
         let network = self.network;
         for node in network.nodes() {
-            if !self.routes(node) {
+            if !self.selection.of(&node.name).speaks_bgp() {
                 continue;
             }
             let fitting: Vec<usize> = (0..pools.len()).filter(|&at| pools[at].spec.select.picks(node)).collect();
@@ -305,7 +359,7 @@ impl<'a> Allocation<'a> {
             }
         }
         let mut free: Vec<Pool> = ranges.into_iter().map(Pool::new).collect();
-        let mut left_out: Vec<Wish<weft_model::NodeName>> = Vec::new();
+        let mut left_out: Vec<Wish<NodeName>> = Vec::new();
         for (node, fitting) in new {
             let value = fitting.iter().find_map(|&at| match shared_by(node, pools[at].spec.assign) {
                 Some(group) => match shared.get(&group).copied() {
@@ -342,26 +396,12 @@ impl<'a> Allocation<'a> {
         !touching.underlays.is_empty() || !touching.sessions.is_empty()
     }
 
-    fn node_wish(
-        &self,
-        node: &Node,
-        purpose: AddressPurpose,
-        locked: Option<IpAddr>,
-        needed: bool,
-    ) -> Wish<weft_model::NodeName> {
-        Wish {
-            key: node.name.clone(),
-            locked: locked.map(number),
-            pools: self.fitting(purpose, &[node]),
-            source: node.source.clone(),
-            needed,
-        }
-    }
-
-    /// Returns the pools of a purpose that all of `nodes` are in.
-    fn fitting(&self, purpose: AddressPurpose, nodes: &[&Node]) -> Vec<usize> {
+    /// Returns the pools of a purpose, and of a family where it matters, that all of `nodes` are in.
+    fn fitting(&self, purpose: AddressPurpose, nodes: &[&Node], family: Option<Family>) -> Vec<usize> {
         let fits = |pool: &PoolSpec<'_, AddressPool>| {
-            pool.spec.purpose == purpose && nodes.iter().all(|node| pool.spec.select.picks(node))
+            pool.spec.purpose == purpose
+                && family.is_none_or(|family| Family::of(&pool.spec.prefix) == family)
+                && nodes.iter().all(|node| pool.spec.select.picks(node))
         };
         (0..self.addresses.len()).filter(|&at| fits(&self.addresses[at])).collect()
     }
@@ -434,6 +474,12 @@ impl<'a> Allocation<'a> {
             let help = match what {
                 "link subnet" => "add an address pool with `purpose: link` that selects both nodes of the link",
                 "loopback" => "add an address pool with `purpose: loopback` that selects the node",
+                "IPv6 link subnet" => {
+                    "add an address pool with `purpose: link` and an IPv6 prefix that selects both nodes of the link"
+                }
+                "IPv6 loopback" => {
+                    "add an address pool with `purpose: loopback` and an IPv6 prefix that selects the node"
+                }
                 _ => "add a pool that selects the node",
             };
             self.diagnostics.push(Diagnostic::error(codes::NO_POOL, message).at(place(source)).help(help));

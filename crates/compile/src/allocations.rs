@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use weft_diagnostics::{Diagnostic, SourceSpan};
 use weft_model::{Asn, Name, NodeName, TerminationPoint};
 
-use crate::codes;
+use crate::{codes, pool::Family};
 
 /// What the first lines of a lock file say.
 const HEADER: &str = "\
@@ -24,12 +24,21 @@ pub struct Allocations {
     pub management: BTreeMap<NodeName, IpAddr>,
     /// Loopback addresses, which are also router ids, by node.
     pub loopbacks: BTreeMap<NodeName, IpAddr>,
+    /// IPv6 loopback addresses by node.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub loopbacks_ipv6: BTreeMap<NodeName, IpAddr>,
     /// AS numbers by node.
     pub asns: BTreeMap<NodeName, Asn>,
     /// Subnets by numbered link, written `A:PORT--B:PORT`, the smaller end first; it has the lower address.
     pub links: BTreeMap<LinkKey, IpNet>,
+    /// IPv6 subnets by numbered link.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub links_ipv6: BTreeMap<LinkKey, IpNet>,
     /// Subnets of host ports, by segment and port.
     pub segments: BTreeMap<Name, BTreeMap<PortKey, IpNet>>,
+    /// IPv6 subnets of host ports that have one beside that of [`Allocations::segments`], by segment and port.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub segments_ipv6: BTreeMap<Name, BTreeMap<PortKey, IpNet>>,
 }
 
 /// Why a text is not a lock file.
@@ -72,6 +81,31 @@ impl Allocations {
                 column: number(place.as_ref().map(serde_yaml::Location::column)),
             }
         })
+    }
+
+    /// Returns the loopback of a node in a family.
+    pub fn loopback(&self, node: &NodeName, family: Family) -> Option<IpAddr> {
+        let loopbacks = match family {
+            Family::Ipv4 => &self.loopbacks,
+            Family::Ipv6 => &self.loopbacks_ipv6,
+        };
+        loopbacks.get(node).copied()
+    }
+
+    /// Returns the subnet of a numbered link in a family.
+    pub fn link(&self, link: &weft_model::Link, family: Family) -> Option<IpNet> {
+        let links = match family {
+            Family::Ipv4 => &self.links,
+            Family::Ipv6 => &self.links_ipv6,
+        };
+        links.get(&LinkKey::from(link)).copied()
+    }
+
+    /// Returns the subnets of a segment's port, at most one of each family.
+    pub fn subnets(&self, segment: &Name, port: &TerminationPoint) -> impl Iterator<Item = IpNet> + use<> {
+        let key = PortKey::from(port);
+        let of = |segments: &BTreeMap<Name, BTreeMap<PortKey, IpNet>>| segments.get(segment)?.get(&key).copied();
+        [of(&self.segments), of(&self.segments_ipv6)].into_iter().flatten()
     }
 
     /// Returns the content of the lock file: the same allocations give the same text, which [`Allocations::from_yaml`]

@@ -1,29 +1,30 @@
 //! Compiles Underlay, Segment and Peering intents into the BGP process, its networks and neighbors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 use weft_device::config::{AfiSafi, Bfd, Bgp, Neighbor, NeighborTarget, Network, PeerType, Seconds, Timers};
 use weft_intent::{
     Intent,
-    spec::{AddressPurpose, Addressing, BfdSpec, TimersSpec, UnderlaySpec},
+    spec::{AddressPurpose, Addressing, BfdSpec, Protocol, TimersSpec, UnderlaySpec},
 };
 use weft_model::{Link, Name, Node, Provenance, TerminationPoint};
 
 use crate::{
-    PortKey,
     device::{Compiler, Routing, caused, discard, not_allocated},
+    pool::Family,
     routing_policy::peering_policies,
     selection::{Session, Touching},
 };
 
 impl Compiler<'_> {
-    /// Returns the BGP process of a node, and `None` where no underlay selects it and it has no peering.
+    /// Returns the BGP process of a node, and `None` where no underlay of eBGP selects it and it has no peering.
     pub(crate) fn bgp(&self, node: &Node, routing: &mut Routing) -> Option<Bgp> {
         let touching = self.selection.of(&node.name);
-        if touching.underlays.is_empty() && touching.sessions.is_empty() {
+        if !touching.speaks_bgp() {
             return None;
         }
+        let underlays: Vec<_> = touching.underlays_of(Protocol::Ebgp).collect();
         let asn = self.allocations.asns.get(&node.name).copied();
         if asn.is_none() {
             routing.diagnostics.push(not_allocated("AS number", node));
@@ -32,7 +33,7 @@ impl Compiler<'_> {
             routing.diagnostics.push(not_allocated("loopback", node));
         }
         let (asn, router_id) = (asn?, self.router_id(node, &mut routing.diagnostics)?);
-        let mut sources: Vec<_> = touching.underlays.iter().map(|underlay| underlay.source()).collect();
+        let mut sources: Vec<_> = underlays.iter().map(|underlay| underlay.source()).collect();
         sources.extend(touching.sessions.iter().map(|session| session.peering.source()));
         let mut provenance = Provenance { sources: sources.into_iter().collect(), leaves: BTreeMap::new() };
         if let Some(pool) = self.asn_source(node, asn) {
@@ -42,13 +43,13 @@ impl Compiler<'_> {
             provenance = provenance.leaf("router_id", pool);
         }
         // Without an underlay nobody asks for more than one path.
-        let maximum_paths = touching.underlays.iter().map(|underlay| underlay.spec.maximum_paths).max().unwrap_or(1);
-        for underlay in touching.underlays.iter().filter(|underlay| underlay.spec.maximum_paths == maximum_paths) {
+        let maximum_paths = underlays.iter().map(|underlay| underlay.spec.maximum_paths).max().unwrap_or(1);
+        for underlay in underlays.iter().filter(|underlay| underlay.spec.maximum_paths == maximum_paths) {
             provenance = provenance.leaf("maximum_paths", underlay.source_at("/spec/maximum_paths"));
         }
         let mut neighbors = BTreeMap::new();
         for link in self.network.links_of(&node.name) {
-            if let Some(underlay) = self.selection.underlay_of(link) {
+            if let Some(underlay) = self.selection.underlay_of(link).filter(|u| u.spec.protocol == Protocol::Ebgp) {
                 neighbors.extend(self.internal(node, link, underlay, routing));
             }
         }
@@ -62,28 +63,37 @@ impl Compiler<'_> {
         Some(Bgp { asn, router_id, maximum_paths, networks, neighbors, provenance })
     }
 
-    /// Returns what a node originates: its loopback, the subnets of its segment ports, what its peerings announce.
+    /// Returns what a node originates: its loopbacks, the subnets of its segment ports, what its peerings announce. Where
+    /// OSPF routes between the nodes, only the last.
     fn networks(&self, node: &Node, touching: &Touching<'_>, routing: &mut Routing) -> BTreeMap<IpNet, Network> {
         let mut networks: BTreeMap<IpNet, Network> = BTreeMap::new();
         let mut add = |prefix: IpNet, provenance: Provenance| {
             let network = networks.entry(prefix).or_insert_with(|| Network { provenance: Provenance::default() });
             network.provenance.sources.extend(provenance.sources);
         };
-        if let Some(loopback) = self.allocations.loopbacks.get(&node.name)
-            && !touching.underlays.is_empty()
-        {
-            let mut provenance =
-                caused(self.address_source(AddressPurpose::Loopback, &[node], *loopback), &node.source);
-            provenance.sources.extend(touching.underlays.iter().map(|underlay| underlay.source()));
-            add((*loopback).into(), provenance);
+        let carrying = |family: Family| {
+            touching.underlays_of(Protocol::Ebgp).filter(move |underlay| family.is_in(underlay.spec.families))
+        };
+        for family in Family::ALL {
+            let Some(loopback) = self.allocations.loopback(&node.name, family) else { continue };
+            if carrying(family).next().is_some() {
+                let mut provenance =
+                    caused(self.address_source(AddressPurpose::Loopback, &[node], loopback), &node.source);
+                provenance.sources.extend(carrying(family).map(|underlay| underlay.source()));
+                add(loopback.into(), provenance);
+            }
         }
         for port in &touching.ports {
             let segment = port.segment;
             let point = TerminationPoint { node: node.name.clone(), interface: port.interface.clone() };
-            let ports = self.allocations.segments.get(&segment.reference.name);
-            if let Some(subnet) = ports.and_then(|ports| ports.get(&PortKey::from(&point))) {
-                let selection = segment.source_at(&format!("/spec/ports/{}", port.selection));
-                add(*subnet, Provenance::from(segment.source_at("/spec/prefix")).and(selection));
+            let subnets = self.allocations.subnets(&segment.reference.name, &point);
+            let subnets = subnets.zip(["/spec/prefix", "/spec/ipv6/prefix"]);
+            for (subnet, prefix) in subnets {
+                // Without an underlay the neighbors of peerings are the only ones, and have policies of their own.
+                if touching.underlays.is_empty() || carrying(Family::of(&subnet)).next().is_some() {
+                    let selection = segment.source_at(&format!("/spec/ports/{}", port.selection));
+                    add(subnet, Provenance::from(segment.source_at(prefix)).and(selection));
+                }
             }
         }
         for session in &touching.sessions {
@@ -98,21 +108,46 @@ impl Compiler<'_> {
         networks
     }
 
-    /// Returns the session over a link; `None` where a value of either end is not allocated.
+    /// Returns the sessions over a link: one for each family over its own addresses, or one for all where the link is
+    /// unnumbered. There is none where a value of either end is not allocated.
     fn internal(
         &self,
         node: &Node,
         link: &Link,
         underlay: &Intent<UnderlaySpec>,
         routing: &mut Routing,
-    ) -> Option<(NeighborTarget, Neighbor)> {
+    ) -> Vec<(NeighborTarget, Neighbor)> {
+        let families: Vec<Family> =
+            Family::ALL.into_iter().filter(|family| family.is_in(underlay.spec.families)).collect();
+        let (Some(near), Some(far)) = (link.near_end(&node.name), link.far_end(&node.name)) else { return Vec::new() };
+        let sessions: Vec<(NeighborTarget, BTreeSet<AfiSafi>)> = match underlay.spec.addressing {
+            Addressing::Unnumbered => {
+                vec![(NeighborTarget::Interface(near.interface.clone()), families.into_iter().map(unicast).collect())]
+            }
+            Addressing::Numbered => {
+                let session = |family: Family| {
+                    let address = self.link_address(link, far, family)?.addr();
+                    Some((NeighborTarget::Address(address), [unicast(family)].into()))
+                };
+                families.into_iter().filter_map(session).collect()
+            }
+        };
+        let neighbor = self.neighbor(node, link, underlay, routing);
+        let with = |(target, afi_safis)| Some((target, Neighbor { afi_safis, ..neighbor.clone()? }));
+        sessions.into_iter().filter_map(with).collect()
+    }
+
+    /// Returns what the sessions over a link have in common.
+    fn neighbor(
+        &self,
+        node: &Node,
+        link: &Link,
+        underlay: &Intent<UnderlaySpec>,
+        routing: &mut Routing,
+    ) -> Option<Neighbor> {
         let (near, far) = (link.near_end(&node.name)?, link.far_end(&node.name)?);
         let peer = self.network.node(far.node.as_str())?;
         let peer_as = self.allocations.asns.get(&peer.name).copied()?;
-        let target = match underlay.spec.addressing {
-            Addressing::Unnumbered => NeighborTarget::Interface(near.interface.clone()),
-            Addressing::Numbered => NeighborTarget::Address(self.link_address(link, far)?.addr()),
-        };
         let mut provenance = Provenance::from(underlay.source()).and(link.source.clone());
         if let Some(pool) = self.asn_source(peer, peer_as) {
             provenance = provenance.leaf("peer_as", pool);
@@ -132,21 +167,20 @@ impl Compiler<'_> {
                 provenance = provenance.leaf("export_policy", segment.source_at("/spec/scope"));
             }
         }
-        let neighbor = Neighbor {
+        Some(Neighbor {
             description: format!("{} {}", far.node, far.interface),
             interface: near.interface.clone(),
-            afi_safis: [AfiSafi::Ipv4Unicast].into(),
+            afi_safis: BTreeSet::new(),
             peer_as,
             peer_type: PeerType::Internal,
             timers: underlay.spec.timers.map(timers),
-            bfd: underlay.spec.bfd.map(|BfdSpec { interval_ms, multiplier }| Bfd { interval_ms, multiplier }),
+            bfd: underlay.spec.bfd.map(bfd),
             authentication: underlay.spec.authentication.as_ref().and_then(|key| key.tcp_md5.clone()),
             import_policy: None,
             export_policy,
             maximum_prefixes: None,
             provenance,
-        };
-        Some((target, neighbor))
+        })
     }
 }
 
@@ -181,6 +215,18 @@ fn external(session: &Session<'_>, [import, export]: [Name; 2]) -> Neighbor {
         maximum_prefixes: spec.accept.maximum_prefixes,
         provenance,
     }
+}
+
+pub(crate) fn unicast(family: Family) -> AfiSafi {
+    match family {
+        Family::Ipv4 => AfiSafi::Ipv4Unicast,
+        Family::Ipv6 => AfiSafi::Ipv6Unicast,
+    }
+}
+
+/// Returns how a neighbor is watched.
+pub(crate) fn bfd(BfdSpec { interval_ms, multiplier }: BfdSpec) -> Bfd {
+    Bfd { interval_ms, multiplier }
 }
 
 /// Returns the timers of a session.

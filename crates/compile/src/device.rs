@@ -19,6 +19,7 @@ use crate::{
     Allocations,
     allocate::{PoolSpec, address_pools, asn_pools},
     codes,
+    pool::Family,
     refusals::refusals,
     selection::Selection,
 };
@@ -26,8 +27,8 @@ use crate::{
 /// Returns the configuration of every node, and what keeps one from being complete.
 ///
 /// Every node has a loopback `lo` where one is allocated, an interface for each of its links, segment ports and peering
-/// sessions, and the services of the baselines that select it. A node that an underlay selects, or that has a peering, runs
-/// BGP. The same input gives the same output; each device depends on itself, its neighbors and the intents that touch them.
+/// sessions, and the services of the baselines that select it. A node that an underlay selects runs
+/// its protocol, and one that has a peering runs BGP. The same input gives the same output; each device depends on itself, its neighbors and the intents that touch them.
 pub fn compile(
     intents: &IntentSet,
     network: &Network,
@@ -45,6 +46,7 @@ pub fn compile(
     let compiled: Vec<(DeviceConfig, Vec<Diagnostic>)> = nodes.par_iter().map(|node| compiler.device(node)).collect();
     let mut diagnostics = compiler.peering_names();
     diagnostics.extend(refusals(intents));
+    diagnostics.extend(compiler.underlays());
     let mut configs = BTreeMap::new();
     for (config, findings) in compiled {
         diagnostics.extend(findings);
@@ -78,6 +80,7 @@ impl Compiler<'_> {
         let mut routing = Routing::default();
         let interfaces = self.interfaces(node, &mut routing.diagnostics);
         let bgp = self.bgp(node, &mut routing);
+        let ospf = self.ospf(node, &mut routing);
         let config = DeviceConfig {
             device: node.name.clone(),
             pack: node.pack.clone(),
@@ -86,7 +89,7 @@ impl Compiler<'_> {
             routing_policy: routing.policy,
             static_routes: routing.static_routes,
             bgp,
-            ospf: None,
+            ospf,
             acl_sets: self.acl_sets(self.selection.of(&node.name)),
         };
         (config, routing.diagnostics)
@@ -112,11 +115,12 @@ impl Compiler<'_> {
 
     /// Returns the router id of a node: its loopback.
     pub(crate) fn router_id(&self, node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Ipv4Addr> {
-        match self.allocations.loopbacks.get(&node.name)? {
-            IpAddr::V4(address) => Some(*address),
+        let address = |family| self.allocations.loopback(&node.name, family);
+        match address(Family::Ipv4).or_else(|| address(Family::Ipv6))? {
+            IpAddr::V4(address) => Some(address),
             IpAddr::V6(address) => {
                 let message = format!("the loopback {address} of `{}` is no router id", node.name);
-                let source = self.address_source(AddressPurpose::Loopback, &[node], IpAddr::V6(*address));
+                let source = self.address_source(AddressPurpose::Loopback, &[node], IpAddr::V6(address));
                 diagnostics.push(
                     Diagnostic::error(codes::ROUTER_ID_NOT_IPV4, message)
                         .at(place(source.as_ref().unwrap_or(&node.source)))

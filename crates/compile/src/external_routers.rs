@@ -76,6 +76,7 @@ fn internet_targets(intents: &IntentSet) -> BTreeMap<IpAddr, BTreeSet<Source>> {
         }
     }
     let inside: Vec<IpNet> = (intents.segments.values().map(|segment| segment.spec.prefix))
+        .chain(intents.segments.values().filter_map(|segment| segment.spec.ipv6.map(|ipv6| ipv6.prefix)))
         .chain(intents.pools.values().flat_map(|pools| pools.spec.addresses.iter().map(|pool| pool.prefix)))
         .chain(intents.peerings.values().flat_map(|p| p.spec.sessions.iter().map(|session| session.address)))
         .collect();

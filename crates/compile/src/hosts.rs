@@ -7,7 +7,7 @@ use weft_intent::{IntentSet, spec::GatewayPosition};
 use weft_model::{Name, Network, TerminationPoint};
 
 use crate::{
-    Allocations, PortKey,
+    Allocations,
     pool::{Range, address, number},
     selection::Selection,
 };
@@ -23,8 +23,19 @@ pub struct Host {
     pub address: IpNet,
     /// Its default gateway: the address of the port.
     pub gateway: IpAddr,
+    /// Its IPv6 address and gateway beside those, where the segment has both families.
+    pub ipv6: Option<HostAddress>,
     /// The segment.
     pub segment: Name,
+}
+
+/// An address of a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HostAddress {
+    /// The address with the length of the subnet.
+    pub address: IpNet,
+    /// The default gateway of its family: the address of the port.
+    pub gateway: IpAddr,
 }
 
 /// Returns one host for every segment port that has a subnet, in the order of node, segment and interface. It has the
@@ -36,17 +47,14 @@ pub fn hosts(intents: &IntentSet, network: &Network, allocations: &Allocations) 
         for port in &selection.of(&node.name).ports {
             let segment = &port.segment.reference.name;
             let point = TerminationPoint { node: node.name.clone(), interface: port.interface.clone() };
-            let subnet = allocations.segments.get(segment).and_then(|ports| ports.get(&PortKey::from(&point)));
-            let Some(subnet) = subnet else { continue };
-            let gateway = gateway(subnet, port.segment.spec.gateway);
-            let Some(address) = first_host(subnet, gateway.addr()) else { continue };
-            hosts.push(Host {
-                name: format!("{}-{}", node.name, port.interface),
-                port: point,
-                address,
-                gateway: gateway.addr(),
-                segment: segment.clone(),
+            let mut addresses = allocations.subnets(segment, &point).filter_map(|subnet| {
+                let gateway = gateway(&subnet, port.segment.spec.gateway).addr();
+                Some(HostAddress { address: first_host(&subnet, gateway)?, gateway })
             });
+            let Some(HostAddress { address, gateway }) = addresses.next() else { continue };
+            let ipv6 = addresses.next();
+            let name = format!("{}-{}", node.name, port.interface);
+            hosts.push(Host { name, port: point, address, gateway, ipv6, segment: segment.clone() });
         }
     }
     hosts

@@ -8,13 +8,13 @@ use std::{
 use ipnet::IpNet;
 use weft_device::config::{Interface, InterfaceAddress, InterfaceKind};
 use weft_diagnostics::Diagnostic;
-use weft_intent::spec::{AddressPurpose, Addressing, GatewayPosition};
+use weft_intent::spec::{AddressPurpose, Addressing, GatewayPosition, Protocol};
 use weft_model::{IntentKind, InterfaceName, Link, Mtu, Node, Provenance, Source, TerminationPoint};
 
 use crate::{
-    LinkKey, PortKey,
     device::{Compiler, caused, not_allocated},
     hosts::gateway,
+    pool::Family,
     selection::{SegmentPort, Session},
 };
 
@@ -27,8 +27,10 @@ impl Compiler<'_> {
         diagnostics: &mut Vec<Diagnostic>,
     ) -> BTreeMap<InterfaceName, Interface> {
         let mut interfaces = BTreeMap::new();
-        if let Some(address) = self.allocations.loopbacks.get(&node.name) {
-            interfaces.insert(InterfaceName::loopback(), self.loopback(node, *address));
+        let loopbacks: Vec<IpAddr> =
+            Family::ALL.into_iter().filter_map(|family| self.allocations.loopback(&node.name, family)).collect();
+        if !loopbacks.is_empty() {
+            interfaces.insert(InterfaceName::loopback(), self.loopback(node, &loopbacks));
         }
         for link in self.network.links_of(&node.name) {
             if let (Some(near), Some(far)) = (link.near_end(&node.name), link.far_end(&node.name)) {
@@ -55,13 +57,16 @@ impl Compiler<'_> {
         interfaces
     }
 
-    fn loopback(&self, node: &Node, address: IpAddr) -> Interface {
-        let pool = self.address_source(AddressPurpose::Loopback, &[node], address);
+    fn loopback(&self, node: &Node, addresses: &[IpAddr]) -> Interface {
+        let address = |address: &IpAddr| {
+            let pool = self.address_source(AddressPurpose::Loopback, &[node], *address);
+            InterfaceAddress { prefix: (*address).into(), provenance: caused(pool, &node.source) }
+        };
         Interface {
             kind: InterfaceKind::Loopback,
             description: "router id".to_owned(),
             mtu: None,
-            addresses: vec![InterfaceAddress { prefix: address.into(), provenance: caused(pool, &node.source) }],
+            addresses: addresses.iter().map(address).collect(),
             unnumbered: false,
             egress_acl: None,
             provenance: Provenance::from(node.source.clone()),
@@ -82,25 +87,31 @@ impl Compiler<'_> {
         let mut unnumbered = false;
         if let Some(underlay) = self.selection.underlay_of(link) {
             let source = underlay.source_at("/spec/addressing");
-            match underlay.spec.addressing {
-                Addressing::Unnumbered => {
+            match (underlay.spec.addressing, underlay.spec.protocol) {
+                (Addressing::Unnumbered, Protocol::Ebgp) => {
                     unnumbered = true;
                     provenance = provenance.leaf("unnumbered", source);
                 }
-                Addressing::Numbered => match self.link_address(link, near) {
-                    Some(prefix) => {
-                        let peer = self.network.node(far.node.as_str());
-                        let nodes: Vec<&Node> = [node].into_iter().chain(peer).collect();
-                        let pool = self.address_source(AddressPurpose::Link, &nodes, prefix.addr());
-                        let provenance = caused(pool, &link.source).and(source);
-                        addresses.push(InterfaceAddress { prefix, provenance });
+                // OSPFv3 finds its neighbor by itself.
+                (Addressing::Unnumbered, Protocol::Ospf) => {}
+                (Addressing::Numbered, _) => {
+                    for family in Family::ALL.into_iter().filter(|family| family.is_in(underlay.spec.families)) {
+                        match self.link_address(link, near, family) {
+                            Some(prefix) => {
+                                let peer = self.network.node(far.node.as_str());
+                                let nodes: Vec<&Node> = [node].into_iter().chain(peer).collect();
+                                let pool = self.address_source(AddressPurpose::Link, &nodes, prefix.addr());
+                                let provenance = caused(pool, &link.source).and(source.clone());
+                                addresses.push(InterfaceAddress { prefix, provenance });
+                            }
+                            // Once for each link.
+                            None if link.ends[0] == *near => {
+                                diagnostics.push(not_allocated(&format!("subnet of the link {link}"), node));
+                            }
+                            None => {}
+                        }
                     }
-                    // Once for each link.
-                    None if link.ends[0] == *near => {
-                        diagnostics.push(not_allocated(&format!("subnet of the link {link}"), node));
-                    }
-                    None => {}
-                },
+                }
             }
         }
         Interface {
@@ -115,8 +126,8 @@ impl Compiler<'_> {
     }
 
     /// Returns the address of an end of a numbered link, with the length of the subnet: the smaller end has the lower one.
-    pub(crate) fn link_address(&self, link: &Link, end: &TerminationPoint) -> Option<IpNet> {
-        let subnet = self.allocations.links.get(&LinkKey::from(link))?;
+    pub(crate) fn link_address(&self, link: &Link, end: &TerminationPoint, family: Family) -> Option<IpNet> {
+        let subnet = self.allocations.link(link, family)?;
         let address = if link.ends[0] == *end { subnet.network() } else { subnet.broadcast() };
         IpNet::new(address, subnet.prefix_len()).ok()
     }
@@ -146,18 +157,22 @@ impl Compiler<'_> {
         let segment = port.segment;
         let name = &segment.reference.name;
         let point = TerminationPoint { node: node.name.clone(), interface: port.interface.clone() };
-        let subnet = self.allocations.segments.get(name).and_then(|ports| ports.get(&PortKey::from(&point)));
-        let Some(subnet) = subnet else {
+        let subnets: Vec<IpNet> = self.allocations.subnets(name, &point).collect();
+        let ranges = [Some("/spec"), segment.spec.ipv6.map(|_| "/spec/ipv6")];
+        let ranges: Vec<&str> = ranges.into_iter().flatten().collect();
+        if subnets.len() < ranges.len() {
             diagnostics.push(not_allocated(&format!("subnet of segment `{name}` on {}", port.interface), node));
             return None;
-        };
-        let mut provenance =
-            Provenance::from(segment.source_at("/spec/prefix")).and(segment.source_at("/spec/subnet_length"));
-        match segment.spec.gateway {
-            GatewayPosition::First => {}
-            GatewayPosition::Last => provenance = provenance.and(segment.source_at("/spec/gateway")),
         }
-        let address = InterfaceAddress { prefix: gateway(subnet, segment.spec.gateway), provenance };
+        let address = |(subnet, range): (&IpNet, &str)| {
+            let mut provenance = Provenance::from(segment.source_at(&format!("{range}/prefix")))
+                .and(segment.source_at(&format!("{range}/subnet_length")));
+            match segment.spec.gateway {
+                GatewayPosition::First => {}
+                GatewayPosition::Last => provenance = provenance.and(segment.source_at("/spec/gateway")),
+            }
+            InterfaceAddress { prefix: gateway(subnet, segment.spec.gateway), provenance }
+        };
         let mut provenance = Provenance::from(segment.source_at(&format!("/spec/ports/{}", port.selection)))
             .leaf("mtu", segment.source_at("/spec/mtu"));
         let access = self.access_of(port);
@@ -168,7 +183,7 @@ impl Compiler<'_> {
             kind: InterfaceKind::Host,
             description: format!("segment {name}"),
             mtu: Some(segment.spec.mtu),
-            addresses: vec![address],
+            addresses: subnets.iter().zip(ranges).map(address).collect(),
             unnumbered: false,
             egress_acl: access.map(|access| access.reference.name.clone()),
             provenance,

@@ -22,14 +22,17 @@ mod device;
 mod external_routers;
 mod hosts;
 mod interface;
+mod ospf;
 mod pool;
 mod refusals;
 mod routing_policy;
 mod selection;
 mod system;
+mod underlays;
 
 pub use allocate::allocate;
 pub use allocations::{Allocations, InvalidAllocations, LinkKey, PortKey};
 pub use device::compile;
 pub use external_routers::{ExternalRouters, external_routers};
-pub use hosts::{Host, hosts};
+pub use hosts::{Host, HostAddress, hosts};
+pub use pool::Family;

@@ -6,6 +6,34 @@ use std::{
 };
 
 use ipnet::IpNet;
+use weft_intent::spec::Families;
+
+/// An address family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4.
+    Ipv4,
+    /// IPv6.
+    Ipv6,
+}
+
+impl Family {
+    /// Both families, IPv4 first.
+    pub const ALL: [Self; 2] = [Self::Ipv4, Self::Ipv6];
+
+    /// Returns the family of a prefix.
+    pub fn of(prefix: &IpNet) -> Self {
+        if prefix.addr().is_ipv4() { Self::Ipv4 } else { Self::Ipv6 }
+    }
+
+    /// Tells whether `families` have it.
+    pub fn is_in(self, families: Families) -> bool {
+        match self {
+            Self::Ipv4 => families.ipv4(),
+            Self::Ipv6 => families.ipv6(),
+        }
+    }
+}
 
 /// Every `step`-th value from `first` to `last`, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,10 @@
 //! Refuses what Weft checks but does not carry out yet, rather than leaving it out in silence.
 
 use weft_diagnostics::Diagnostic;
-use weft_intent::{Document, IntentSet};
+use weft_intent::{
+    Document, IntentSet,
+    spec::{Addressing, AreaKind, OspfArea, Protocol},
+};
 
 use crate::codes;
 
@@ -13,6 +16,20 @@ pub(crate) fn refusals(intents: &IntentSet) -> Vec<Diagnostic> {
         let finding = Diagnostic::error(codes::NOT_COMPILED, message).at(document.key_span(pointer));
         findings.push(finding.help("remove it to go on; `weft validate` accepts it"));
     };
+    for underlay in intents.underlays.values() {
+        let spec = &underlay.spec;
+        let ospf = spec.protocol == Protocol::Ospf;
+        let borrowed = ospf && spec.addressing == Addressing::Unnumbered && spec.families.ipv4();
+        // A border router of FRR 8.4 takes the default route that another one announces into the area, and hands it on.
+        let stub = |area: &OspfArea| area.kind == AreaKind::Stub && spec.families.ipv6();
+        for (index, _) in spec.ospf.iter().flat_map(|ospf| ospf.areas.iter().enumerate()).filter(|(_, area)| stub(area))
+        {
+            refuse(&underlay.document, &format!("/spec/ospf/areas/{index}/kind"), "a stub area for IPv6");
+        }
+        if borrowed {
+            refuse(&underlay.document, "/spec/addressing", "OSPF for IPv4 on links without addresses");
+        }
+    }
     for tenant in intents.tenants.values() {
         refuse(&tenant.document, "/kind", "a tenant");
     }

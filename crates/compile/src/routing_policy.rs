@@ -1,5 +1,7 @@
 //! Compiles prefix sets and policies: what a peering takes and announces, and what stays in its site.
 
+use std::collections::BTreeMap;
+
 use ipnet::IpNet;
 use weft_device::config::{
     Action, Conditions, PolicyDefinition, PrefixMatch, PrefixSet, RoutingPolicy, Statement, Transformations,
@@ -8,11 +10,12 @@ use weft_diagnostics::Diagnostic;
 use weft_intent::{Intent, spec::PeeringSpec};
 use weft_model::{Name, Provenance, Source};
 
-use crate::{codes, device::Compiler};
+use crate::{codes, device::Compiler, pool::Family};
 
 /// The policy on sessions that leave the site, and the set of what must not.
 const SITE_POLICY: &str = "leave-site";
 const SITE_SET: &str = "site-segments";
+const SITE_SET_IPV6: &str = "site-segments-ipv6";
 
 impl Compiler<'_> {
     /// Defines the policy of sessions that leave the site, and returns its name; `None` where nothing must stay.
@@ -21,27 +24,41 @@ impl Compiler<'_> {
         if policy.policy_definitions.contains_key(&name) {
             return Some(name);
         }
-        let mut prefixes = Vec::new();
+        let mut sets: BTreeMap<Name, PrefixSet> = BTreeMap::new();
         let mut provenance = Provenance::default();
-        for segment in self.selection.site_segments.iter().filter(|segment| segment.spec.prefix.addr().is_ipv4()) {
-            let prefix = segment.spec.prefix;
-            prefixes.push(PrefixMatch {
-                prefix,
-                least_length: prefix.prefix_len(),
-                greatest_length: prefix.max_prefix_len(),
-                provenance: Provenance::from(segment.source_at("/spec/prefix")),
-            });
+        for segment in &self.selection.site_segments {
+            let ranges = [
+                Some(("/spec/prefix", segment.spec.prefix)),
+                segment.spec.ipv6.map(|v6| ("/spec/ipv6/prefix", v6.prefix)),
+            ];
+            for (pointer, prefix) in ranges.into_iter().flatten() {
+                // A set is of one family on some devices.
+                let set = self::name(match Family::of(&prefix) {
+                    Family::Ipv4 => SITE_SET,
+                    Family::Ipv6 => SITE_SET_IPV6,
+                })?;
+                let set = sets
+                    .entry(set)
+                    .or_insert_with(|| PrefixSet { prefixes: Vec::new(), provenance: Provenance::default() });
+                set.prefixes.push(PrefixMatch {
+                    prefix,
+                    least_length: prefix.prefix_len(),
+                    greatest_length: prefix.max_prefix_len(),
+                    provenance: Provenance::from(segment.source_at(pointer)),
+                });
+            }
             provenance = provenance.and(segment.source_at("/spec/scope"));
         }
-        if prefixes.is_empty() {
+        if sets.is_empty() {
             return None;
         }
-        let set = self::name(SITE_SET)?;
-        let statements = vec![
-            statement(10, Some(set.clone()), Action::Reject, provenance.clone()),
-            statement(20, None, Action::Accept, provenance.clone()),
-        ];
-        policy.prefix_sets.insert(set, PrefixSet { prefixes, provenance: provenance.clone() });
+        let mut statements = Vec::new();
+        for (set, mut content) in sets {
+            content.provenance = provenance.clone();
+            statements.push(statement(sequence(&statements), Some(set.clone()), Action::Reject, provenance.clone()));
+            policy.prefix_sets.insert(set, content);
+        }
+        statements.push(statement(sequence(&statements), None, Action::Accept, provenance.clone()));
         policy.policy_definitions.insert(name.clone(), PolicyDefinition { statements, provenance });
         Some(name)
     }
@@ -106,6 +123,11 @@ pub(crate) fn exact(
         statement(10, Some(set), Action::Accept, provenance.clone())
     };
     policy.policy_definitions.insert(name.clone(), PolicyDefinition { statements: vec![only], provenance });
+}
+
+/// Returns the place of the next statement: 10, 20, 30.
+fn sequence(statements: &[Statement]) -> u16 {
+    10 * (u16::try_from(statements.len()).unwrap_or(u16::MAX / 10 - 1) + 1)
 }
 
 fn statement(sequence: u16, prefix_set: Option<Name>, action: Action, provenance: Provenance) -> Statement {

@@ -4,9 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use weft_intent::{
     Intent, IntentSet,
-    spec::{AccessSpec, BaselineSpec, PeeringSession, PeeringSpec, Scope, SegmentSpec, Selector, UnderlaySpec},
+    spec::{
+        AccessSpec, BaselineSpec, PeeringSession, PeeringSpec, Protocol, Scope, SegmentSpec, Selector, UnderlaySpec,
+    },
 };
 use weft_model::{FabricName, IntentRef, InterfaceName, Link, Network, Node, NodeName, SiteName};
+
+use crate::pool::Family;
 
 /// The intents that touch one node, each list in the order of the intents' names.
 #[derive(Debug, Default)]
@@ -15,6 +19,23 @@ pub(crate) struct Touching<'a> {
     pub(crate) ports: Vec<SegmentPort<'a>>,
     pub(crate) sessions: Vec<Session<'a>>,
     pub(crate) baselines: Vec<&'a Intent<BaselineSpec>>,
+}
+
+impl<'a> Touching<'a> {
+    /// Returns the underlays of a protocol.
+    pub(crate) fn underlays_of(&self, protocol: Protocol) -> impl Iterator<Item = &'a Intent<UnderlaySpec>> {
+        self.underlays.iter().copied().filter(move |underlay| underlay.spec.protocol == protocol)
+    }
+
+    /// Tells whether the node runs BGP: between the nodes, or with an external neighbor.
+    pub(crate) fn speaks_bgp(&self) -> bool {
+        self.underlays_of(Protocol::Ebgp).next().is_some() || !self.sessions.is_empty()
+    }
+
+    /// Tells whether an underlay routes a family on the node.
+    pub(crate) fn routes(&self, family: Family) -> bool {
+        self.underlays.iter().any(|underlay| family.is_in(underlay.spec.families))
+    }
 }
 
 /// A port of a segment on the node.

@@ -128,7 +128,8 @@ fn of_intents(name: &str, intents: &Path, templates: &Path) -> Result<LabTopolog
     let mut topology = LabTopology { name: name.to_owned(), ..LabTopology::default() };
     for node in network.nodes() {
         let management = *allocations.management.get(&node.name).ok_or("a node has no management address")?;
-        let device = NetnsDevice { pack: node.pack.clone(), management, interfaces: interfaces(&node.name) };
+        let ospf = BTreeSet::new();
+        let device = NetnsDevice { pack: node.pack.clone(), management, interfaces: interfaces(&node.name), ospf };
         topology.devices.insert(node.name.clone(), device);
     }
     for (name, config) in &external.configs {
@@ -144,6 +145,7 @@ fn of_intents(name: &str, intents: &Path, templates: &Path) -> Result<LabTopolog
             port: host.port.clone(),
             address: host.address,
             gateway: host.gateway,
+            ipv6: None,
         });
     }
     topology.cables = cables;

@@ -56,6 +56,7 @@ fn device(pack: &str, management: &str, ports: &[&str]) -> NetnsDevice {
         pack: pack.parse().unwrap(),
         management: management.parse().unwrap(),
         interfaces: ports.iter().map(|port| port.parse().unwrap()).collect(),
+        ospf: BTreeSet::new(),
     }
 }
 
@@ -71,6 +72,7 @@ fn fabric(name: String) -> LabTopology {
         port: end(port),
         address: format!("10.20.{subnet}.2/24").parse().unwrap(),
         gateway: format!("10.20.{subnet}.1").parse().unwrap(),
+        ipv6: None,
     };
     let transit = ExternalRouter {
         pack: "frr".parse().unwrap(),

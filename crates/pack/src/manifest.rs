@@ -212,6 +212,8 @@ pub enum CollectorName {
     Interfaces,
     /// `DeviceState::neighbors`.
     Neighbors,
+    /// `DeviceState::ospf_neighbors`.
+    OspfNeighbors,
     /// `DeviceState::rib`.
     Rib,
     /// `DeviceState::fib`.

@@ -6,8 +6,8 @@ use ipnet::IpNet;
 use minijinja::context;
 use serde::de::DeserializeOwned;
 use weft_device::{
-    config::NeighborTarget,
-    state::{InterfaceState, NeighborState, RouteTable},
+    config::{AfiSafi, NeighborTarget},
+    state::{InterfaceState, NeighborState, OspfNeighborState, RouteTable},
 };
 use weft_model::InterfaceName;
 
@@ -20,6 +20,8 @@ pub enum StatePart {
     Interfaces(BTreeMap<InterfaceName, InterfaceState>),
     /// The BGP neighbors.
     Neighbors(BTreeMap<NeighborTarget, NeighborState>),
+    /// The OSPF neighbors by interface.
+    OspfNeighbors(BTreeMap<InterfaceName, BTreeMap<AfiSafi, OspfNeighborState>>),
     /// The routes that the routing daemon selected.
     Rib(RouteTable),
     /// The routes that forward packets.
@@ -34,6 +36,7 @@ impl CollectorName {
         match self {
             Self::Interfaces => "interfaces",
             Self::Neighbors => "neighbors",
+            Self::OspfNeighbors => "ospf-neighbors",
             Self::Rib => "rib",
             Self::Fib => "fib",
             Self::Advertised => "advertised",
@@ -64,6 +67,7 @@ impl Pack {
         Ok(match collector {
             CollectorName::Interfaces => StatePart::Interfaces(self.read(parser, &json)?),
             CollectorName::Neighbors => StatePart::Neighbors(self.read(parser, &json)?),
+            CollectorName::OspfNeighbors => StatePart::OspfNeighbors(self.read(parser, &json)?),
             CollectorName::Rib => StatePart::Rib(self.read(parser, &json)?),
             CollectorName::Fib => StatePart::Fib(self.read(parser, &json)?),
             CollectorName::Advertised => StatePart::Advertised(self.read(parser, &json)?),

@@ -124,6 +124,7 @@ fn what_devices_print_is_read_as_expected() {
             for collector in [
                 CollectorName::Interfaces,
                 CollectorName::Neighbors,
+                CollectorName::OspfNeighbors,
                 CollectorName::Rib,
                 CollectorName::Fib,
                 CollectorName::Advertised,
@@ -139,6 +140,7 @@ fn what_devices_print_is_read_as_expected() {
                 match pack.parse(collector, &outputs).unwrap() {
                     StatePart::Interfaces(part) => state.interfaces = Some(part),
                     StatePart::Neighbors(part) => state.neighbors = Some(part),
+                    StatePart::OspfNeighbors(part) => state.ospf_neighbors = Some(part),
                     StatePart::Rib(part) => state.rib = Some(part),
                     StatePart::Fib(part) => state.fib = Some(part),
                     StatePart::Advertised(part) => {

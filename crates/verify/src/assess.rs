@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use weft_model::NodeName;
 
 use crate::{
-    Compliance, DeviceDrift, Intended, IntentResult, Observed, Parts, ProbeResults, RouteComparison, drift,
-    faults::Faults, ledger::Ledger, links, owners::Owners, peering, pools, reachability, routes, segments, sessions,
+    Compliance, DeviceDrift, Intended, IntentResult, Observed, Parts, ProbeResults, RouteComparison, adjacencies,
+    drift, faults::Faults, ledger::Ledger, links, owners::Owners, peering, pools, reachability, routes, segments,
+    sessions,
 };
 
 /// How the network stands against its intents.
@@ -74,6 +75,7 @@ pub(crate) fn assess_and_ask(
     segments::assess(intended, observed, &owners, &mut ledger);
     pools::assess(intended, observed, &mut ledger);
     sessions::assess(intended, observed, &owners, &mut faults, &mut ledger);
+    adjacencies::assess(intended, observed, &owners, &mut faults, &mut ledger);
     peering::assess(intended, observed, &mut ledger);
     let routes = routes::assess(intended, observed, &owners, &faults, &mut ledger);
     reachability::assess(intended, observed, probes, &owners, &faults, &mut ledger);

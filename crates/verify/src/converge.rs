@@ -15,7 +15,7 @@ use weft_model::NodeName;
 
 use crate::{
     Assessment, Compliance, Intended, ObserveTarget, Observed, Part, Parts, ProbePlan, ProbeResults, Reading,
-    WhatToCollect, assess::assess_and_ask, observe, probes, run_probes,
+    WhatToCollect, adjacencies, assess::assess_and_ask, observe, probes, run_probes,
 };
 
 /// The first wait between two rounds.
@@ -170,7 +170,7 @@ pub struct Unsettled {
     pub sessions: Vec<String>,
 }
 
-/// Waits until every intended session is established between two of the `done` devices, and from each of them to external
+/// Waits until every intended session is established, and every OSPF adjacency full, between two of the `done` devices, and from each of them to external
 /// neighbors. It is the gate between two waves: what is not yet done has nothing to answer for.
 ///
 /// # Errors
@@ -185,15 +185,24 @@ pub async fn sessions_settled(
     let begin = Instant::now();
     let mut left: BTreeMap<NodeName, WhatToCollect> = done
         .iter()
-        .filter(|device| configs.get(*device).is_some_and(|config| wanted(config, done).next().is_some()))
-        .map(|device| (device.clone(), WhatToCollect { parts: [Part::Neighbors].into(), ..WhatToCollect::default() }))
+        .filter_map(|device| {
+            let config = configs.get(device)?;
+            let mut parts = Parts::new();
+            if wanted(config, done).next().is_some() {
+                parts.insert(Part::Neighbors);
+            }
+            if adjacencies::of(config, configs).any(|adjacency| done.contains(adjacency.peer)) {
+                parts.insert(Part::OspfNeighbors);
+            }
+            (!parts.is_empty()).then(|| (device.clone(), WhatToCollect::of(config, &parts)))
+        })
         .collect();
     let mut wait = FIRST_WAIT;
     loop {
         let observed = observe(devices, &left, reading).await;
         let mut sessions = Vec::new();
         for (device, seen) in &observed {
-            let down = configs.get(device).map(|config| down(config, done, seen)).unwrap_or_default();
+            let down = configs.get(device).map(|config| down(config, configs, done, seen)).unwrap_or_default();
             if down.is_empty() {
                 left.remove(device);
             }
@@ -228,20 +237,37 @@ fn wanted<'a>(
     })
 }
 
-/// Names the sessions of a device that are not established.
-fn down(config: &DeviceConfig, done: &BTreeSet<NodeName>, seen: &Observed) -> Vec<String> {
+/// Names the sessions of a device that are not established, and the adjacencies that are not full.
+fn down(
+    config: &DeviceConfig,
+    configs: &BTreeMap<NodeName, DeviceConfig>,
+    done: &BTreeSet<NodeName>,
+    seen: &Observed,
+) -> Vec<String> {
     let device = &config.device;
-    let Some(states) = &seen.state.neighbors else {
-        return vec![format!("{device}: {}", seen.reason(Part::Neighbors))];
-    };
-    wanted(config, done)
-        .filter_map(|(target, neighbor, far)| {
+    let mut down = Vec::new();
+    match &seen.state.neighbors {
+        None if wanted(config, done).next().is_some() => {
+            down.push(format!("{device}: {}", seen.reason(Part::Neighbors)));
+        }
+        None => {}
+        Some(states) => down.extend(wanted(config, done).filter_map(|(target, neighbor, far)| {
             let state = match states.get(target).map(|state| state.session_state) {
                 Some(SessionState::Established) => return None,
                 Some(state) => state.to_string(),
                 None => "not configured".to_owned(),
             };
             Some(format!("{device} {} to {far}: {state}", neighbor.interface))
-        })
-        .collect()
+        })),
+    }
+    for adjacency in adjacencies::of(config, configs).filter(|adjacency| done.contains(adjacency.peer)) {
+        let Some(neighbors) = &seen.state.ospf_neighbors else {
+            down.push(format!("{device}: {}", seen.reason(Part::OspfNeighbors)));
+            break;
+        };
+        if let Some((_, _, found)) = adjacency.differs(neighbors) {
+            down.push(format!("{device} {}: {found}", adjacency.words()));
+        }
+    }
+    down
 }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, net::IpAddr};
 
 use ipnet::IpNet;
+use weft_compile::Family;
 use weft_intent::spec::FlowEnd;
 use weft_model::{IntentKind, NodeName};
 
@@ -52,18 +53,18 @@ pub(crate) fn destinations(intended: &Intended<'_>, owners: &Owners, end: &FlowE
             .get(intent)
             .into_iter()
             .flatten()
-            .filter_map(|(port, subnet)| {
-                let address = Owners::gateway(intended, port)?;
-                let subnet = subnet.unwrap_or_else(|| address.into());
-                Some(FlowDestination { node: Some(port.node.clone()), address, subnet })
+            .flat_map(|(port, subnets)| {
+                Owners::gateways(intended, port).map(|address| {
+                    let subnet = subnets.iter().find(|subnet| subnet.contains(&address)).copied();
+                    let subnet = subnet.unwrap_or_else(|| address.into());
+                    FlowDestination { node: Some(port.node.clone()), address, subnet }
+                })
             })
             .collect(),
-        FlowEnd::Node(node) => intended
-            .allocations
-            .loopbacks
-            .get(node)
-            .map(|&address| FlowDestination { node: Some(node.clone()), address, subnet: address.into() })
+        FlowEnd::Node(node) => Family::ALL
             .into_iter()
+            .filter_map(|family| intended.allocations.loopback(node, family))
+            .map(|address| FlowDestination { node: Some(node.clone()), address, subnet: address.into() })
             .collect(),
         FlowEnd::Address(address) => {
             vec![FlowDestination { node: None, address: *address, subnet: (*address).into() }]
@@ -80,9 +81,26 @@ pub(crate) struct Pairs<'a> {
     pub(crate) of: usize,
 }
 
-/// Chooses pairs of a source and a destination on different nodes: all of them when they are no more than `limit`, else so
-/// many, and more where that is needed for each source and each destination to be in one.
+/// Chooses pairs of a source and a destination on different nodes, of one address family: all of them when they are no more
+/// than `limit`, else so many, and more where that is needed for each source and each destination to be in one.
 pub(crate) fn cover<'a>(sources: &'a [FlowSource], destinations: &'a [FlowDestination], limit: usize) -> Pairs<'a> {
+    let of = |ipv6: bool| {
+        let from: Vec<&FlowSource> = sources.iter().filter(|from| from.address.is_ipv6() == ipv6).collect();
+        let to: Vec<&FlowDestination> = destinations.iter().filter(|to| to.address.is_ipv6() == ipv6).collect();
+        (from, to)
+    };
+    let families: Vec<_> =
+        [false, true].into_iter().map(of).filter(|(from, to)| !from.is_empty() && !to.is_empty()).collect();
+    let mut all = Pairs { chosen: Vec::new(), of: 0 };
+    for (from, to) in &families {
+        let pairs = cover_family(from, to, limit.div_ceil(families.len()));
+        all.chosen.extend(pairs.chosen);
+        all.of += pairs.of;
+    }
+    all
+}
+
+fn cover_family<'a>(sources: &[&'a FlowSource], destinations: &[&'a FlowDestination], limit: usize) -> Pairs<'a> {
     let fits = |from: &FlowSource, to: &FlowDestination| to.node.as_ref() != Some(&from.node);
     let on_same_node: usize = {
         let mut nodes: Vec<&NodeName> = destinations.iter().filter_map(|to| to.node.as_ref()).collect();
@@ -104,7 +122,7 @@ pub(crate) fn cover<'a>(sources: &'a [FlowSource], destinations: &'a [FlowDestin
             }
             let (from, to) = (step % sources.len(), (step + shift) % destinations.len());
             let needed = !enough || from_left.contains(&from) || to_left.contains(&to);
-            if needed && fits(&sources[from], &destinations[to]) {
+            if needed && fits(sources[from], destinations[to]) {
                 chosen.insert((from, to));
                 from_left.remove(&from);
                 to_left.remove(&to);
@@ -114,14 +132,14 @@ pub(crate) fn cover<'a>(sources: &'a [FlowSource], destinations: &'a [FlowDestin
     // What the walk missed when the lengths of the lists have a common divisor.
     if chosen.len() < of && chosen.len() < limit {
         let all = (0..sources.len()).flat_map(|from| (0..destinations.len()).map(move |to| (from, to)));
-        for (from, to) in all.filter(|&(from, to)| fits(&sources[from], &destinations[to])) {
+        for (from, to) in all.filter(|&(from, to)| fits(sources[from], destinations[to])) {
             if chosen.len() >= limit {
                 break;
             }
             chosen.insert((from, to));
         }
     }
-    Pairs { chosen: chosen.into_iter().map(|(from, to)| (&sources[from], &destinations[to])).collect(), of }
+    Pairs { chosen: chosen.into_iter().map(|(from, to)| (sources[from], destinations[to])).collect(), of }
 }
 
 #[cfg(test)]

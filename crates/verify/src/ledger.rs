@@ -23,6 +23,7 @@ pub(crate) enum Topic {
     Link,
     Port,
     Session,
+    Adjacency,
     Address,
     Announcement,
     Route,
@@ -40,6 +41,7 @@ impl Topic {
             Self::Link => ("link end", "link ends"),
             Self::Port => ("host port", "host ports"),
             Self::Session => ("session", "sessions"),
+            Self::Adjacency => ("adjacency", "adjacencies"),
             Self::Address => ("address", "addresses"),
             Self::Announcement => ("announcement", "announcements"),
             Self::Route => ("route", "routes"),
@@ -99,6 +101,7 @@ impl Ledger {
             Topic::Configuration => &[Part::Running],
             Topic::Link | Topic::Port | Topic::Address => &[Part::Interfaces],
             Topic::Session => &[Part::Neighbors],
+            Topic::Adjacency => &[Part::OspfNeighbors],
             Topic::Announcement => &[Part::Advertised, Part::Rib],
             Topic::Route => &[Part::Rib, Part::Fib],
             // Nothing of the device itself: other evidence says what to read, or a probe is made again.

@@ -16,7 +16,7 @@
 //! | all | a line of the configuration that it causes is missing, or one stands in its section that nobody intends | |
 //! | Fabric, Topology | a link has the wrong MTU, or is down with no other path between its ends | a link is down |
 //! | Pools | an address is not on its interface | |
-//! | Underlay | a loopback is missing where it was predicted; a neighbor has the wrong AS | a session or its BFD is down; fewer or other next hops than predicted |
+//! | Underlay | a loopback is missing where it was predicted; a neighbor has the wrong AS or router id | a session or its BFD is down, an adjacency is not full; fewer or other next hops than predicted |
 //! | Segment | a host port is down, or without its gateway address; a subnet is missing, or is where it must not be | fewer or other next hops than predicted; a device that only passes packets on has lost its way to a subnet with its link |
 //! | Peering | no session is up; something is announced or accepted beyond the lists, or not announced | one of several sessions is down |
 //! | Reachability | a path over the observed FIBs does not arrive (or does, where isolation is promised); a probe says so | fewer paths than asked for; some probes lost; redundancy that `survive` counts on is lost |
@@ -24,6 +24,7 @@
 //!
 //! What could not be read makes the intents that depend on it unknown, unless something else already violates them.
 
+mod adjacencies;
 mod assess;
 mod compliance;
 mod converge;

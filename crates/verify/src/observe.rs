@@ -29,6 +29,8 @@ pub struct WhatToCollect {
     pub parts: Parts,
     /// The external neighbors, with the interface towards each: they are asked for in [`Part::Advertised`].
     pub external: BTreeMap<NeighborTarget, InterfaceName>,
+    /// Whether the device runs OSPF: only then it is asked in [`Part::OspfNeighbors`].
+    pub ospf: bool,
 }
 
 impl WhatToCollect {
@@ -41,7 +43,7 @@ impl WhatToCollect {
             .filter(|(_, neighbor)| neighbor.peer_type == PeerType::External)
             .map(|(target, neighbor)| (target.clone(), neighbor.interface.clone()))
             .collect();
-        Self { parts: parts.clone(), external }
+        Self { parts: parts.clone(), external, ospf: config.ospf.is_some() }
     }
 }
 
@@ -158,6 +160,11 @@ async fn read_part(
             seen.state.advertised = Some(advertised);
             return Ok(());
         }
+        Part::OspfNeighbors if !what.ospf => {
+            seen.state.ospf_neighbors = Some(BTreeMap::new());
+            return Ok(());
+        }
+        Part::OspfNeighbors => CollectorName::OspfNeighbors,
         Part::Interfaces => CollectorName::Interfaces,
         Part::Neighbors => CollectorName::Neighbors,
         Part::Rib => CollectorName::Rib,
@@ -166,6 +173,7 @@ async fn read_part(
     match (part, collect(session, device, collector, &BTreeMap::new()).await?) {
         (Part::Interfaces, StatePart::Interfaces(interfaces)) => seen.state.interfaces = Some(interfaces),
         (Part::Neighbors, StatePart::Neighbors(neighbors)) => seen.state.neighbors = Some(neighbors),
+        (Part::OspfNeighbors, StatePart::OspfNeighbors(neighbors)) => seen.state.ospf_neighbors = Some(neighbors),
         (Part::Rib, StatePart::Rib(rib)) => seen.state.rib = Some(rib),
         (Part::Fib, StatePart::Fib(fib)) => seen.state.fib = Some(fib),
         (_, other) => return Err(unfit(&other)),
@@ -187,6 +195,7 @@ fn unfit(part: &StatePart) -> Problem {
     let name = match part {
         StatePart::Interfaces(_) => "interfaces",
         StatePart::Neighbors(_) => "neighbors",
+        StatePart::OspfNeighbors(_) => "OSPF neighbors",
         StatePart::Rib(_) => "a RIB",
         StatePart::Fib(_) => "a FIB",
         StatePart::Advertised(_) => "announced prefixes",

@@ -18,6 +18,8 @@ pub enum Part {
     Interfaces,
     /// The BGP neighbors.
     Neighbors,
+    /// The OSPF neighbors, where the device runs OSPF.
+    OspfNeighbors,
     /// The routes of the routing daemon.
     Rib,
     /// The routes that forward packets.
@@ -28,8 +30,8 @@ pub enum Part {
 
 impl Part {
     /// All parts, in the order in which they are read: what a change moves last is read last.
-    pub const ALL: [Self; 6] =
-        [Self::Running, Self::Interfaces, Self::Neighbors, Self::Rib, Self::Fib, Self::Advertised];
+    pub const ALL: [Self; 7] =
+        [Self::Running, Self::Interfaces, Self::Neighbors, Self::OspfNeighbors, Self::Rib, Self::Fib, Self::Advertised];
 }
 
 impl fmt::Display for Part {
@@ -38,6 +40,7 @@ impl fmt::Display for Part {
             Self::Running => "running configuration",
             Self::Interfaces => "interfaces",
             Self::Neighbors => "neighbors",
+            Self::OspfNeighbors => "OSPF neighbors",
             Self::Rib => "RIB",
             Self::Fib => "FIB",
             Self::Advertised => "announced prefixes",
@@ -87,6 +90,7 @@ impl Observed {
                 Part::Running => self.running.clone_from(&later.running),
                 Part::Interfaces => self.state.interfaces.clone_from(&later.state.interfaces),
                 Part::Neighbors => self.state.neighbors.clone_from(&later.state.neighbors),
+                Part::OspfNeighbors => self.state.ospf_neighbors.clone_from(&later.state.ospf_neighbors),
                 Part::Rib => self.state.rib.clone_from(&later.state.rib),
                 Part::Fib => self.state.fib.clone_from(&later.state.fib),
                 Part::Advertised => self.state.advertised.clone_from(&later.state.advertised),

@@ -6,7 +6,6 @@ use std::{
 };
 
 use ipnet::IpNet;
-use weft_compile::PortKey;
 use weft_device::state::NextHop;
 use weft_model::{IntentKind, IntentRef, InterfaceName, NodeName, TerminationPoint};
 
@@ -19,8 +18,8 @@ pub(crate) struct Owners {
     underlays: HashMap<NodeName, Vec<IntentRef>>,
     peerings: HashMap<NodeName, BTreeSet<IntentRef>>,
     with_hosts: BTreeSet<NodeName>,
-    /// The host ports of each segment, with their subnets.
-    pub(crate) segment_ports: BTreeMap<IntentRef, Vec<(TerminationPoint, Option<IpNet>)>>,
+    /// The host ports of each segment, with their subnets, at most one of each address family.
+    pub(crate) segment_ports: BTreeMap<IntentRef, Vec<(TerminationPoint, Vec<IpNet>)>>,
 }
 
 /// Why a prefix is in the network.
@@ -62,24 +61,23 @@ impl Owners {
                 }
             }
         }
-        for (node, address) in &allocations.loopbacks {
+        for (node, address) in allocations.loopbacks.iter().chain(&allocations.loopbacks_ipv6) {
             owners.claim(IpNet::from(*address)).loopback = Some(node.clone());
         }
         for segment in intents.segments.values() {
-            let subnets = allocations.segments.get(&segment.reference.name);
-            let mut ports = BTreeMap::new();
+            let mut ports: BTreeMap<TerminationPoint, Vec<IpNet>> = BTreeMap::new();
             for selection in &segment.spec.ports {
                 for node in network.nodes().filter(|node| selection.select.picks(node)) {
                     for interface in &selection.interfaces {
                         let port = termination_point(&node.name, interface);
-                        let subnet = subnets.and_then(|subnets| subnets.get(&PortKey::from(&port))).copied();
-                        ports.insert(port, subnet);
+                        let subnets = allocations.subnets(&segment.reference.name, &port).collect();
+                        ports.insert(port, subnets);
                     }
                 }
             }
-            for (port, subnet) in &ports {
+            for (port, subnets) in &ports {
                 owners.with_hosts.insert(port.node.clone());
-                if let Some(subnet) = subnet {
+                for subnet in subnets {
                     owners.claim(subnet.trunc()).host_port = Some((segment.reference.clone(), port.clone()));
                 }
             }
@@ -141,10 +139,13 @@ impl Owners {
         !self.with_hosts.contains(device) && !self.peerings.contains_key(device)
     }
 
-    /// Returns the address of a host port, which is the gateway of its subnet.
-    pub(crate) fn gateway(intended: &Intended<'_>, port: &TerminationPoint) -> Option<IpAddr> {
-        let interface = intended.configs.get(&port.node)?.interfaces.get(&port.interface)?;
-        interface.addresses.first().map(|address| address.prefix.addr())
+    /// Returns the addresses of a host port, which are the gateways of its subnets.
+    pub(crate) fn gateways<'i>(
+        intended: &Intended<'i>,
+        port: &TerminationPoint,
+    ) -> impl Iterator<Item = IpAddr> + use<'i> {
+        let interface = intended.configs.get(&port.node).and_then(|config| config.interfaces.get(&port.interface));
+        interface.into_iter().flat_map(|interface| &interface.addresses).map(|address| address.prefix.addr())
     }
 }
 

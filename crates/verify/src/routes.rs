@@ -230,9 +230,16 @@ fn is_own_address(prefix: &IpNet, route: &Route) -> bool {
 /// Tells whether routes to the prefix are the network's business: link-local and multicast ones are each device's own.
 fn matters(prefix: &IpNet) -> bool {
     match prefix.addr() {
-        IpAddr::V4(address) => !address.is_link_local() && !address.is_multicast() && !address.is_loopback(),
+        IpAddr::V4(address) => !is_link_local(&prefix.addr()) && !address.is_multicast() && !address.is_loopback(),
+        IpAddr::V6(address) => !is_link_local(&prefix.addr()) && !address.is_multicast() && !address.is_loopback(),
+    }
+}
+
+fn is_link_local(address: &IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_link_local(),
         // RFC 4291 2.5.6.
-        IpAddr::V6(address) => address.segments()[0] & 0xffc0 != 0xfe80 && !address.is_multicast(),
+        IpAddr::V6(address) => address.segments()[0] & 0xffc0 == 0xfe80,
     }
 }
 
@@ -255,7 +262,8 @@ fn same_hop(a: &NextHop, b: &NextHop) -> bool {
     match (a, b) {
         (NextHop::Discard, NextHop::Discard) => true,
         (NextHop::Interface { interface: i, via: v }, NextHop::Interface { interface: j, via: w }) => {
-            i == j && (v.is_none() || w.is_none() || v == w)
+            let known = |via: &Option<IpAddr>| via.filter(|address| !is_link_local(address));
+            i == j && (known(v).is_none() || known(w).is_none() || v == w)
         }
         (NextHop::Discard, NextHop::Interface { .. }) | (NextHop::Interface { .. }, NextHop::Discard) => false,
     }

@@ -12,8 +12,8 @@ use std::{
 
 use weft_compile::{Allocations, ExternalRouters};
 use weft_device::{
-    config::{DeviceConfig, NeighborTarget},
-    state::{InterfaceState, NeighborState, NextHop, OperStatus, Route, RouteProtocol, SessionState},
+    config::{AfiSafi, DeviceConfig, NeighborTarget},
+    state::{InterfaceState, NeighborState, NextHop, OperStatus, OspfState, Route, RouteProtocol, SessionState},
 };
 use weft_intent::{IntentSet, SourceFile};
 use weft_model::{Catalogue, InterfaceName, Network, NodeName, PackName, SecretDigests, TerminationPoint};
@@ -37,7 +37,9 @@ struct Example {
     secrets: SecretDigests,
 }
 
-static EXAMPLE: LazyLock<Example> = LazyLock::new(Example::new);
+static EXAMPLE: LazyLock<Example> = LazyLock::new(|| Example::of("intents"));
+/// A network of two OSPF areas, IPv4 and IPv6.
+static OSPF: LazyLock<Example> = LazyLock::new(|| Example::of("tests/labs/ospf-dual/intents"));
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -62,8 +64,8 @@ fn files(folder: &Path) -> BTreeMap<String, String> {
 }
 
 impl Example {
-    fn new() -> Self {
-        let sources: Vec<SourceFile> = files(&root().join("intents"))
+    fn of(intents: &str) -> Self {
+        let sources: Vec<SourceFile> = files(&root().join(intents))
             .into_iter()
             .filter(|(path, _)| !path.ends_with(".lock.yaml"))
             .map(|(path, text)| SourceFile { path: path.into(), text: text.into() })
@@ -123,13 +125,17 @@ impl Example {
 
 /// What a test sees of the network: all as predicted, until it is changed.
 struct World {
+    example: &'static Example,
     observed: BTreeMap<NodeName, Observed>,
     probes: ProbeResults,
 }
 
 impl World {
     fn as_predicted() -> Self {
-        let example = &*EXAMPLE;
+        Self::of(&EXAMPLE)
+    }
+
+    fn of(example: &'static Example) -> Self {
         let observed = example.configs.keys().map(|device| {
             let running = example.rendered[device].files.iter().map(|(name, file)| (name.clone(), file.text.clone()));
             let state = example.predicted.states[device].clone();
@@ -141,7 +147,7 @@ impl World {
             let received = if probe.answer_expected { 3 } else { 0 };
             ProbeResult { probe: probe.clone(), outcome: ProbeOutcome::Done { sent: 3, received } }
         });
-        Self { observed, probes: ProbeResults { results: results.collect(), coverage: plan.coverage.clone() } }
+        Self { example, observed, probes: ProbeResults { results: results.collect(), coverage: plan.coverage.clone() } }
     }
 
     /// All as predicted with these cables cut; the neighbors of a numbered session need not notice by the interface.
@@ -172,7 +178,7 @@ impl World {
     }
 
     fn assess(&self) -> Assessment {
-        assess(&EXAMPLE.intended(), &self.observed, &self.probes)
+        assess(&self.example.intended(), &self.observed, &self.probes)
     }
 }
 
@@ -309,6 +315,47 @@ fn a_missing_prefix_violates_its_intent() {
     state.rib.as_mut().unwrap().remove(&subnet).unwrap();
     state.fib.as_mut().unwrap().remove(&subnet).unwrap();
     golden("missing-prefix", &world);
+}
+
+#[test]
+fn ospf_in_both_families_is_compliant_as_predicted() {
+    let assessment = World::of(&OSPF).assess();
+    assert_eq!(text(&assessment), format!("{} compliant\n", assessment.intents.len()));
+    let underlay =
+        assessment.intents.iter().find(|result| result.source.intent.to_string() == "underlay/campus").unwrap();
+    assert!(underlay.summary.contains("36 adjacencies"), "{}", underlay.summary);
+}
+
+#[test]
+fn an_adjacency_that_is_not_full_degrades_its_underlay() {
+    let mut world = World::of(&OSPF);
+    let neighbors = world.device("edge-1").state.ospf_neighbors.as_mut().unwrap();
+    let families = neighbors.get_mut(&"swp1".parse::<InterfaceName>().unwrap()).unwrap();
+    families.remove(&AfiSafi::Ipv6Unicast).unwrap();
+    families.get_mut(&AfiSafi::Ipv4Unicast).unwrap().state = OspfState::Exchange;
+    let neighbors = world.device("core-1").state.ospf_neighbors.as_mut().unwrap();
+    let families = neighbors.get_mut(&"swp1".parse::<InterfaceName>().unwrap()).unwrap();
+    families.get_mut(&AfiSafi::Ipv4Unicast).unwrap().router_id = "10.0.0.99".parse().unwrap();
+    golden("adjacency", &world);
+}
+
+#[test]
+fn ipv6_routes_are_compared_like_ipv4_ones() {
+    let mut world = World::of(&OSPF);
+    let state = &mut world.device("core-1").state;
+    let is_users = |prefix: &ipnet::IpNet| prefix.to_string().starts_with("2001:db8:20:");
+    state.rib.as_mut().unwrap().retain(|prefix, _| !is_users(prefix));
+    // The address of the next hop is link-local, which nobody predicts.
+    for route in state.fib.as_mut().unwrap().iter_mut().filter(|(prefix, _)| is_users(prefix)).map(|(_, route)| route) {
+        let link_local = |hop: &NextHop| match hop {
+            NextHop::Interface { interface, .. } => {
+                NextHop::Interface { interface: interface.clone(), via: Some("fe80::1".parse().unwrap()) }
+            }
+            NextHop::Discard => NextHop::Discard,
+        };
+        route.next_hops = route.next_hops.iter().map(link_local).collect();
+    }
+    golden("missing-ipv6", &world);
 }
 
 #[test]

@@ -6,14 +6,22 @@ FILES='frr.conf links.conf acl.nft services.conf users.conf'
 OWN_FILES='links.conf acl.nft services.conf users.conf'
 # Without one of these a configuration would lose its part of it without an error.
 DAEMONS='zebra staticd bgpd bfdd'
+SAVED=/etc/frr/frr.conf
 RELOAD=/usr/lib/frr/frr-reload.py
 
 # A daemon that hangs hangs vtysh.
 vty() { timeout -k 1 20 vtysh "$@" 9>&-; }
 
+# Prints the daemons that a configuration $1 needs.
+needed() {
+    echo "$DAEMONS"
+    ! grep -qs '^router ospf$' "$1" || echo ospfd
+    ! grep -qs '^router ospf6$' "$1" || echo ospf6d
+}
+
 # Prints the running configuration. It asks for the daemons in the same breath: that of a dead one is not part of it.
 router_running() {
-    vty -c 'show daemons' -c 'show running-config no-header' | awk -v needed="$DAEMONS" '
+    vty -c 'show daemons' -c 'show running-config no-header' | awk -v needed="$(needed "$SAVED" | tr '\n' ' ')" '
         NR == 1 {
             count = split(needed, daemons, " ")
             for (i = 1; i <= count; i++) if (index($0 " ", " " daemons[i] " ") == 0) missing = missing " " daemons[i]
@@ -27,6 +35,10 @@ router_running() {
 
 router_check() {
     [ -s "$1/frr.conf" ] || { echo "$1/frr.conf is empty" >&2; return 1; }
+    running=$(vty -c 'show daemons')
+    for daemon in $(needed "$1/frr.conf"); do
+        case " $running " in *" $daemon "*) ;; *) echo "frr.conf needs $daemon, which does not run: see /etc/frr/daemons" >&2; return 1 ;; esac
+    done
     timeout 20 vtysh -C -f "$1/frr.conf" >"$D/router.log" 2>&1 && return
     without_secrets "$D/router.log" | sed 's/^line /frr.conf line /' >&2
     return 1
@@ -74,7 +86,7 @@ router_same() {
 }
 
 # Lines that can go by themselves, without anything else going with them.
-ALONE='^(log |debug |ip(v6)? prefix-list |ip(v6)? route |interface [^	]*	(description|ip(v6)? address) |router bgp [^	]*	address-family [^	]*	network |bfd$)'
+ALONE='^(log |debug |ip(v6)? prefix-list |ip(v6)? route |interface [^	]*	(description|ip(v6)? address|ip(v6)? ospf6? cost) |router bgp [^	]*	address-family [^	]*	network |bfd$)'
 
 # Prints the commands that take $D/surplus away and bring $D/missing, which must be all that differs, in the order of the file $1.
 commands() {
@@ -118,6 +130,6 @@ router_replace() {
 # Saves what runs for the next start; it must be the file of $1. `vtysh -w` says [OK] on a full disk.
 router_save() {
     vty -w >"$D/router.log" 2>&1 || return 1
-    cp /etc/frr/frr.conf "$D/now" && difference "$1/frr.conf" || { echo "/etc/frr/frr.conf was not saved: is the disk full?" >>"$D/router.log"; return 1; }
+    cp "$SAVED" "$D/now" && difference "$1/frr.conf" || { echo "$SAVED was not saved: is the disk full?" >>"$D/router.log"; return 1; }
 }
 

@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, anyhow};
+use weft_compile::HostAddress;
 use weft_lab::{
     emulated,
     netns::{self, Fault},
@@ -239,7 +240,8 @@ fn netns_topology(
                 "{name} has no management address: a lab needs a pool with the purpose `management`"
             ))
         })?;
-        let device = netns::NetnsDevice { pack: config.pack.clone(), management, interfaces: ports(config) };
+        let ospf = config.ospf.iter().flat_map(|ospf| ospf.families.iter().copied()).collect();
+        let device = netns::NetnsDevice { pack: config.pack.clone(), management, interfaces: ports(config), ospf };
         devices.insert(name.clone(), device);
     }
     let mut external_routers = BTreeMap::new();
@@ -265,7 +267,8 @@ fn netns_topology(
         .into_iter()
         .map(|host| {
             let name: NodeName = host.name.parse()?;
-            Ok(netns::LabHost { name, port: host.port, address: host.address, gateway: host.gateway })
+            let ipv6 = host.ipv6.map(|HostAddress { address, gateway }| netns::HostAddress { address, gateway });
+            Ok(netns::LabHost { name, port: host.port, address: host.address, gateway: host.gateway, ipv6 })
         })
         .collect::<anyhow::Result<_>>()?;
     // Two labs on one machine need two names.

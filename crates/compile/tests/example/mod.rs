@@ -39,7 +39,16 @@ impl Compiled {
 
 /// Returns the files of the example network by name.
 pub(crate) fn example_texts() -> BTreeMap<String, String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../intents");
+    texts("intents")
+}
+
+/// Returns the files of the network of a lab by name.
+pub(crate) fn lab_texts(lab: &str) -> BTreeMap<String, String> {
+    texts(&format!("tests/labs/{lab}/intents"))
+}
+
+fn texts(folder: &str) -> BTreeMap<String, String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(folder);
     std::fs::read_dir(&folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -96,6 +105,9 @@ fn assert_none(findings: &[Diagnostic]) {
 pub(crate) fn catalogue() -> Catalogue {
     let features = [
         "bgp",
+        "bgp.ipv6",
+        "ospf",
+        "ospf.ipv6",
         "bgp.unnumbered",
         "bfd",
         "bgp.bfd",

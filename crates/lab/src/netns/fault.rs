@@ -230,9 +230,9 @@ fn set_link(ends: &[KernelEnd; 2], state: &State, to: &str) -> Result<(), LabErr
         }
     }
     if to == "up" {
-        // A host lost its default route with its link.
+        // A host lost its default routes and its IPv6 address with its link.
         for host in state.hosts.values().filter(|host| ends.iter().any(|end| end.namespace == host.namespace)) {
-            let lines = [format!("route replace default via {}", host.gateway)];
+            let lines = links::host_lines(host);
             ip_batch("change a link", Some(&host.namespace), &[], &lines)?;
         }
     }
@@ -269,14 +269,14 @@ fn control(node: &NodeName, state: &State, argv: &[&str]) -> Result<(), LabError
 }
 
 fn known_daemon(node: &NodeName, daemon: &str, state: &State) -> Result<(), LabError> {
-    let known = router::daemons(state.router(node.as_str())?.pack.as_str());
+    let known = router::daemons(state.router(node.as_str())?);
     if known.contains(&daemon) {
         return Ok(());
     }
     Err(LabError::NoSuchDaemon {
         node: node.to_string(),
         daemon: daemon.to_owned(),
-        known: known.iter().map(|&name| name.to_owned()).collect(),
+        known: known.iter().map(|name| (*name).to_owned()).collect(),
     })
 }
 

@@ -56,6 +56,8 @@ pub struct Status {
     pub nodes: BTreeMap<NodeName, NodeStatus>,
     /// Its hosts, with their addresses.
     pub hosts: BTreeMap<NodeName, ipnet::IpNet>,
+    /// The IPv6 addresses of hosts that have one beside their IPv4 address.
+    pub hosts_ipv6: BTreeMap<NodeName, ipnet::IpNet>,
     /// What is broken on purpose.
     pub faults: BTreeSet<Fault>,
 }
@@ -172,13 +174,16 @@ impl Lab {
                 management: router.management.as_ref().map(|management| management.address),
                 running,
                 ssh: runs("sshd"),
-                daemons: router::daemons(router.pack.as_str()).iter().map(|&daemon| (daemon, runs(daemon))).collect(),
+                daemons: router::daemons(router).into_iter().map(|daemon| (daemon, runs(daemon))).collect(),
             };
             (name.clone(), status)
         };
         Ok(Status {
             nodes: state.routers.iter().map(node).collect(),
             hosts: state.hosts.iter().map(|(name, host)| (name.clone(), host.address)).collect(),
+            hosts_ipv6: (state.hosts.iter())
+                .filter_map(|(name, host)| Some((name.clone(), host.ipv6?.address)))
+                .collect(),
             name: state.name,
             faults: state.faults,
         })
@@ -293,8 +298,9 @@ fn init_script(dir: &Path) -> PathBuf {
 fn plan(topology: &LabTopology, dir: &Path) -> State {
     let lab = &topology.name;
     let nodes = dir.join(NODES);
-    let router = |name: &NodeName, pack: &PackName, interfaces: &BTreeSet<_>, management| Router {
+    let router = |name: &NodeName, pack: &PackName, interfaces: &BTreeSet<_>, ospf: &BTreeSet<_>, management| Router {
         pack: pack.clone(),
+        ospf: ospf.clone(),
         namespace: format!("{lab}-{name}"),
         folder: nodes.join(name.as_str()),
         management,
@@ -304,10 +310,10 @@ fn plan(topology: &LabTopology, dir: &Path) -> State {
     let mut routers = BTreeMap::new();
     for (number, (name, device)) in topology.devices.iter().enumerate() {
         let management = Management { address: device.management, port: format!("m{number}") };
-        routers.insert(name.clone(), router(name, &device.pack, &device.interfaces, Some(management)));
+        routers.insert(name.clone(), router(name, &device.pack, &device.interfaces, &device.ospf, Some(management)));
     }
     for (name, external) in &topology.external_routers {
-        routers.insert(name.clone(), router(name, &external.pack, &external.interfaces, None));
+        routers.insert(name.clone(), router(name, &external.pack, &external.interfaces, &BTreeSet::new(), None));
     }
     let host = |host: &super::LabHost| {
         let state = HostState {
@@ -315,6 +321,7 @@ fn plan(topology: &LabTopology, dir: &Path) -> State {
             port: host.port.clone(),
             address: host.address,
             gateway: host.gateway,
+            ipv6: host.ipv6,
         };
         (host.name.clone(), state)
     };

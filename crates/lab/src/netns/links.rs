@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use weft_model::TerminationPoint;
 
 use super::{
-    LabError, LabTopology,
+    HostAddress, LabError, LabTopology,
     run::ip_batch,
     state::{HostState, Management, Router, State},
     topology::{MANAGEMENT, UNPLUGGED},
@@ -139,14 +139,22 @@ fn ignore_failure(error: LabError) -> Result<(), LabError> {
 
 /// Configures a host.
 pub(super) fn configure_host(host: &HostState) -> Result<(), LabError> {
-    let lines = [
-        "link set lo up".to_owned(),
-        format!("addr add {} dev eth0{}", host.address, no_detection(host.address.addr())),
-        // What a host has when nobody configures it.
-        "link set eth0 mtu 1500 up".to_owned(),
-        format!("route add default via {}", host.gateway),
-    ];
+    let mut lines = vec!["link set lo up".to_owned()];
+    // What a host has when nobody configures it.
+    lines.push("link set eth0 mtu 1500 up".to_owned());
+    lines.extend(host_lines(host));
     ip_batch("configure a host", Some(&host.namespace), &[], &lines)
+}
+
+/// Returns the lines that give a host its addresses and default routes, all of them or those that it lost with its link.
+pub(super) fn host_lines(host: &HostState) -> Vec<String> {
+    let of = |HostAddress { address, gateway }: HostAddress| {
+        [
+            format!("addr replace {address} dev eth0{}", no_detection(address.addr())),
+            format!("route replace default via {gateway}"),
+        ]
+    };
+    host.addresses().flat_map(of).collect()
 }
 
 /// Deletes those namespaces that are there; what is in them goes with them.

@@ -12,6 +12,7 @@ use std::{
 };
 
 use nix::unistd::User;
+use weft_device::config::AfiSafi;
 
 use super::{
     LabError, links,
@@ -32,15 +33,15 @@ const OWN: &str = "usr/local/lib/weft-lab";
 /// The command by which the lab asks a router for things.
 pub(super) const CONTROL: &str = "/usr/local/lib/weft-lab/router";
 
-/// FRR's own defaults of Debian, with the daemons that routers run.
+/// FRR's own defaults of Debian, but for the daemons that a router runs.
 const FRR_DAEMONS: &str = "\
-bgpd=yes
-bfdd=yes
 vtysh_enable=yes
 zebra_options=\"-A 127.0.0.1 -s 90000000\"
 bgpd_options=\"-A 127.0.0.1\"
 bfdd_options=\"-A 127.0.0.1\"
 staticd_options=\"-A 127.0.0.1\"
+ospfd_options=\"-A 127.0.0.1\"
+ospf6d_options=\"-A ::1\"
 ";
 /// A BIRD that does nothing but know its interfaces.
 const BIRD_BARE: &str = "log \"/var/log/bird.log\" all;\nprotocol device { }\n";
@@ -55,12 +56,16 @@ pub(super) struct Disk<'a> {
     pub(super) files: &'a BTreeMap<String, String>,
 }
 
-/// Returns the daemons of a pack.
-pub(super) fn daemons(pack: &str) -> &'static [&'static str] {
-    match pack {
-        "frr" => &["zebra", "bgpd", "bfdd", "staticd"],
-        _ => &["bird"],
+/// Returns the daemons of a router.
+pub(super) fn daemons(router: &Router) -> Vec<&'static str> {
+    if router.pack.as_str() != "frr" {
+        return vec!["bird"];
     }
+    let ospf = router.ospf.iter().map(|family| match family {
+        AfiSafi::Ipv4Unicast => "ospfd",
+        AfiSafi::Ipv6Unicast => "ospf6d",
+    });
+    ["zebra", "bgpd", "bfdd", "staticd"].into_iter().chain(ospf).collect()
 }
 
 /// Writes the script that all routers boot with.
@@ -82,6 +87,7 @@ pub(super) fn provision(router: &Router, disk: &Disk<'_>) -> Result<(), LabError
     write(&own.join("router"), ROUTER, 0o755, None)?;
     write(&own.join("refuse"), REFUSE, 0o755, None)?;
     write(&own.join("pack"), router.pack.as_str(), 0o644, None)?;
+    write(&own.join("daemons"), &daemons(router).join(" "), 0o644, None)?;
 
     write(&folder.join("home/.ssh/authorized_keys"), &format!("{}\n", disk.authorized_key), 0o600, None)?;
     // An empty key file also hides the machine's own key from a router that is not managed.
@@ -95,7 +101,10 @@ pub(super) fn provision(router: &Router, disk: &Disk<'_>) -> Result<(), LabError
         let etc = upper.join("etc/frr");
         make_folder(&etc, 0o750, Some("frr"))?;
         make_folder(&folder.join("log/frr"), 0o755, Some("frr"))?;
-        write(&etc.join("daemons"), FRR_DAEMONS, 0o640, Some("frr"))?;
+        // zebra and staticd always run.
+        let chosen = daemons(router).into_iter().filter(|daemon| !["zebra", "staticd"].contains(daemon));
+        let chosen: String = chosen.map(|daemon| format!("{daemon}=yes\n")).collect();
+        write(&etc.join("daemons"), &(chosen + FRR_DAEMONS), 0o640, Some("frr"))?;
         write(&etc.join("vtysh.conf"), "service integrated-vtysh-config\n", 0o640, Some("frr"))?;
         write(&etc.join("frr.conf"), given("frr.conf").unwrap_or_default(), 0o640, Some("frr"))?;
     } else {

@@ -41,7 +41,7 @@ start() {
     case $pack in
     frr)
         install -d -o frr -g frr -m 755 /run/frr
-        for name in zebra bgpd bfdd staticd; do
+        for name in $(cat $self/daemons); do
             daemon $name || return
         done
         # A router that nobody manages must take all of its configuration.

@@ -11,9 +11,10 @@ use std::{
 use ipnet::IpNet;
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
+use weft_device::config::AfiSafi;
 use weft_model::{InterfaceName, NodeName, PackName, TerminationPoint};
 
-use super::{Fault, LabError, processes::Process};
+use super::{Fault, HostAddress, LabError, processes::Process};
 
 /// `lab.yaml`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -48,6 +49,9 @@ pub(super) struct Router {
     /// `None` for an external router.
     pub(super) management: Option<Management>,
     pub(super) interfaces: BTreeSet<InterfaceName>,
+    /// The families for which it can run OSPF.
+    #[serde(default)]
+    pub(super) ospf: BTreeSet<AfiSafi>,
     /// What runs, unless it is off.
     pub(super) container: Option<Container>,
 }
@@ -79,6 +83,15 @@ pub(super) struct HostState {
     pub(super) port: TerminationPoint,
     pub(super) address: IpNet,
     pub(super) gateway: IpAddr,
+    #[serde(default)]
+    pub(super) ipv6: Option<HostAddress>,
+}
+
+impl HostState {
+    /// Returns its addresses, one of each family.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = HostAddress> {
+        [HostAddress { address: self.address, gateway: self.gateway }].into_iter().chain(self.ipv6)
+    }
 }
 
 /// An end of a cable: where it is in the kernel.

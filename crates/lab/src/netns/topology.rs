@@ -6,6 +6,8 @@ use std::{
 };
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use weft_device::config::AfiSafi;
 use weft_model::{InterfaceName, NodeName, PackName, TerminationPoint};
 
 use super::LabError;
@@ -41,6 +43,8 @@ pub struct NetnsDevice {
     pub management: IpAddr,
     /// Its other interfaces but `lo`. One without a cable is there with nothing plugged in.
     pub interfaces: BTreeSet<InterfaceName>,
+    /// The address families for which it is to be able to run OSPF: FRR has a daemon for each.
+    pub ospf: BTreeSet<AfiSafi>,
 }
 
 /// A router that boots configured.
@@ -65,6 +69,18 @@ pub struct LabHost {
     /// Its address, with the length of its subnet.
     pub address: IpNet,
     /// Where its default route leads.
+    pub gateway: IpAddr,
+    /// The same for IPv6, beside an IPv4 address.
+    pub ipv6: Option<HostAddress>,
+}
+
+/// An address of a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostAddress {
+    /// The address, with the length of its subnet.
+    pub address: IpNet,
+    /// Where the default route of its family leads.
     pub gateway: IpAddr,
 }
 
@@ -138,6 +154,7 @@ mod tests {
             pack: "frr".parse().unwrap(),
             management: management.parse().unwrap(),
             interfaces: ["swp1", "swp2"].iter().map(|name| name.parse().unwrap()).collect(),
+            ospf: BTreeSet::new(),
         };
         LabTopology {
             name: "t".to_owned(),

@@ -3,13 +3,17 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use tempfile::TempDir;
 use weft_compile::{Allocations, allocate, compile, external_routers, hosts};
 use weft_intent::{SourceFile, load, validate};
 use weft_lab::emulated::{Lab, LabTopology};
 use weft_model::{Catalogue, NodeName};
 use weft_pack::{
     Pack, StatePart,
-    manifest::{CollectorName, CollectorName::Interfaces, CollectorName::Neighbors, CollectorName::Rib},
+    manifest::{
+        CollectorName, CollectorName::Interfaces, CollectorName::Neighbors, CollectorName::OspfNeighbors,
+        CollectorName::Rib,
+    },
 };
 use weft_simulate::{Cable, Failed, simulate};
 
@@ -37,9 +41,9 @@ fn pack(name: &str) -> Pack {
     pack.unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_example_network_does_what_was_predicted() {
-    let mut sources: Vec<SourceFile> = fs::read_dir(Path::new(PROJECT).join("intents"))
+/// Configures the network of the intents in a folder, compares what it does with what was predicted, and returns its lab.
+async fn as_predicted(intents: &str) -> (Lab, TempDir) {
+    let mut sources: Vec<SourceFile> = fs::read_dir(Path::new(PROJECT).join(intents))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
@@ -91,13 +95,41 @@ async fn the_example_network_does_what_was_predicted() {
         let StatePart::Rib(rib) = observe(Rib, "show route json").await else { panic!() };
         assert_eq!(Some(&rib), state.rib.as_ref(), "{name}");
         let StatePart::Neighbors(neighbors) = observe(Neighbors, "show bgp neighbors json").await else { panic!() };
-        assert_eq!(Some(&neighbors), state.neighbors.as_ref(), "{name}");
+        assert_eq!(&neighbors, state.neighbors.as_ref().unwrap_or(&BTreeMap::new()), "{name}");
+        if configs[*name].ospf.is_some() {
+            let StatePart::OspfNeighbors(neighbors) = observe(OspfNeighbors, "show ospf neighbors json").await else {
+                panic!()
+            };
+            assert_eq!(Some(&neighbors), state.ospf_neighbors.as_ref(), "{name}");
+        }
         let StatePart::Interfaces(mut interfaces) = observe(Interfaces, "show interfaces json").await else { panic!() };
         interfaces.retain(|port, _| state.interfaces.as_ref().unwrap().contains_key(port));
         assert_eq!(Some(&interfaces), state.interfaces.as_ref(), "{name}");
         let neighbors = &lab.status().devices[*name];
         assert_eq!(neighbors.established, neighbors.neighbors, "{name}");
     }
+    (lab, dir)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ospf_and_ipv6_do_what_was_predicted() {
+    for (intents, from, to) in [
+        ("tests/labs/ospf-dual/intents", "edge-1-swp8", "core-1-swp8"),
+        ("tests/labs/ebgp-dual/intents", "leaf-1-swp8", "leaf-2-swp8"),
+    ] {
+        let (lab, _dir) = as_predicted(intents).await;
+        let ipv4 = lab.status().hosts[to].addr().to_string();
+        let ipv6 = if to.starts_with("core") { "2001:db8:10::2" } else { "2001:db8:20:1::2" };
+        for to in [&*ipv4, ipv6] {
+            let printed = lab.exec(from, &format!("ping {to} count 4")).unwrap().output;
+            assert_eq!(printed, "4 packets transmitted, 4 received\n", "{from} to {to}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_example_network_does_what_was_predicted() {
+    let (lab, _dir) = as_predicted("intents").await;
     let ping = |from: &str, to: &str| lab.exec(from, &format!("ping {to} count 4")).unwrap().output;
     let (from, to) = (&lab.status().hosts, "198.51.100.1");
     assert!(from.contains_key("b1-leaf-01-swp1"));

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use weft_compile::Host;
+use weft_compile::{Host, HostAddress};
 use weft_device::state::{DeviceState, OperStatus};
 use weft_model::NodeName;
 use weft_simulate::{Forwarding, Prediction};
@@ -88,17 +88,26 @@ pub(crate) fn from_host(lab: &Arc<Shared>, host: &str, words: &[&str]) -> Result
     let mut fabric = lab.fabric();
     let prediction = fabric.prediction();
     let host = fabric.hosts.get(host).ok_or_else(|| format!("there is no host {host}"))?;
-    let source = host.address.addr();
+    let of_family = |address: &HostAddress| address.address.addr().is_ipv4() == request.destination.is_ipv4();
+    let Some(HostAddress { address, gateway: router }) = addresses(host).find(of_family) else {
+        return Err(format!("this host has no address of the family of {}", request.destination));
+    };
+    let source = address.addr();
     if request.source.is_some_and(|asked| asked != source) {
         return Err(format!("the address of this host is {source}"));
     }
     let gateway = &host.port;
     let attached_to = prediction.states.get(&gateway.node);
-    let answers = attached_to.is_some_and(|state| owns(state, host.gateway) && is_up(state, host));
+    let answers = attached_to.is_some_and(|state| owns(state, router) && is_up(state, host));
     if !answers {
         return Ok(request.answer(Share::None));
     }
     Ok(request.answer(both_ways(&fabric, &prediction, &gateway.node, source, request.destination)))
+}
+
+/// Returns the addresses of a host, one of each family.
+fn addresses(host: &Host) -> impl Iterator<Item = HostAddress> {
+    [HostAddress { address: host.address, gateway: host.gateway }].into_iter().chain(host.ipv6)
 }
 
 /// Follows a packet to its destination, and the answer back.
@@ -130,7 +139,8 @@ fn one_way(
             || fabric
                 .hosts
                 .values()
-                .any(|host| host.port.node == *node && host.address.addr() == destination && is_up(state, host))
+                .filter(|host| host.port.node == *node && is_up(state, host))
+                .any(|host| addresses(host).any(|address| address.address.addr() == destination))
     };
     let arrived: Vec<NodeName> = trace.delivered_at().into_iter().filter(|node| somebody_at(node)).cloned().collect();
     let share = match arrived.len() {

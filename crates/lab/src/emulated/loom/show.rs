@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 use weft_device::{
-    config::NeighborTarget,
+    config::{AfiSafi, NeighborTarget},
     state::{DeviceState, OperStatus, RouteProtocol, RouteTable},
 };
 
@@ -18,6 +18,8 @@ pub(super) fn show(state: &DeviceState, what: &[&str]) -> Result<String, String>
         ["interfaces", "json"] => print("interfaces", &state.interfaces),
         ["bgp", "neighbors"] => Ok(neighbors(state)),
         ["bgp", "neighbors", "json"] => print("neighbors", &state.neighbors),
+        ["ospf", "neighbors"] => Ok(ospf_neighbors(state)),
+        ["ospf", "neighbors", "json"] => print("ospf_neighbors", &state.ospf_neighbors),
         ["route"] => Ok(routes(state.rib.as_ref())),
         ["route", "json"] => print("rib", &state.rib),
         ["forwarding"] => Ok(routes(state.fib.as_ref())),
@@ -61,6 +63,21 @@ fn neighbors(state: &DeviceState) -> String {
         let asn = neighbor.peer_as.map_or_else(|| "-".to_owned(), |asn| asn.to_string());
         let prefixes = neighbor.prefixes_received.map_or_else(|| "-".to_owned(), |count| count.to_string());
         let _ = writeln!(out, "{:<20} {asn:>10} {:<12} {prefixes:>8}", target.to_string(), neighbor.session_state);
+    }
+    out
+}
+
+fn ospf_neighbors(state: &DeviceState) -> String {
+    let mut out = format!("{:<16} {:<8} {:<16} {}\n", "interface", "version", "neighbor", "state");
+    for (interface, families) in state.ospf_neighbors.iter().flatten() {
+        for (family, neighbor) in families {
+            let version = match family {
+                AfiSafi::Ipv4Unicast => 2,
+                AfiSafi::Ipv6Unicast => 3,
+            };
+            let _ =
+                writeln!(out, "{:<16} {version:<8} {:<16} {}", interface.as_str(), neighbor.router_id, neighbor.state);
+        }
     }
     out
 }

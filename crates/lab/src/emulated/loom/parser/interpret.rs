@@ -60,21 +60,21 @@ fn empty(device: &NodeName, pack: &PackName) -> DeviceConfig {
 }
 
 /// Something that a statement names and another must define.
-enum Reference {
+pub(super) enum Reference {
     Acl(Name),
     PrefixSet(Name),
     Policy(Name),
     Interface(InterfaceName),
 }
 
-struct Interpretation {
-    config: DeviceConfig,
-    references: Vec<(usize, Reference)>,
+pub(super) struct Interpretation {
+    pub(super) config: DeviceConfig,
+    pub(super) references: Vec<(usize, Reference)>,
     mistakes: Vec<Mistake>,
 }
 
 impl Interpretation {
-    fn mistake(&mut self, section: &Section, what: impl Into<String>) {
+    pub(super) fn mistake(&mut self, section: &Section, what: impl Into<String>) {
         self.mistakes.push(Mistake { number: section.number, what: what.into() });
     }
 
@@ -117,6 +117,7 @@ impl Interpretation {
             }
             Line::Acl { name, default_action } => self.acl(name, *default_action, section),
             Line::Bgp(asn) => self.bgp(*asn, section),
+            Line::Ospf => self.ospf(section),
             // Statements of other sections do not stand here.
             _ => {}
         }
@@ -258,6 +259,7 @@ impl Interpretation {
                     neighbor.export_policy = Some(name.clone());
                 }
                 Line::MaximumPrefixes(count) => neighbor.maximum_prefixes = Some(*count),
+                Line::Families(families) => neighbor.afi_safis.clone_from(families),
                 _ => {}
             }
         }

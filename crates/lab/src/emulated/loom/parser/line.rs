@@ -1,11 +1,16 @@
 //! One statement of loom's configuration language.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr},
+};
 
 use super::acl;
 use ipnet::IpNet;
-use weft_device::config::{AclAction, AclEntry, Action, Bfd, NeighborTarget, Seconds, SshKey, Timers};
+use weft_device::config::{AclAction, AclEntry, Action, AfiSafi, Bfd, NeighborTarget, Seconds, SshKey, Timers};
 use weft_model::{Asn, InterfaceName, Mtu, Name, NodeName};
+
+use super::ospf_line::{OspfLine, families};
 
 /// Where a statement stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +24,8 @@ pub(crate) enum Context {
     Bgp,
     Neighbor,
     Acl,
+    Ospf,
+    OspfInterface,
 }
 
 /// A statement.
@@ -57,6 +64,9 @@ pub(crate) enum Line {
     Acl { name: Name, default_action: AclAction },
     AclEntry(AclEntry),
     EgressAcl(Name),
+    Families(BTreeSet<AfiSafi>),
+    Ospf,
+    OfOspf(OspfLine),
 }
 
 /// The longest password, in octets.
@@ -86,6 +96,7 @@ impl Line {
             (Context::Top, ["acl", name, "default", action]) => {
                 Ok(Self::Acl { name: value(name)?, default_action: acl::action(action)? })
             }
+            (Context::Top, ["ospf"]) => Ok(Self::Ospf),
             (Context::Top, ["bgp", asn]) => number(asn).map(Self::Bgp),
 
             (Context::User, ["ssh-key", algorithm, key, comment @ ..]) => ssh_key(algorithm, key, &comment.join(" ")),
@@ -122,8 +133,8 @@ impl Line {
                 acl::entry(sequence, action, name, rest).map(Self::AclEntry)
             }
 
-            (Context::Bgp, ["router-id", address]) => value(address).map(Self::RouterId),
-            (Context::Bgp, ["maximum-paths", paths]) => positive(paths).map(Self::MaximumPaths),
+            (Context::Bgp | Context::Ospf, ["router-id", address]) => value(address).map(Self::RouterId),
+            (Context::Bgp | Context::Ospf, ["maximum-paths", paths]) => positive(paths).map(Self::MaximumPaths),
             (Context::Bgp, ["network", prefix]) => network(prefix).map(Self::Network),
             (Context::Bgp, ["neighbor", "interface", name]) => {
                 value(name).map(NeighborTarget::Interface).map(Self::Neighbor)
@@ -134,7 +145,7 @@ impl Line {
             (Context::Neighbor, ["remote-as", asn]) => number(asn).map(Self::RemoteAs),
             (Context::Neighbor, ["external"]) => Ok(Self::External),
             (Context::Neighbor, ["timers", keepalive, hold, connect_retry]) => timers(keepalive, hold, connect_retry),
-            (Context::Neighbor, ["bfd", "interval", interval, "multiplier", multiplier]) => {
+            (Context::Neighbor | Context::OspfInterface, ["bfd", "interval", interval, "multiplier", multiplier]) => {
                 Ok(Self::Bfd(Bfd { interval_ms: positive(interval)?, multiplier: positive(multiplier)? }))
             }
             (Context::Neighbor, ["password", key]) if key.len() <= MOST_PASSWORD_OCTETS => {
@@ -146,6 +157,12 @@ impl Line {
             (Context::Neighbor, ["import-policy", name]) => value(name).map(Self::ImportPolicy),
             (Context::Neighbor, ["export-policy", name]) => value(name).map(Self::ExportPolicy),
             (Context::Neighbor, ["maximum-prefixes", count]) => positive(count).map(Self::MaximumPrefixes),
+
+            (Context::Neighbor | Context::Ospf, ["families", first, more @ ..]) => {
+                families(&[&[*first], more].concat()).map(Self::Families)
+            }
+            (Context::Ospf, words) => OspfLine::of_process(words).map(Self::OfOspf),
+            (Context::OspfInterface, words) => OspfLine::of_interface(words).map(Self::OfOspf),
 
             (Context::Neighbor | Context::Bgp | Context::Top, _) if text.contains("password") => {
                 Err("not a statement of this section".to_owned())
@@ -165,6 +182,8 @@ impl Line {
             Self::Bgp(_) => Some(Context::Bgp),
             Self::Neighbor(_) => Some(Context::Neighbor),
             Self::Acl { .. } => Some(Context::Acl),
+            Self::Ospf => Some(Context::Ospf),
+            Self::OfOspf(OspfLine::On(_)) => Some(Context::OspfInterface),
             Self::Hostname(_)
             | Self::NtpServer(_)
             | Self::DnsServer(_)
@@ -189,7 +208,9 @@ impl Line {
             | Self::ExportPolicy(_)
             | Self::MaximumPrefixes(_)
             | Self::AclEntry(_)
-            | Self::EgressAcl(_) => None,
+            | Self::EgressAcl(_)
+            | Self::Families(_)
+            | Self::OfOspf(_) => None,
         }
     }
 
@@ -213,7 +234,10 @@ impl Line {
             Self::Policy(_) | Self::Password(_) => 6,
             Self::StaticRoute(_) | Self::ImportPolicy(_) => 7,
             Self::Bgp(_) | Self::ExportPolicy(_) => 8,
-            Self::MaximumPrefixes(_) | Self::Acl { .. } => 9,
+            Self::MaximumPrefixes(_) | Self::Ospf => 9,
+            Self::Acl { .. } => 10,
+            Self::Families(_) => 2,
+            Self::OfOspf(line) => line.place(),
         }
     }
 
@@ -254,11 +278,14 @@ impl Line {
             Self::Acl { name, .. } => format!("acl {name}"),
             Self::AclEntry(entry) => format!("entry {}", entry.sequence),
             Self::EgressAcl(_) => "egress-acl".to_owned(),
+            Self::Families(_) => "families".to_owned(),
+            Self::Ospf => "ospf".to_owned(),
+            Self::OfOspf(line) => line.subject(),
         }
     }
 }
 
-fn value<T: std::str::FromStr>(word: &str) -> Result<T, String>
+pub(super) fn value<T: std::str::FromStr>(word: &str) -> Result<T, String>
 where
     T::Err: std::fmt::Display,
 {
@@ -266,7 +293,7 @@ where
 }
 
 /// Reads a number of 1 or more.
-fn positive<T: std::str::FromStr + Default + PartialEq>(word: &str) -> Result<T, String>
+pub(super) fn positive<T: std::str::FromStr + Default + PartialEq>(word: &str) -> Result<T, String>
 where
     T::Err: std::fmt::Display,
 {

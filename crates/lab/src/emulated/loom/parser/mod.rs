@@ -7,6 +7,8 @@
 pub(super) mod acl;
 mod interpret;
 mod line;
+mod ospf;
+mod ospf_line;
 mod text;
 
 pub(crate) use interpret::interpret;
