@@ -16,15 +16,20 @@
 mod allocate;
 mod allocations;
 mod bgp;
+mod bogons;
 pub mod codes;
 mod device;
 mod external_routers;
 mod hosts;
 mod interface;
+mod maintenance;
+mod marks;
 mod pool;
 mod refusals;
 mod routing_policy;
 mod selection;
+mod statements;
+mod steering;
 mod system;
 
 pub use allocate::allocate;
