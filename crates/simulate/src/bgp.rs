@@ -4,13 +4,33 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use ipnet::IpNet;
 use rayon::prelude::*;
+use weft_device::config::PeerType;
+use weft_model::Community;
 
-use crate::{policy::Verdicts, session::Speaker};
+use crate::{
+    attributes::{Attributes, Route},
+    policy::{Policies, PolicyId, Verdict, Verdicts},
+    session::Speaker,
+};
 
 /// A class is given up as unstable after so many decisions per device.
 const MOST_DECISIONS_PER_DEVICE: usize = 64;
 
-/// Prefixes that the same devices originate and on which every policy says the same.
+/// A route with one of these is not announced to another AS (RFC 1997).
+const STAYS_WITHIN: [Community; 2] = [Community::Standard(65_535, 65_281), Community::Standard(65_535, 65_282)];
+
+/// The devices and what they say to each other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Network<'n, 'a> {
+    /// The devices.
+    pub(crate) speakers: &'n [Speaker<'a>],
+    /// For each device those that hear it: see [`readers`].
+    pub(crate) readers: &'n [Vec<usize>],
+    /// Their policies.
+    pub(crate) policies: &'n Policies,
+}
+
+/// Prefixes of one address family that the same devices originate and on which every policy says the same.
 #[derive(Debug)]
 pub(crate) struct Class {
     /// The prefixes, in order.
@@ -41,19 +61,28 @@ pub(crate) struct ClassRoutes {
     pub(crate) stable: bool,
     /// The sessions over which each device receives the prefixes and accepts them, best or not.
     pub(crate) received: Vec<Vec<u16>>,
+    /// The sessions with external neighbors over which each device announces the prefixes.
+    pub(crate) advertised: Vec<Vec<u16>>,
+    /// The devices that learned the prefixes and have them go into OSPF.
+    pub(crate) redistributed: Vec<usize>,
 }
 
 /// Computes all classes.
-pub(crate) fn routes(speakers: &[Speaker<'_>], classes: &[Class]) -> Vec<ClassRoutes> {
-    let readers = readers(speakers);
+pub(crate) fn routes(network: Network<'_, '_>, classes: &[Class]) -> Vec<ClassRoutes> {
     let routes = |class| {
-        let converged = converge(speakers, &readers, class);
+        let Converged { choices, stable, announced, attributes } = converge(network, class, &Gone::default());
+        let mut exchange = Exchange::new(network, class, attributes);
+        let devices = 0..network.speakers.len();
         let received = |device| {
-            let heard = received(speakers, class, device, |peer| converged.announced[peer], &converged.paths);
-            heard.map(|(session, _)| session).collect()
+            let heard = exchange.received(device, |peer| announced[peer], &Gone::default());
+            heard.into_iter().map(|(session, _)| session).collect()
         };
-        let received = (0..speakers.len()).map(received).collect();
-        ClassRoutes { choices: converged.choices, stable: converged.stable, received }
+        let received = devices.clone().map(received).collect();
+        let advertised = |device: usize| exchange.advertised(device, &choices[device], announced[device]);
+        let advertised = devices.clone().map(advertised).collect();
+        let redistributed = devices.filter(|&device| exchange.redistributes(device, &choices[device], &announced));
+        let redistributed = redistributed.collect();
+        ClassRoutes { choices, stable, received, advertised, redistributed }
     };
     classes.par_iter().map(routes).collect()
 }
@@ -65,160 +94,206 @@ pub(crate) struct Converged {
     pub(crate) choices: Vec<Choice>,
     /// Whether the choices are final; `false` when the bound on decisions was reached.
     pub(crate) stable: bool,
-    announced: Vec<Option<PathId>>,
-    paths: Paths<'static>,
+    announced: Vec<Option<Route>>,
+    attributes: Attributes<'static>,
 }
 
-/// Computes one class.
-pub(crate) fn converge(speakers: &[Speaker<'_>], readers: &[Vec<usize>], class: &Class) -> Converged {
-    Computation::new(speakers, class).run(readers, MOST_DECISIONS_PER_DEVICE * speakers.len())
+/// Computes one class, without what is gone. The readers of `network` are those that are left.
+pub(crate) fn converge(network: Network<'_, '_>, class: &Class, gone: &Gone) -> Converged {
+    Computation::new(network, class, gone).run(MOST_DECISIONS_PER_DEVICE * network.speakers.len())
 }
 
 /// Returns for each device those that hear it, each once.
-pub(crate) fn readers(speakers: &[Speaker<'_>]) -> Vec<Vec<usize>> {
-    speakers
-        .iter()
-        .map(|speaker| {
-            let mut peers: Vec<usize> = speaker.sessions.iter().map(|session| session.peer).collect();
-            peers.sort_unstable();
-            peers.dedup();
-            peers
-        })
-        .collect()
+pub(crate) fn readers(speakers: &[Speaker<'_>], gone: &Gone) -> Vec<Vec<usize>> {
+    let hear = |(device, speaker): (usize, &Speaker<'_>)| {
+        let left = (0_u16..).zip(&speaker.sessions).filter(|(index, _)| !gone.sessions.contains(&(device, *index)));
+        let mut peers: Vec<usize> = left.map(|(_, session)| session.peer).collect();
+        peers.sort_unstable();
+        peers.dedup();
+        peers
+    };
+    speakers.iter().enumerate().map(hear).collect()
 }
 
-/// An AS path of [`Paths`].
-type PathId = u32;
-
-/// The AS paths of a class, each once.
-#[derive(Debug)]
-struct Paths<'b> {
-    /// Those that are known already, and keep their numbers.
-    base: Option<&'b Paths<'b>>,
-    /// The first AS, the rest of the path, the length.
-    paths: Vec<(u32, PathId, u32)>,
-    known: HashMap<(u32, PathId), PathId>,
+/// What is said over sessions about the prefixes of a class.
+struct Exchange<'c, 'a, 'b> {
+    network: Network<'c, 'a>,
+    class: &'c Class,
+    /// Whether the prefixes are those of IPv6.
+    ipv6: bool,
+    attributes: Attributes<'b>,
+    /// What came of routes that a policy looked at more closely, by whether it was on their way out.
+    judged: HashMap<(bool, PolicyId, Route), Option<Route>>,
 }
 
-impl<'b> Paths<'b> {
-    const EMPTY: PathId = 0;
-
-    fn new() -> Self {
-        Self { base: None, paths: vec![(0, Self::EMPTY, 0)], known: HashMap::new() }
+impl<'c, 'a, 'b> Exchange<'c, 'a, 'b> {
+    fn new(network: Network<'c, 'a>, class: &'c Class, attributes: Attributes<'b>) -> Self {
+        let ipv6 = class.prefixes.first().is_some_and(|prefix| prefix.addr().is_ipv6());
+        Self { network, class, ipv6, attributes, judged: HashMap::new() }
     }
 
-    fn on(base: &'b Paths<'b>) -> Self {
-        Self { base: Some(base), paths: Vec::new(), known: HashMap::new() }
-    }
-
-    /// Returns how many paths are known without those of its own.
-    fn before(&self) -> usize {
-        self.base.map_or(0, |base| base.before() + base.paths.len())
-    }
-
-    fn path(&self, path: PathId) -> (u32, PathId, u32) {
-        match self.base {
-            Some(base) if (path as usize) < self.before() => base.path(path),
-            _ => self.paths[path as usize - self.before()],
-        }
-    }
-
-    fn known(&self, path: (u32, PathId)) -> Option<PathId> {
-        self.known.get(&path).copied().or_else(|| self.base?.known(path))
-    }
-
-    fn prepend(&mut self, asn: u32, rest: PathId) -> PathId {
-        if let Some(known) = self.known((asn, rest)) {
-            return known;
-        }
-        let id = (self.before() + self.paths.len()) as PathId;
-        self.paths.push((asn, rest, self.length(rest) + 1));
-        self.known.insert((asn, rest), id);
-        id
-    }
-
-    fn length(&self, path: PathId) -> u32 {
-        self.path(path).2
-    }
-
-    fn contains(&self, mut path: PathId, asn: u32) -> bool {
-        while path != Self::EMPTY {
-            let (first, rest, _) = self.path(path);
-            if first == asn {
-                return true;
+    /// Returns the sessions over which a device receives a route that it accepts, with the route as it holds it.
+    fn received(
+        &mut self,
+        device: usize,
+        announced: impl Fn(usize) -> Option<Route>,
+        gone: &Gone,
+    ) -> Vec<(u16, Route)> {
+        let speaker = &self.network.speakers[device];
+        let mut received = Vec::new();
+        for (index, session) in (0_u16..).zip(&speaker.sessions) {
+            if !session.carries(self.ipv6) || gone.sessions.contains(&(device, index)) {
+                continue;
             }
-            path = rest;
+            let Some(route) = announced(session.peer) else { continue };
+            let Some(route) = self.exported(session.peer_export, route) else { continue };
+            if self.attributes.passes(route.path, speaker.asn) {
+                continue;
+            }
+            if let Some(route) = self.imported(session.import, route) {
+                received.push((index, route));
+            }
         }
-        false
+        received
+    }
+
+    /// Returns the sessions with external neighbors over which a device announces its route. It does not go back to where
+    /// it came from.
+    fn advertised(&mut self, device: usize, choice: &Choice, announced: Option<Route>) -> Vec<u16> {
+        let Some(route) = announced else { return Vec::new() };
+        let from = match choice {
+            Choice::None | Choice::Local => None,
+            Choice::Received(sessions) => sessions.first(),
+        };
+        let mut advertised = Vec::new();
+        for (index, session) in (0_u16..).zip(&self.network.speakers[device].sessions) {
+            let asked = session.neighbor.peer_type == PeerType::External && session.carries(self.ipv6);
+            if asked && from != Some(&index) && self.exported(session.export, route).is_some() {
+                advertised.push(index);
+            }
+        }
+        advertised
+    }
+
+    /// Tells whether a device has the route that it learned go into OSPF.
+    fn redistributes(&mut self, device: usize, choice: &Choice, announced: &[Option<Route>]) -> bool {
+        let speaker = &self.network.speakers[device];
+        let (Some(policy), Choice::Received(_)) = (speaker.redistribute, choice) else { return false };
+        match self.class.verdicts.of(policy) {
+            Verdict::Rejects => false,
+            Verdict::Takes => true,
+            Verdict::Depends(program) => {
+                let received = self.received(device, |peer| announced[peer], &Gone::default());
+                let (_, best) = choose(&received, 1, &self.attributes);
+                let taken = |best| self.network.policies.apply(policy, program, best, &mut self.attributes);
+                best.and_then(taken).is_some()
+            }
+        }
+    }
+
+    /// Returns an announced route as it leaves through an export policy, which sees it without the AS of its device.
+    fn exported(&mut self, policy: PolicyId, route: Route) -> Option<Route> {
+        let program = match self.class.verdicts.of(policy) {
+            Verdict::Rejects => return None,
+            Verdict::Takes => return Some(route),
+            Verdict::Depends(program) => program,
+        };
+        let attributes = &mut self.attributes;
+        *self.judged.entry((true, policy, route)).or_insert_with(|| {
+            let (asn, path) = attributes.split(route.path);
+            let route = self.network.policies.apply(policy, program, Route { path, ..route }, attributes)?;
+            let med = route.med;
+            Some(Route { med, ..attributes.announced(asn, route) })
+        })
+    }
+
+    /// Returns a received route as an import policy takes it.
+    fn imported(&mut self, policy: PolicyId, route: Route) -> Option<Route> {
+        let route = match self.class.verdicts.of(policy) {
+            Verdict::Rejects => return None,
+            Verdict::Takes => route,
+            Verdict::Depends(program) => {
+                let attributes = &mut self.attributes;
+                let judge = || self.network.policies.apply(policy, program, route, attributes);
+                (*self.judged.entry((false, policy, route)).or_insert_with(judge))?
+            }
+        };
+        Some(shut_down(route, &self.attributes))
     }
 }
 
-/// Returns the sessions over which a device receives a route that it accepts, with the route's path.
-fn received<'r>(
-    speakers: &'r [Speaker<'_>],
-    class: &'r Class,
-    device: usize,
-    announced: impl Fn(usize) -> Option<PathId> + 'r,
-    paths: &'r Paths<'_>,
-) -> impl Iterator<Item = (u16, PathId)> {
-    let speaker = &speakers[device];
-    speaker.sessions.iter().enumerate().filter_map(move |(index, session)| {
-        let path = announced(session.peer)?;
-        let accepted = class.verdicts.accepts(session.peer_export)
-            && class.verdicts.accepts(session.import)
-            && !paths.contains(path, speaker.asn);
-        accepted.then_some((index as u16, path))
-    })
+/// Returns a route from another AS as a device holds it, after its import policy: one that is about to go away is the last to be
+/// taken (RFC 8326 4.2). FRR does so by itself; other systems are configured to.
+fn shut_down(route: Route, attributes: &Attributes<'_>) -> Route {
+    if attributes.has_any(route.communities, &[Community::GRACEFUL_SHUTDOWN]) {
+        Route { local_preference: 0, ..route }
+    } else {
+        route
+    }
 }
 
-/// Returns what a device chooses of what it receives, and the path of the best route.
-fn choose(
-    received: impl Iterator<Item = (u16, PathId)>,
-    maximum_paths: usize,
-    paths: &Paths<'_>,
-) -> (Choice, Option<PathId>) {
-    let mut best: Option<(u32, PathId)> = None;
-    let mut equal: Vec<u16> = Vec::new();
-    for (session, path) in received {
-        let length = paths.length(path);
-        if best.is_none_or(|(shortest, _)| length < shortest) {
-            best = Some((length, path));
-            equal.clear();
+/// Returns what a device chooses of what it receives, in the order of its sessions, and the best route.
+///
+/// Preferred is the greatest local preference, then the shortest AS path, then among routes of one neighboring AS the smallest
+/// MED, then the first session, which is that with the lowest router id. All routes are of origin IGP and from other ASes, so
+/// that RFC 4271 9.1.2.2 knows no other difference. MEDs are compared within each AS first (`deterministic-med`). What is used
+/// together with the best route is whatever equals it up to the router id; a route of another AS does, whatever its MED.
+fn choose(received: &[(u16, Route)], maximum_paths: usize, attributes: &Attributes<'_>) -> (Choice, Option<Route>) {
+    let rank = |route: &Route| (u32::MAX - route.local_preference, attributes.length(route.path));
+    let Some(first) = received.iter().map(|(_, route)| rank(route)).min() else { return (Choice::None, None) };
+    let mut equal: Vec<(u16, Route)> = received.iter().filter(|(_, route)| rank(route) == first).copied().collect();
+    let mut best = equal[0].1;
+    if equal.iter().any(|(_, route)| route.med != best.med) {
+        let asn = |route: &Route| attributes.split(route.path).0;
+        let beaten = |a: &Route| equal.iter().any(|(_, b)| asn(b) == asn(a) && b.med < a.med);
+        if let Some((index, (_, route))) = equal.iter().enumerate().find(|(_, (_, route))| !beaten(route)) {
+            best = *route;
+            equal[..=index].rotate_right(1);
         }
-        if best.is_some_and(|(shortest, _)| length == shortest) {
-            equal.push(session);
-        }
+        equal.retain(|(_, route)| asn(route) != asn(&best) || route.med == best.med);
     }
     equal.truncate(maximum_paths);
-    let choice = if equal.is_empty() { Choice::None } else { Choice::Received(equal.into()) };
-    (choice, best.map(|(_, path)| path))
+    (Choice::Received(equal.iter().map(|(session, _)| *session).collect()), Some(best))
+}
+
+/// Returns what a device announces that holds a route.
+fn announced(asn: u32, held: Option<Route>, attributes: &mut Attributes<'_>) -> Option<Route> {
+    let held = held?;
+    // Every session is with another AS.
+    if attributes.has_any(held.communities, &STAYS_WITHIN) {
+        return None;
+    }
+    Some(attributes.announced(asn, held))
 }
 
 struct Computation<'c, 'a> {
-    speakers: &'c [Speaker<'a>],
-    class: &'c Class,
-    paths: Paths<'static>,
+    exchange: Exchange<'c, 'a, 'static>,
+    gone: &'c Gone,
     choices: Vec<Choice>,
-    /// The path that each device announces, its own AS included.
-    announced: Vec<Option<PathId>>,
+    /// The route that each device announces before its export policies, its own AS included.
+    announced: Vec<Option<Route>>,
+    origins: Vec<usize>,
 }
 
 impl<'c, 'a> Computation<'c, 'a> {
-    fn new(speakers: &'c [Speaker<'a>], class: &'c Class) -> Self {
-        let mut paths = Paths::new();
+    fn new(network: Network<'c, 'a>, class: &'c Class, gone: &'c Gone) -> Self {
+        let speakers = network.speakers;
+        let mut attributes = Attributes::new();
         let mut choices = vec![Choice::None; speakers.len()];
         let mut announced = vec![None; speakers.len()];
-        for &origin in &class.origins {
+        let origins: Vec<usize> = class.origins.iter().copied().filter(|o| !gone.origins.contains(o)).collect();
+        for &origin in &origins {
             choices[origin] = Choice::Local;
-            announced[origin] = Some(paths.prepend(speakers[origin].asn, Paths::EMPTY));
+            announced[origin] = Some(attributes.announced(speakers[origin].asn, Attributes::originated()));
         }
-        Self { speakers, class, paths, choices, announced }
+        Self { exchange: Exchange::new(network, class, attributes), gone, choices, announced, origins }
     }
 
     /// Lets devices decide until none changes what it announces.
-    fn run(mut self, readers: &[Vec<usize>], mut decisions: usize) -> Converged {
-        let mut queue = Queue { waiting: VecDeque::new(), queued: vec![false; self.speakers.len()] };
-        for &origin in &self.class.origins {
+    fn run(mut self, mut decisions: usize) -> Converged {
+        let readers = self.exchange.network.readers;
+        let mut queue = Queue { waiting: VecDeque::new(), queued: vec![false; readers.len()] };
+        for &origin in &self.origins {
             queue.push(&readers[origin]);
         }
         let mut stable = true;
@@ -233,7 +308,8 @@ impl<'c, 'a> Computation<'c, 'a> {
                 queue.push(&readers[device]);
             }
         }
-        Converged { choices: self.choices, stable, announced: self.announced, paths: self.paths }
+        let Self { exchange, choices, announced, .. } = self;
+        Converged { choices, stable, announced, attributes: exchange.attributes }
     }
 
     /// Lets a device choose, and tells whether it now announces something else.
@@ -241,11 +317,11 @@ impl<'c, 'a> Computation<'c, 'a> {
         if self.choices[device] == Choice::Local {
             return false;
         }
-        let speaker = &self.speakers[device];
-        let received = received(self.speakers, self.class, device, |peer| self.announced[peer], &self.paths);
-        let (choice, best) = choose(received, speaker.maximum_paths, &self.paths);
+        let speaker = &self.exchange.network.speakers[device];
+        let received = self.exchange.received(device, |peer| self.announced[peer], self.gone);
+        let (choice, best) = choose(&received, speaker.maximum_paths, &self.exchange.attributes);
         self.choices[device] = choice;
-        let announced = best.map(|path| self.paths.prepend(speaker.asn, path));
+        let announced = announced(speaker.asn, best, &mut self.exchange.attributes);
         std::mem::replace(&mut self.announced[device], announced) != announced
     }
 }
@@ -275,20 +351,28 @@ pub(crate) struct Gone {
     pub(crate) origins: Vec<usize>,
 }
 
-/// Returns what devices choose otherwise once something is gone, by letting only those decide again that hear of it; `None`
-/// when the bound on decisions was reached.
+/// Returns what devices choose otherwise once something is gone; `None` when the bound on decisions was reached.
 ///
-/// The result is that of a computation from the start, because there is only one stable choice: routes of length `n + 1`
-/// are made of nothing but the routes of length `n`.
+/// Only those decide again that hear of it. The result is that of a computation from the start, because there is only one stable
+/// choice: what a device may choose among routes of length `n + 1` follows from what others chose among shorter ones, whatever
+/// policies do with communities, MEDs and longer paths on the way. Where a local preference comes before the length, that is
+/// not so, and all is computed from the start.
 pub(crate) fn repair(
-    speakers: &[Speaker<'_>],
-    readers: &[Vec<usize>],
+    network: Network<'_, '_>,
     class: &Class,
     base: &Converged,
     gone: &Gone,
 ) -> Option<HashMap<usize, Choice>> {
-    let mut paths = Paths::on(&base.paths);
-    let mut announced: HashMap<usize, Option<PathId>> = HashMap::new();
+    if network.policies.prefers(&class.verdicts) {
+        let readers = readers(network.speakers, gone);
+        let converged = converge(Network { readers: &readers, ..network }, class, gone);
+        let choices = converged.choices.into_iter().enumerate();
+        let changed = choices.filter(|(device, choice)| *choice != base.choices[*device]);
+        return converged.stable.then(|| changed.collect());
+    }
+    let Network { speakers, readers, .. } = network;
+    let mut exchange = Exchange::new(network, class, Attributes::on(&base.attributes));
+    let mut changed: HashMap<usize, Option<Route>> = HashMap::new();
     let mut choices: HashMap<usize, Choice> = HashMap::new();
     let mut waiting: VecDeque<usize> = VecDeque::new();
     let ends = gone.sessions.iter().map(|(device, _)| device).chain(&gone.origins);
@@ -306,14 +390,13 @@ pub(crate) fn repair(
             continue;
         }
         let speaker = &speakers[device];
-        let announces = |peer: usize| announced.get(&peer).copied().unwrap_or(base.announced[peer]);
-        let received = received(speakers, class, device, announces, &paths)
-            .filter(|(session, _)| !gone.sessions.contains(&(device, *session)));
-        let (choice, best) = choose(received, speaker.maximum_paths, &paths);
+        let announces = |peer: usize| changed.get(&peer).copied().unwrap_or(base.announced[peer]);
+        let received = exchange.received(device, announces, gone);
+        let (choice, best) = choose(&received, speaker.maximum_paths, &exchange.attributes);
         let former = announces(device);
-        let now = best.map(|path| paths.prepend(speaker.asn, path));
+        let now = announced(speaker.asn, best, &mut exchange.attributes);
         choices.insert(device, choice);
-        announced.insert(device, now);
+        changed.insert(device, now);
         if now != former {
             for &reader in &readers[device] {
                 if queued.insert(reader) {

@@ -6,8 +6,11 @@
 //! packets through predicted or observed states alike.
 //!
 //! What is modelled: connected and static discard routes; external BGP (RFC 4271) over numbered and unnumbered (RFC 8950)
-//! sessions on cables, IPv4 unicast, the shortest AS path, loop detection, multipath over paths of equal length, import and
-//! export policies, maximum prefixes. Sessions between routers of one AS are not: they are predicted not to come up.
+//! sessions on cables, IPv4 and IPv6 unicast, local preference, the shortest AS path, MED within an AS, loop detection,
+//! multipath over whatever is equal up to the router id, import and export policies with communities, `no-export` and
+//! `no-advertise` (RFC 1997), graceful shutdown (RFC 8326), maximum prefixes; OSPF for both families with
+//! areas, stub areas, external routes of type 2 from BGP, and the largest metric. Connected and static routes come before those of
+//! BGP, and these before those of OSPF. Sessions between routers of one AS are not modelled: they are predicted not to come up.
 //!
 //! [`Scenarios`] asks the same for some destinations and many failures: it computes only the routes that cover the destinations,
 //! and after a failure lets only those devices decide again that hear of it.
@@ -15,9 +18,11 @@
 //! Prefixes with the same origins and the same answer from every policy form one class, which is computed once. Classes
 //! are independent, so they are spread over threads, and the result is the same for any number of them.
 
+mod attributes;
 mod bgp;
 mod cabling;
 mod forwarding;
+mod ospf;
 mod policy;
 mod prediction;
 mod scenario;

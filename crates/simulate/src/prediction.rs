@@ -14,11 +14,15 @@ use weft_model::{InterfaceName, NodeName, TerminationPoint};
 
 use crate::{
     Cable,
-    bgp::{self, Choice, Class, ClassRoutes},
+    bgp::{self, Choice, Class, ClassRoutes, Gone, Network},
     cabling::Cabling,
+    ospf::Ospf,
     policy::Policies,
     session::{self, Closed, Speaker},
 };
+
+/// Routes that go to and fro between BGP and OSPF are given up as unstable after so many rounds.
+const MOST_ROUNDS: usize = 16;
 
 /// What is broken.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -39,12 +43,16 @@ pub struct Prediction {
     pub unstable: BTreeSet<IpNet>,
 }
 
-/// Predicts what every device does, with all parts of its [`DeviceState`] filled.
+/// Predicts what every device does, with all parts of its [`DeviceState`] filled; `ospf_neighbors` only where it runs OSPF.
 ///
 /// External routers are devices like any other: without their configuration the sessions with them stay down. An
 /// interface is up when its cable is there and whole and the device at the other end is on; a host port also without a
 /// cable. A session is established when both ends agree on the addresses, both AS numbers and the key. `fib` is `rib`.
-/// Sessions that do not come up are `Idle` where the interface is down or too many prefixes were received, else `Active`.
+/// Sessions that do not come up are `Idle` where the interface is down or too many prefixes were received, else `Active`. OSPF
+/// neighbors are `Full` or `Down`, these with the router id 0.0.0.0 where nobody could answer.
+///
+/// The address of a next hop is given for IPv4 over a link with addresses. Elsewhere it is a link-local one that nobody knows
+/// beforehand, or, for IPv6 between addresses, one that FRR and BIRD choose differently.
 pub fn simulate(configs: &BTreeMap<NodeName, DeviceConfig>, cables: &[Cable], failed: &Failed) -> Prediction {
     let cabling = Cabling::new(cables);
     let configs: BTreeMap<&NodeName, &DeviceConfig> =
@@ -54,19 +62,33 @@ pub fn simulate(configs: &BTreeMap<NodeName, DeviceConfig>, cables: &[Cable], fa
     let local: Vec<RouteTable> =
         configs.values().zip(&interfaces).map(|(config, interfaces)| local_routes(config, interfaces)).collect();
 
+    let ospf = Ospf::new(&configs, &cabling, failed);
+    let mut external = vec![BTreeSet::new(); configs.len()];
+    let mut rounds = 0;
     let mut closed = Closed::new();
-    let (speakers, classes, routes, received) = loop {
+    let (speakers, classes, routes, received, interior, moving) = loop {
+        let interior = ospf.routes(&external);
         let mut policies = Policies::default();
         let speakers = session::speakers(&configs, &cabling, failed, &closed, &mut policies);
-        let classes = classes(&configs, &local, &policies);
-        let routes = bgp::routes(&speakers, &classes);
+        let classes = classes(&configs, &local, &interior, &policies);
+        let readers = bgp::readers(&speakers, &Gone::default());
+        let routes = bgp::routes(Network { speakers: &speakers, readers: &readers, policies: &policies }, &classes);
         let received = received(&speakers, &classes, &routes);
         let overfull = overfull(&configs, &speakers, &received);
-        // Ends: every round closes at least one of finitely many sessions for good.
-        if overfull.is_empty() {
-            break (speakers, classes, routes, received);
+        let redistributed = redistributed(&local, &classes, &routes);
+        // Ends: a round closes at least one of finitely many sessions for good, or is one of so many.
+        if overfull.is_empty() && (redistributed == external || rounds == MOST_ROUNDS) {
+            let moving: Vec<IpNet> = redistributed
+                .iter()
+                .zip(&external)
+                .flat_map(|(now, before)| now.symmetric_difference(before))
+                .copied()
+                .collect();
+            break (speakers, classes, routes, received, interior, moving);
         }
+        rounds += usize::from(overfull.is_empty());
         closed.extend(overfull);
+        external = redistributed;
     };
 
     let unstable = classes
@@ -74,20 +96,22 @@ pub fn simulate(configs: &BTreeMap<NodeName, DeviceConfig>, cables: &[Cable], fa
         .zip(&routes)
         .filter(|(_, routes)| !routes.stable)
         .flat_map(|(class, _)| class.prefixes.iter().copied())
+        .chain(moving)
         .collect();
     let configs: Vec<(&NodeName, &DeviceConfig)> = configs.into_iter().collect();
     let states = configs
         .par_iter()
         .zip(interfaces)
         .zip(local)
+        .zip(interior)
         .enumerate()
-        .map(|(device, (((name, config), interfaces), local))| {
+        .map(|(device, ((((name, config), interfaces), local), interior))| {
             let speaker = &speakers[device];
-            let rib = rib(local, device, speaker, &classes, &routes);
+            let rib = rib(local, interior, device, speaker, &classes, &routes);
             let state = DeviceState {
                 interfaces: Some(interfaces),
                 neighbors: Some(neighbors(config, speaker, &received[device])),
-                ospf_neighbors: None,
+                ospf_neighbors: ospf.neighbors[device].clone(),
                 fib: Some(rib.clone()),
                 rib: Some(rib),
                 advertised: Some(advertised(config, device, speaker, &classes, &routes)),
@@ -113,18 +137,25 @@ pub(crate) fn interfaces(
             let state = InterfaceState {
                 oper_status: if up { OperStatus::Up } else { OperStatus::Down },
                 mtu: interface.mtu.map(|mtu| u32::from(mtu.octets())),
-                addresses: interface.addresses.iter().map(|address| address.prefix).collect(),
+                addresses: interface.addresses.iter().map(|address| address.prefix).filter(is_routed).collect(),
             };
             (interface_name.clone(), state)
         })
         .collect()
 }
 
+fn is_routed(prefix: &IpNet) -> bool {
+    match prefix {
+        IpNet::V4(_) => true,
+        IpNet::V6(prefix) => !prefix.addr().is_unicast_link_local(),
+    }
+}
+
 /// Returns the connected and static routes of a device; connected ones come first.
 pub(crate) fn local_routes(config: &DeviceConfig, interfaces: &BTreeMap<InterfaceName, InterfaceState>) -> RouteTable {
     let mut table = RouteTable::new();
     for (name, state) in interfaces.iter().filter(|(_, state)| state.oper_status == OperStatus::Up) {
-        for prefix in state.addresses.iter().filter(|prefix| prefix.addr().is_ipv4()) {
+        for prefix in &state.addresses {
             table
                 .entry(prefix.trunc())
                 .or_insert_with(|| Route { protocol: RouteProtocol::Connected, next_hops: BTreeSet::new() })
@@ -132,7 +163,7 @@ pub(crate) fn local_routes(config: &DeviceConfig, interfaces: &BTreeMap<Interfac
                 .insert(NextHop::Interface { interface: name.clone(), via: None });
         }
     }
-    for prefix in config.static_routes.keys().filter(|prefix| prefix.addr().is_ipv4()) {
+    for prefix in config.static_routes.keys() {
         table
             .entry(prefix.trunc())
             .or_insert_with(|| Route { protocol: RouteProtocol::Static, next_hops: [NextHop::Discard].into() });
@@ -140,15 +171,16 @@ pub(crate) fn local_routes(config: &DeviceConfig, interfaces: &BTreeMap<Interfac
     table
 }
 
-/// Returns the devices that originate each prefix, in order.
+/// Returns the devices that originate each prefix, in order: those with a route to it of their own or from OSPF.
 pub(crate) fn origins(
     configs: &BTreeMap<&NodeName, &DeviceConfig>,
     local: &[RouteTable],
+    interior: &[RouteTable],
 ) -> BTreeMap<IpNet, Vec<usize>> {
     let mut origins: BTreeMap<IpNet, Vec<usize>> = BTreeMap::new();
-    for (device, (config, local)) in configs.values().zip(local).enumerate() {
+    for (device, config) in configs.values().enumerate() {
         let networks = config.bgp.iter().flat_map(|bgp| bgp.networks.keys());
-        for prefix in networks.filter(|prefix| local.contains_key(*prefix)) {
+        for prefix in networks.filter(|prefix| [local, interior].iter().any(|own| own[device].contains_key(*prefix))) {
             origins.entry(*prefix).or_default().push(device);
         }
     }
@@ -159,34 +191,53 @@ pub(crate) fn origins(
 pub(crate) fn classes(
     configs: &BTreeMap<&NodeName, &DeviceConfig>,
     local: &[RouteTable],
+    interior: &[RouteTable],
     policies: &Policies,
 ) -> Vec<Class> {
     let mut classes: BTreeMap<_, Vec<IpNet>> = BTreeMap::new();
-    for (prefix, origins) in origins(configs, local) {
-        classes.entry((origins, policies.verdicts(&prefix))).or_default().push(prefix);
+    for (prefix, origins) in origins(configs, local, interior) {
+        let ipv6 = prefix.addr().is_ipv6();
+        classes.entry((origins, ipv6, policies.verdicts(&prefix))).or_default().push(prefix);
     }
-    classes.into_iter().map(|((origins, verdicts), prefixes)| Class { prefixes, origins, verdicts }).collect()
+    classes.into_iter().map(|((origins, _, verdicts), prefixes)| Class { prefixes, origins, verdicts }).collect()
 }
 
-/// Counts for each session of each device the prefixes that are received and accepted.
-fn received(speakers: &[Speaker<'_>], classes: &[Class], routes: &[ClassRoutes]) -> Vec<Vec<u32>> {
-    let mut counts: Vec<Vec<u32>> = speakers.iter().map(|speaker| vec![0; speaker.sessions.len()]).collect();
+/// Returns for each device the prefixes that it announces into OSPF: those of BGP routes that it uses and that its policy takes.
+fn redistributed(local: &[RouteTable], classes: &[Class], routes: &[ClassRoutes]) -> Vec<BTreeSet<IpNet>> {
+    let mut redistributed = vec![BTreeSet::new(); local.len()];
     for (class, routes) in classes.iter().zip(routes) {
+        for &device in &routes.redistributed {
+            let used = class.prefixes.iter().filter(|prefix| !local[device].contains_key(*prefix));
+            redistributed[device].extend(used.copied());
+        }
+    }
+    redistributed
+}
+
+/// Counts for each session of each device the prefixes of IPv4 and of IPv6 that are received and accepted.
+fn received(speakers: &[Speaker<'_>], classes: &[Class], routes: &[ClassRoutes]) -> Vec<Vec<[u32; 2]>> {
+    let mut counts: Vec<Vec<[u32; 2]>> = speakers.iter().map(|speaker| vec![[0, 0]; speaker.sessions.len()]).collect();
+    for (class, routes) in classes.iter().zip(routes) {
+        let family = usize::from(class.prefixes[0].addr().is_ipv6());
         for (counts, sessions) in counts.iter_mut().zip(&routes.received) {
             for &session in sessions {
-                counts[usize::from(session)] += class.prefixes.len() as u32;
+                counts[usize::from(session)][family] += class.prefixes.len() as u32;
             }
         }
     }
     counts
 }
 
-/// Returns the sessions over which more prefixes are received than is allowed.
-fn overfull(configs: &BTreeMap<&NodeName, &DeviceConfig>, speakers: &[Speaker<'_>], received: &[Vec<u32>]) -> Closed {
+/// Returns the sessions over which more prefixes of an address family are received than is allowed.
+fn overfull(
+    configs: &BTreeMap<&NodeName, &DeviceConfig>,
+    speakers: &[Speaker<'_>],
+    received: &[Vec<[u32; 2]>],
+) -> Closed {
     let mut overfull = Closed::new();
     for ((name, speaker), counts) in configs.keys().zip(speakers).zip(received) {
-        for (session, &count) in speaker.sessions.iter().zip(counts) {
-            if session.neighbor.maximum_prefixes.is_some_and(|most| count > most) {
+        for (session, counts) in speaker.sessions.iter().zip(counts) {
+            if session.neighbor.maximum_prefixes.is_some_and(|most| counts.iter().any(|&count| count > most)) {
                 overfull.insert(((*name).clone(), session.target.clone()));
             }
         }
@@ -194,9 +245,11 @@ fn overfull(configs: &BTreeMap<&NodeName, &DeviceConfig>, speakers: &[Speaker<'_
     overfull
 }
 
-/// Adds the BGP routes of a device to its own; connected and static ones come first.
+/// Returns the routes of a device: connected and static ones come first, then those of BGP, then those of OSPF. These are the
+/// administrative distances 0, 1, 20 and 110.
 fn rib(
     local: RouteTable,
+    interior: RouteTable,
     device: usize,
     speaker: &Speaker<'_>,
     classes: &[Class],
@@ -211,7 +264,7 @@ fn rib(
         learned.extend(class.prefixes.iter().map(|prefix| (*prefix, route.clone())));
     }
     // Building a map from a list is far cheaper than inserting one by one.
-    let mut table: RouteTable = learned.into_iter().collect();
+    let mut table: RouteTable = interior.into_iter().chain(learned).collect();
     table.extend(local);
     table
 }
@@ -220,10 +273,11 @@ fn rib(
 fn neighbors(
     config: &DeviceConfig,
     speaker: &Speaker<'_>,
-    received: &[u32],
+    received: &[[u32; 2]],
 ) -> BTreeMap<NeighborTarget, NeighborState> {
+    let sessions = speaker.sessions.iter().zip(received);
     let established: BTreeMap<_, (u32, bool)> =
-        speaker.sessions.iter().zip(received).map(|(session, count)| (session.target, (*count, session.bfd))).collect();
+        sessions.map(|(session, [ipv4, ipv6])| (session.target, (ipv4 + ipv6, session.bfd))).collect();
     config
         .bgp
         .iter()
@@ -242,7 +296,7 @@ fn neighbors(
         .collect()
 }
 
-/// Returns what a device announces to its external neighbors. A route does not go back to where it came from.
+/// Returns what a device announces to its external neighbors.
 fn advertised(
     config: &DeviceConfig,
     device: usize,
@@ -255,17 +309,10 @@ fn advertised(
     };
     let mut advertised: BTreeMap<_, BTreeSet<IpNet>> =
         speaker.states.keys().copied().filter(external).map(|target| (target.clone(), BTreeSet::new())).collect();
-    for (index, session) in speaker.sessions.iter().enumerate() {
-        let Some(prefixes) = advertised.get_mut(session.target) else { continue };
-        for (class, routes) in classes.iter().zip(routes) {
-            let has_route = match &routes.choices[device] {
-                Choice::None => false,
-                Choice::Local => true,
-                Choice::Received(sessions) => usize::from(sessions[0]) != index,
-            };
-            if has_route && class.verdicts.accepts(session.export) {
-                prefixes.extend(&class.prefixes);
-            }
+    for (class, routes) in classes.iter().zip(routes) {
+        for &session in &routes.advertised[device] {
+            let target = speaker.sessions[usize::from(session)].target;
+            advertised.entry(target.clone()).or_default().extend(&class.prefixes);
         }
     }
     advertised

@@ -17,6 +17,7 @@ use crate::{
     Cable, Failed,
     bgp::{self, Choice, Class, Converged, Gone},
     cabling::Cabling,
+    ospf::Ospf,
     policy::Policies,
     prediction::{classes, interfaces, local_routes, origins, simulate},
     session::{self, Closed, Speaker},
@@ -41,6 +42,7 @@ pub struct Scenarios<'a> {
     local: Vec<RouteTable>,
     speakers: Vec<Speaker<'a>>,
     readers: Vec<Vec<usize>>,
+    policies: Policies,
     /// The prefixes that cover a destination.
     tables: Vec<Table>,
     destinations: BTreeMap<IpAddr, Destination<'a>>,
@@ -113,19 +115,23 @@ impl<'a> Scenarios<'a> {
         let local: Vec<_> = devices.iter().zip(&interfaces).map(|((_, config), i)| local_routes(config, i)).collect();
         let mut policies = Policies::default();
         let speakers = session::speakers(&by_name, &cabling, &failed, &Closed::new(), &mut policies);
-        let readers = bgp::readers(&speakers);
-        let classes = classes(&by_name, &local, &policies);
-        let shortened = !may_overfill(&speakers, &classes);
+        let readers = bgp::readers(&speakers, &Gone::default());
+        // Where OSPF runs, a failure changes routes that no session carries: all is simulated.
+        let plain = !Ospf::new(&by_name, &cabling, &failed).is_used();
+        let interior = vec![RouteTable::new(); local.len()];
+        let classes = classes(&by_name, &local, &interior, &policies);
+        let bgp = bgp::Network { speakers: &speakers, readers: &readers, policies: &policies };
+        let shortened = plain && !may_overfill(&speakers, &classes);
 
         let mut unstable = BTreeSet::new();
         let mut tables = Vec::new();
         let mut found = BTreeMap::new();
         if shortened {
-            let unsettled = |class: &&Class| !bgp::converge(&speakers, &readers, class).stable;
+            let unsettled = |class: &&Class| !bgp::converge(bgp, class, &Gone::default()).stable;
             let prefixes = |class: &Class| class.prefixes.clone();
             unstable = classes.par_iter().filter(unsettled).flat_map_iter(prefixes).collect();
 
-            let mut origins = origins(&by_name, &local);
+            let mut origins = origins(&by_name, &local, &interior);
             let known: BTreeSet<IpNet> =
                 origins.keys().chain(local.iter().flat_map(RouteTable::keys)).copied().collect();
             let mut asked: BTreeMap<IpNet, usize> = BTreeMap::new();
@@ -148,7 +154,7 @@ impl<'a> Scenarios<'a> {
                 })
                 .collect();
             let table = |class: Class| {
-                let converged = bgp::converge(&speakers, &readers, &class);
+                let converged = bgp::converge(bgp, &class, &Gone::default());
                 Table { prefix: class.prefixes[0], class, converged }
             };
             tables = classes.into_par_iter().map(table).collect();
@@ -172,6 +178,7 @@ impl<'a> Scenarios<'a> {
             local,
             speakers,
             readers,
+            policies,
             tables,
             destinations: found,
             unstable,
@@ -214,6 +221,7 @@ impl<'a> Scenarios<'a> {
                 }
             }
         }
+        let bgp = bgp::Network { speakers: &self.speakers, readers: &self.readers, policies: &self.policies };
         let repair = |table: &Table| {
             let withdrawn =
                 |end: &&End| table.class.origins.contains(&end.device) && !end.local.contains_key(&table.prefix);
@@ -221,7 +229,7 @@ impl<'a> Scenarios<'a> {
                 sessions: sessions.clone(),
                 origins: ends.iter().filter(withdrawn).map(|end| end.device).collect(),
             };
-            let repair = || bgp::repair(&self.speakers, &self.readers, &table.class, &table.converged, &gone);
+            let repair = || bgp::repair(bgp, &table.class, &table.converged, &gone);
             if table.converged.stable { repair() } else { None }
         };
         let repaired = self.tables.iter().map(repair).collect();
@@ -414,11 +422,14 @@ fn may_overfill(speakers: &[Speaker<'_>], classes: &[Class]) -> bool {
     let mut most = HashMap::new();
     speakers.iter().flat_map(|speaker| &speaker.sessions).any(|session| {
         let Some(maximum) = session.neighbor.maximum_prefixes else { return false };
-        let policies = (session.peer_export, session.import);
-        let count = most.entry(policies).or_insert_with(|| {
-            let passes = |class: &&Class| [policies.0, policies.1].iter().all(|&policy| class.verdicts.accepts(policy));
-            classes.iter().filter(passes).map(|class| class.prefixes.len()).sum::<usize>()
+        let policies = [session.peer_export, session.import];
+        let counts = most.entry(policies).or_insert_with(|| {
+            let mut counts = [0; 2];
+            for class in classes.iter().filter(|c| policies.iter().all(|&policy| c.verdicts.may_take(policy))) {
+                counts[usize::from(class.prefixes[0].addr().is_ipv6())] += class.prefixes.len();
+            }
+            counts
         });
-        *count > maximum as usize
+        [false, true].iter().zip(counts).any(|(&ipv6, count)| session.carries(ipv6) && *count > maximum as usize)
     })
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use weft_device::{
-    config::{Bgp, DeviceConfig, Interface, Neighbor, NeighborTarget},
+    config::{AfiSafi, Bgp, DeviceConfig, Interface, Neighbor, NeighborTarget},
     state::{NextHop, SessionState},
 };
 use weft_model::NodeName;
@@ -32,10 +32,19 @@ pub(crate) struct Session<'a> {
     pub(crate) export: PolicyId,
     /// What the far end does with routes it announces.
     pub(crate) peer_export: PolicyId,
+    /// The address families that both ends exchange: IPv4 and IPv6.
+    families: [bool; 2],
     /// Whether BFD runs at both ends.
     pub(crate) bfd: bool,
     /// How packets reach the far end.
     pub(crate) next_hop: NextHop,
+}
+
+impl Session<'_> {
+    /// Tells whether routes of an address family go over it.
+    pub(crate) fn carries(&self, ipv6: bool) -> bool {
+        self.families[usize::from(ipv6)]
+    }
 }
 
 /// A device, with what routing needs.
@@ -45,6 +54,8 @@ pub(crate) struct Speaker<'a> {
     pub(crate) asn: u32,
     /// The most equal-cost paths that it uses, at least 1.
     pub(crate) maximum_paths: usize,
+    /// Which BGP routes go into OSPF, if any do.
+    pub(crate) redistribute: Option<PolicyId>,
     /// Its established sessions, the one preferred among equal paths first: lowest router id of the peer, then lowest
     /// neighbor (RFC 4271 9.1.2.2 f and g).
     pub(crate) sessions: Vec<Session<'a>>,
@@ -69,7 +80,8 @@ pub(crate) fn speakers<'a>(
         .iter()
         .map(|(&name, &config)| {
             let Some(bgp) = &config.bgp else {
-                return Speaker { asn: 0, maximum_paths: 1, sessions: Vec::new(), states: BTreeMap::new() };
+                let states = BTreeMap::new();
+                return Speaker { asn: 0, maximum_paths: 1, redistribute: None, sessions: Vec::new(), states };
             };
             let mut sessions = Vec::new();
             let mut states = BTreeMap::new();
@@ -85,8 +97,9 @@ pub(crate) fn speakers<'a>(
                 };
                 states.insert(target, state);
                 let (Ok(far), SessionState::Established) = (far, state) else { continue };
+                // For IPv6, FRR takes the link-local address of the neighbor and BIRD the other one.
                 let via = match target {
-                    NeighborTarget::Address(address) => Some(*address),
+                    NeighborTarget::Address(address) => Some(*address).filter(IpAddr::is_ipv4),
                     NeighborTarget::Interface(_) => None,
                 };
                 let session = Session {
@@ -96,13 +109,16 @@ pub(crate) fn speakers<'a>(
                     import: policies.intern(neighbor.import_policy.as_ref(), &config.routing_policy),
                     export: policies.intern(neighbor.export_policy.as_ref(), &config.routing_policy),
                     peer_export: policies.intern(far.neighbor.export_policy.as_ref(), &far.config.routing_policy),
+                    families: exchanged(target, neighbor, far.neighbor),
                     bfd: neighbor.bfd.is_some() && far.neighbor.bfd.is_some(),
                     next_hop: NextHop::Interface { interface: outgoing(target, neighbor).clone(), via },
                 };
                 sessions.push((far.router_id, session));
             }
             sessions.sort_by(|(a_id, a), (b_id, b)| (a_id, a.target).cmp(&(b_id, b.target)));
+            let redistribute = config.ospf.as_ref().and_then(|ospf| ospf.redistribute_bgp.as_ref());
             Speaker {
+                redistribute: redistribute.map(|policy| policies.intern(Some(policy), &config.routing_policy)),
                 asn: bgp.asn.get(),
                 maximum_paths: usize::from(bgp.maximum_paths.max(1)),
                 sessions: sessions.into_iter().map(|(_, session)| session).collect(),
@@ -189,7 +205,8 @@ impl<'a> Fabric<'_, 'a> {
             && far_bgp.asn == neighbor.peer_as
             && far_neighbor.peer_as == bgp.asn
             && far_neighbor.authentication == neighbor.authentication
-            && far_bgp.asn != bgp.asn;
+            && far_bgp.asn != bgp.asn
+            && exchanged(target, neighbor, far_neighbor).contains(&true);
         agreed.then_some(FarEnd {
             node,
             config,
@@ -200,8 +217,22 @@ impl<'a> Fabric<'_, 'a> {
     }
 }
 
+/// Returns the address families that both ends ask for: IPv4 and IPv6. A session between addresses carries that of the addresses
+/// alone, because the routes of the other would have no next hop.
+fn exchanged(target: &NeighborTarget, near: &Neighbor, far: &Neighbor) -> [bool; 2] {
+    [(AfiSafi::Ipv4Unicast, IpAddr::is_ipv4 as fn(&IpAddr) -> bool), (AfiSafi::Ipv6Unicast, IpAddr::is_ipv6)].map(
+        |(family, of)| {
+            let carried = match target {
+                NeighborTarget::Address(address) => of(address),
+                NeighborTarget::Interface(_) => true,
+            };
+            carried && near.afi_safis.contains(&family) && far.afi_safis.contains(&family)
+        },
+    )
+}
+
 /// Returns the address of an interface on whose subnet another address is.
-fn on_subnet_of(interface: &Interface, other: IpAddr) -> Option<IpAddr> {
+pub(crate) fn on_subnet_of(interface: &Interface, other: IpAddr) -> Option<IpAddr> {
     interface
         .addresses
         .iter()

@@ -10,7 +10,11 @@ use std::{
 
 use fabric::{Fabric, fat_tree, prefix};
 use proptest::prelude::*;
-use weft_device::state::DeviceState;
+use weft_device::{
+    config::{Action, Prepend, Transformations},
+    state::DeviceState,
+};
+use weft_model::{Community, Name};
 use weft_simulate::{Failed, Forwarding, Outcome, Scenario, Scenarios, simulate};
 
 /// Asserts that a scenario says what a whole prediction says, for packets from every device to every destination; returns how
@@ -76,6 +80,66 @@ fn a_network_whose_sessions_may_overfill_is_simulated_whole() {
     // A limit that all prefixes together do not reach makes no difference.
     fabric.neighbor("e-0-0", 4).maximum_prefixes = Some(1000);
     assert!(all_cuts_agree(&fabric, &destinations) > 0);
+}
+
+/// Defines policies of every sort on every device, and returns their names.
+fn policies(fabric: &mut Fabric) -> Vec<Name> {
+    let (blue, none) = (Community::Standard(64_496, 1), Transformations::default());
+    fabric.community_set("blue", &[blue]);
+    let local_preference = |value| Transformations { local_preference: Some(value), ..Default::default() };
+    let add = |community| Transformations { add_communities: vec![community], ..Default::default() };
+    let remove = Transformations { remove_communities: Some("blue".parse().unwrap()), ..Default::default() };
+    let med = Transformations { med: Some(10), ..Default::default() };
+    let prepend = Prepend { asn: 64_999.try_into().unwrap(), times: 2 };
+    let prepend = Transformations { prepend: Some(prepend), ..Default::default() };
+    [
+        vec![(None, local_preference(200), Action::Accept)],
+        vec![(Some("blue"), local_preference(50), Action::Accept), (None, add(blue), Action::Accept)],
+        vec![(Some("blue"), none.clone(), Action::Reject), (None, prepend, Action::Accept)],
+        vec![(Some("blue"), remove, Action::Next), (None, med, Action::Accept)],
+        vec![(None, add(Community::GRACEFUL_SHUTDOWN), Action::Accept)],
+        vec![(None, add(blue), Action::Next), (None, none, Action::Accept)],
+    ]
+    .iter()
+    .enumerate()
+    .map(|(number, statements)| fabric.policy(&format!("p{number}"), statements))
+    .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn scenarios_are_simulations_from_the_start_whatever_policies_say(
+        asns in proptest::collection::vec(0_u32..6, 3..8),
+        links in proptest::collection::vec((0_usize..9, 0_usize..9, 0_usize..40, 0_usize..40), 3..14),
+        plain in any::<bool>(),
+        maximum_paths in 1_u16..4,
+    ) {
+        let mut fabric = Fabric::default();
+        for (device, asn) in asns.iter().enumerate() {
+            fabric.device(&format!("d{device}"), 65_000 + asn, maximum_paths);
+        }
+        let policies = policies(&mut fabric);
+        // Without local preferences, routes are mended; with them, computed anew.
+        let policies: Vec<&Name> = policies.iter().enumerate().filter(|(n, _)| !plain || [2, 3, 5].contains(n)).map(|(_, p)| p).collect();
+        for (a, b, import, export) in links {
+            let (a, b) = (a % asns.len(), b % asns.len());
+            if a != b {
+                let cable = fabric.link(&format!("d{a}"), &format!("d{b}"), true);
+                let neighbor = fabric.neighbor(&format!("d{a}"), cable);
+                neighbor.import_policy = policies.get(import).map(|&policy| policy.clone());
+                neighbor.export_policy = policies.get(export).map(|&policy| policy.clone());
+            }
+        }
+        let destinations = ["10.0.0.1", "10.0.0.3"].map(|address| address.parse().unwrap()).into();
+        all_cuts_agree(&fabric, &destinations);
+        let predict = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| fabric.simulate())
+        };
+        prop_assert!(predict(1) == predict(5));
+    }
 }
 
 proptest! {

@@ -6,10 +6,11 @@ use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use ipnet::IpNet;
 use weft_device::config::{
-    AfiSafi, Bgp, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor, NeighborTarget, Network,
-    PeerType, RoutingPolicy, SshServer, StaticNextHop, StaticRoute, System,
+    Action, AfiSafi, Bgp, CommunitySet, Conditions, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor,
+    NeighborTarget, Network, Ospf, OspfInterface, PeerType, PolicyDefinition, RoutingPolicy, Seconds, SshServer,
+    Statement, StaticNextHop, StaticRoute, System, Transformations,
 };
-use weft_model::{InterfaceName, NodeName, Provenance, TerminationPoint};
+use weft_model::{Community, InterfaceName, Name, NodeName, Provenance, TerminationPoint};
 use weft_simulate::{Cable, Failed, Prediction, simulate};
 
 /// A network under construction.
@@ -45,6 +46,11 @@ fn interface(kind: InterfaceKind, addresses: &[IpNet], unnumbered: bool) -> Inte
         egress_acl: None,
         provenance: Provenance::default(),
     }
+}
+
+/// Returns an address of a cable.
+fn on_cable(index: usize, end: usize) -> Ipv4Addr {
+    Ipv4Addr::from(0x0a80_0000 + u32::try_from(2 * index + end).unwrap())
 }
 
 impl Fabric {
@@ -100,45 +106,96 @@ impl Fabric {
         format!("swp{}", self.configs[name].interfaces.len()).parse().unwrap()
     }
 
-    /// Adds a cable with a session over it, with addresses from 10.128/9 or unnumbered; returns its number.
-    pub(crate) fn link(&mut self, a: &str, b: &str, numbered: bool) -> usize {
+    /// Adds a cable, with addresses from 10.128/9 at its ends or unnumbered; returns its number.
+    pub(crate) fn cable(&mut self, a: &str, b: &str, numbered: bool) -> usize {
         let index = self.cables.len();
-        let base = 0x0a80_0000 + 2 * u32::try_from(index).unwrap();
-        let addresses = [Ipv4Addr::from(base), Ipv4Addr::from(base + 1)];
         let ends = [a, b].map(|name| TerminationPoint { node: node(name), interface: self.port(name) });
         for (near, far) in [(0, 1), (1, 0)] {
+            let address: IpNet = format!("{}/31", on_cable(index, near)).parse().unwrap();
+            let on_it: &[IpNet] = if numbered { &[address] } else { &[] };
+            let kind = InterfaceKind::Link { peer: ends[far].clone() };
+            let config = self.configs.get_mut(&ends[near].node).unwrap();
+            config.interfaces.insert(ends[near].interface.clone(), interface(kind, on_it, !numbered));
+        }
+        self.cables.push(ends);
+        index
+    }
+
+    /// Adds a cable with a session over it; returns its number.
+    pub(crate) fn link(&mut self, a: &str, b: &str, numbered: bool) -> usize {
+        let index = self.cable(a, b, numbered);
+        let ends = self.cables[index].clone();
+        for (near, far) in [(0, 1), (1, 0)] {
             let peer_as = self.bgp(ends[far].node.clone().as_str()).asn;
-            let near_address: IpNet = format!("{}/31", addresses[near]).parse().unwrap();
             let target = if numbered {
-                NeighborTarget::Address(addresses[far].into())
+                NeighborTarget::Address(on_cable(index, far).into())
             } else {
                 NeighborTarget::Interface(ends[near].interface.clone())
             };
-            let config = self.configs.get_mut(&ends[near].node).unwrap();
-            let on_it: &[IpNet] = if numbered { &[near_address] } else { &[] };
-            config.interfaces.insert(
-                ends[near].interface.clone(),
-                interface(InterfaceKind::Link { peer: ends[far].clone() }, on_it, !numbered),
-            );
-            config.bgp.as_mut().unwrap().neighbors.insert(
-                target,
-                Neighbor {
-                    description: String::new(),
-                    interface: ends[near].interface.clone(),
-                    peer_as,
-                    peer_type: PeerType::Internal,
-                    timers: None,
-                    bfd: None,
-                    authentication: None,
-                    import_policy: None,
-                    export_policy: None,
-                    maximum_prefixes: None,
-                    afi_safis: [AfiSafi::Ipv4Unicast].into(),
-                    provenance: Provenance::default(),
-                },
-            );
+            let neighbor = Neighbor {
+                description: String::new(),
+                interface: ends[near].interface.clone(),
+                peer_as,
+                peer_type: PeerType::Internal,
+                timers: None,
+                bfd: None,
+                authentication: None,
+                import_policy: None,
+                export_policy: None,
+                maximum_prefixes: None,
+                afi_safis: [AfiSafi::Ipv4Unicast].into(),
+                provenance: Provenance::default(),
+            };
+            self.bgp(ends[near].node.as_str()).neighbors.insert(target, neighbor);
         }
-        self.cables.push(ends);
+        index
+    }
+
+    /// Adds a device with OSPF for both families in place of BGP, and the loopbacks `10.0.0.0 + its number` and
+    /// `2001:db8:: + its number` in the backbone with metric 1.
+    pub(crate) fn router(&mut self, name: &str) {
+        self.device(name, 65_000, 64);
+        let number = self.configs.len();
+        let bgp = self.config(name).bgp.take().unwrap();
+        self.config(name).ospf = Some(Ospf {
+            router_id: bgp.router_id,
+            families: [AfiSafi::Ipv4Unicast, AfiSafi::Ipv6Unicast].into(),
+            maximum_paths: 64,
+            areas: BTreeMap::new(),
+            interfaces: BTreeMap::new(),
+            maximum_metric: false,
+            redistribute_bgp: None,
+            provenance: Provenance::default(),
+        });
+        self.address(&format!("{name}:lo"), &format!("2001:db8::{number:x}/128"));
+        self.announce(&format!("{name}:lo"), "0", 1, true);
+    }
+
+    pub(crate) fn ospf(&mut self, name: &str) -> &mut Ospf {
+        self.config(name).ospf.as_mut().unwrap()
+    }
+
+    /// Puts an interface into an area.
+    pub(crate) fn announce(&mut self, at: &str, area: &str, metric: u16, passive: bool) {
+        let end = end(at);
+        let on = OspfInterface {
+            area: area.parse().unwrap(),
+            metric,
+            passive,
+            hello: Seconds(1),
+            dead: Seconds(4),
+            bfd: None,
+            provenance: Provenance::default(),
+        };
+        self.ospf(end.node.as_str()).interfaces.insert(end.interface, on);
+    }
+
+    /// Adds a cable within an area, with a metric for each direction; returns its number.
+    pub(crate) fn adjacency(&mut self, a: &str, b: &str, area: &str, metrics: [u16; 2], numbered: bool) -> usize {
+        let index = self.cable(a, b, numbered);
+        for (end, metric) in self.cables[index].clone().iter().zip(metrics) {
+            self.announce(&end.to_string(), area, metric, false);
+        }
         index
     }
 
@@ -158,6 +215,39 @@ impl Fabric {
     pub(crate) fn discard(&mut self, name: &str, network: &str) {
         let route = StaticRoute { next_hop: StaticNextHop::Discard, provenance: Provenance::default() };
         self.config(name).static_routes.insert(prefix(network), route);
+    }
+
+    /// Adds an address to an interface.
+    pub(crate) fn address(&mut self, at: &str, address: &str) {
+        let end = end(at);
+        let address = InterfaceAddress { prefix: prefix(address), provenance: Provenance::default() };
+        self.config(end.node.as_str()).interfaces.get_mut(&end.interface).unwrap().addresses.push(address);
+    }
+
+    /// Defines a set of communities on every device.
+    pub(crate) fn community_set(&mut self, name: &str, communities: &[Community]) {
+        for config in self.configs.values_mut() {
+            let set = CommunitySet { communities: communities.to_vec(), provenance: Provenance::default() };
+            config.routing_policy.community_sets.insert(name.parse().unwrap(), set);
+        }
+    }
+
+    /// Defines a policy on every device: communities that a route has one of, what is changed, what is done.
+    pub(crate) fn policy(&mut self, name: &str, statements: &[(Option<&str>, Transformations, Action)]) -> Name {
+        let name: Name = name.parse().unwrap();
+        let statement = |((communities, transformations, action), sequence): (&(_, Transformations, _), u16)| {
+            let communities: &Option<&str> = communities;
+            let conditions =
+                Conditions { prefix_set: None, community_set: communities.map(|set| set.parse().unwrap()) };
+            let transformations = transformations.clone();
+            Statement { sequence, conditions, transformations, action: *action, provenance: Provenance::default() }
+        };
+        let statements: Vec<Statement> = statements.iter().zip(1..).map(statement).collect();
+        for config in self.configs.values_mut() {
+            let policy = PolicyDefinition { statements: statements.clone(), provenance: Provenance::default() };
+            config.routing_policy.policy_definitions.insert(name.clone(), policy);
+        }
+        name
     }
 
     /// Returns the neighbor of `name` over the cable number `index`.
