@@ -80,6 +80,17 @@ impl Project {
         Self { folder }
     }
 
+    /// Returns a project with the intents of `tests/labs/NAME`.
+    #[allow(dead_code, reason = "not every test has a network of its own")]
+    pub(crate) fn of_lab(name: &str) -> Self {
+        let project = Self::example();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("crates/cli is two folders down");
+        let intents = project.path().join("intents");
+        fs::remove_dir_all(&intents).expect("the example's intents are there");
+        copy(&root.join("tests/labs").join(name).join("intents"), &intents);
+        project
+    }
+
     /// Returns the project's folder.
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()

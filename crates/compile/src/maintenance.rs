@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use weft_device::config::{Action, Conditions, Transformations};
+use weft_device::config::Transformations;
 use weft_diagnostics::Diagnostic;
 use weft_intent::IntentSet;
 use weft_model::{Community, Link, Network, NodeName, Provenance, TerminationPoint};
 
-use crate::{codes, statements::Statements};
+use crate::codes;
 
 /// The local preference of routes that are not to be used: that of RFC 8326 4.
 pub(crate) const DRAINED_PREFERENCE: u32 = 0;
@@ -68,11 +68,9 @@ impl Drained {
     }
 }
 
-/// Adds the statement that asks the neighbor to use other routes (RFC 8326).
-pub(crate) fn ask_to_avoid(statements: &mut Statements, action: Action, provenance: &Provenance) {
-    let add_communities = vec![Community::GRACEFUL_SHUTDOWN];
-    let transformations = Transformations { add_communities, ..Transformations::default() };
-    statements.add(Conditions::default(), transformations, action, provenance);
+/// Returns the change of a route that asks the neighbor to use another one (RFC 8326).
+pub(crate) fn to_avoid() -> Transformations {
+    Transformations { add_communities: vec![Community::GRACEFUL_SHUTDOWN], ..Transformations::default() }
 }
 
 /// Returns the change of a route that is taken and not used while there is another.

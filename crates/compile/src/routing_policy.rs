@@ -11,7 +11,7 @@ use weft_model::{Asn, Community, Link, Name, Node, Provenance};
 use crate::{
     bogons::{bogons, own_prefixes},
     device::Compiler,
-    maintenance::{DRAINED_PREFERENCE, ask_to_avoid, avoided},
+    maintenance::{DRAINED_PREFERENCE, avoided, to_avoid},
     marks::{RELATIONSHIPS, learned_from, learned_set},
     statements::{
         LONGEST_SUFFIX, Statements, all_within, community_set, default_route, exactly, having, lengths, name,
@@ -82,7 +82,7 @@ impl Compiler<'_> {
                 Some(statements.define(policy, name(SITE_POLICY)?))
             }
             (site, Some(provenance)) => {
-                ask_to_avoid(&mut statements, Action::Accept, &provenance);
+                statements.add(Conditions::default(), to_avoid(), Action::Accept, &provenance);
                 let policy_name = if site.is_some() { "leave-site-drained" } else { "export-drained" };
                 Some(statements.define(policy, name(policy_name)?))
             }
@@ -192,7 +192,7 @@ impl Compiler<'_> {
         let announce = Provenance::from(peering.source_at("/spec/announce"));
         let mut statements = Statements::default();
         if let Some(provenance) = self.drained.node(&node.name) {
-            ask_to_avoid(&mut statements, Action::Next, provenance);
+            statements.begin(to_avoid(), provenance);
         }
         let own = spec.announce.prefixes.iter().enumerate().map(|(index, prefix)| {
             exactly(*prefix, Provenance::from(peering.source_at(&format!("/spec/announce/prefixes/{index}"))))

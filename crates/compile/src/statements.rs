@@ -12,6 +12,9 @@ use weft_model::{Community, Name, Provenance, Source};
 /// The longest word that a name of an intent gets behind it.
 pub(crate) const LONGEST_SUFFIX: usize = "-announce-v6".len();
 
+/// The number of what comes before all other statements, whose numbers do not move when it comes and goes.
+const FIRST: u16 = 5;
+
 /// A policy while it is put together; its statements are numbered 10, 20, 30.
 #[derive(Default)]
 pub(crate) struct Statements(Vec<Statement>);
@@ -30,9 +33,22 @@ impl Statements {
         action: Action,
         provenance: &Provenance,
     ) {
+        let last = self.0.last().map_or(0, |statement| statement.sequence / 10 * 10);
         // Every statement comes from something that was written by hand: there are never so many.
-        let sequence = u16::try_from((self.0.len() + 1) * 10).unwrap_or(u16::MAX);
+        let sequence = last.saturating_add(10);
         self.0.push(Statement { sequence, conditions, transformations, action, provenance: provenance.clone() });
+    }
+
+    /// Adds a statement before all others, that passes routes on.
+    pub(crate) fn begin(&mut self, transformations: Transformations, provenance: &Provenance) {
+        let statement = Statement {
+            sequence: FIRST,
+            conditions: Conditions::default(),
+            transformations,
+            action: Action::Next,
+            provenance: provenance.clone(),
+        };
+        self.0.insert(0, statement);
     }
 
     /// Returns what causes the statements.

@@ -354,6 +354,7 @@ impl Run<'_> {
             }
         }
         let mut findings = stages::unreachable_findings(&plan, push.unreachable);
+        findings.extend(stages::drain_findings(&plan, compiled));
         findings.extend(self.options.plan.as_ref().and_then(|wanted| stages::moved(wanted, &plan)));
         let summary = plan.summary().lines().next().unwrap_or_default().to_owned();
         self.plan = Some(plan);

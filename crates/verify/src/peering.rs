@@ -62,7 +62,8 @@ impl Border<'_> {
         // What is on the list may be announced although nobody predicted it: it is no secret.
         let listed = self.peering.spec.announce.prefixes.iter().map(IpNet::trunc);
         let allowed: BTreeSet<IpNet> = listed.chain(predicted.iter().copied()).collect();
-        let beyond: Vec<String> = found.difference(&allowed).map(ToString::to_string).collect();
+        let beyond = found.difference(&allowed).filter(|prefix| !self.is_its_own(seen, prefix));
+        let beyond: Vec<String> = beyond.map(ToString::to_string).collect();
         let to = format!("announced to {} ({})", self.peering.reference.name, self.session.neighbor);
         self.ledger.holds(&self.peering.reference, Topic::Announcement, found.intersection(&allowed).count());
         if !beyond.is_empty() {
@@ -80,6 +81,19 @@ impl Border<'_> {
                 self.violated(format!("prefixes {to}"), few(&missing), "not announced".to_owned());
             }
         }
+    }
+
+    /// Tells whether a route is the neighbor's own: many routers send it back, and the neighbor finds itself in its AS path.
+    fn is_its_own(&self, seen: Option<&Observed>, prefix: &IpNet) -> bool {
+        let accept = &self.peering.spec.accept;
+        let listed = accept.prefixes.iter().any(|own| match accept.more_specific {
+            Some(_) => own.contains(prefix),
+            None => own.trunc() == *prefix,
+        });
+        let rib = seen.and_then(|seen| seen.state.rib.as_ref());
+        let route = rib.and_then(|rib| rib.get(prefix));
+        let comes_from_it = route.is_some_and(|route| route.interfaces().contains(&self.session.port.interface));
+        (listed && prefix.prefix_len() > 0) || comes_from_it
     }
 
     /// Looks for routes from the neighbor that the import policy does not take.

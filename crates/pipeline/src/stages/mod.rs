@@ -18,7 +18,7 @@ mod verify;
 
 pub use check::{Predicted, check, predict};
 pub use compile::{CompileError, Compiled, compile, lock_findings, write_lock};
-pub use plan::{Running, moved, plan, read_running};
+pub use plan::{Running, drain_findings, moved, plan, read_running};
 pub use push::{PushError, PushRequest, gate_findings, push};
 pub(crate) use push::{note, note_waves, unreachable_findings, why};
 pub use validate::{Project, validate};
