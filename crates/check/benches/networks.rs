@@ -115,7 +115,7 @@ fn read(text: &str, catalogue: &Catalogue) -> (IntentSet, Network) {
 fn compiled((intents, network): (IntentSet, Network)) -> Compiled {
     let (allocations, findings) = allocate(&intents, &network, &Allocations::default());
     assert!(!has_errors(&findings), "{findings:?}");
-    let (configs, findings) = compile(&intents, &network, &allocations);
+    let (configs, findings) = compile(&intents, &network, &allocations, jiff::Timestamp::UNIX_EPOCH);
     assert!(!has_errors(&findings), "{findings:?}");
     let external = external_routers(&intents, &network, &allocations);
     Compiled { intents, network, allocations, configs, external }

@@ -13,7 +13,6 @@ use weft_model::{Link, Name, Node, Provenance, TerminationPoint};
 use crate::{
     device::{Compiler, Routing, caused, discard, not_allocated},
     pool::Family,
-    routing_policy::peering_policies,
     selection::{Session, Touching},
 };
 
@@ -54,7 +53,8 @@ impl Compiler<'_> {
             }
         }
         for session in &touching.sessions {
-            let policies = peering_policies(session.peering, &mut routing.policy, &mut routing.diagnostics);
+            let Routing { policy, diagnostics, .. } = routing;
+            let policies = self.peering_policies(session.peering, node, asn, policy, diagnostics);
             if let Some(policies) = policies {
                 neighbors.insert(NeighborTarget::Address(session.session.neighbor), external(session, policies));
             }
@@ -161,10 +161,12 @@ impl Compiler<'_> {
                 provenance = provenance.leaf(field, underlay.source_at(&format!("/spec/{field}")));
             }
         }
-        let export_policy = if node.site == peer.site { None } else { self.leave_site(&mut routing.policy) };
-        if export_policy.is_some() {
-            for segment in &self.selection.site_segments {
-                provenance = provenance.leaf("export_policy", segment.source_at("/spec/scope"));
+        let import_policy = self.link_import(node, link, &mut routing.policy);
+        let export_policy = self.link_export(node, link, node.site != peer.site, &mut routing.policy);
+        for (field, name) in [("import_policy", &import_policy), ("export_policy", &export_policy)] {
+            let definition = name.as_ref().and_then(|name| routing.policy.policy_definitions.get(name));
+            for source in definition.into_iter().flat_map(|policy| &policy.provenance.sources) {
+                provenance = provenance.leaf(field, source.clone());
             }
         }
         Some(Neighbor {
@@ -176,7 +178,7 @@ impl Compiler<'_> {
             timers: underlay.spec.timers.map(timers),
             bfd: underlay.spec.bfd.map(bfd),
             authentication: underlay.spec.authentication.as_ref().and_then(|key| key.tcp_md5.clone()),
-            import_policy: None,
+            import_policy,
             export_policy,
             maximum_prefixes: None,
             provenance,
@@ -190,8 +192,8 @@ fn external(session: &Session<'_>, [import, export]: [Name; 2]) -> Neighbor {
     let spec = &peering.spec;
     let mut provenance = Provenance::from(peering.source_at(&session.pointer("neighbor")))
         .leaf("peer_as", peering.source_at("/spec/asn"))
-        .leaf("import_policy", peering.source_at("/spec/accept/prefixes"))
-        .leaf("export_policy", peering.source_at("/spec/announce/prefixes"));
+        .leaf("import_policy", peering.source_at("/spec/accept"))
+        .leaf("export_policy", peering.source_at("/spec/announce"));
     for (field, pointer, given) in [
         ("timers", "/spec/timers", spec.timers.is_some()),
         ("authentication", "/spec/authentication", spec.authentication.is_some()),

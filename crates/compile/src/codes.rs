@@ -71,6 +71,20 @@ pub const NOT_COMPILED: Code = Code::new(
     "The intent is right, and is checked in full, but this version of Weft does not make configuration of it or does not \
      prove it. It is refused rather than left out in silence: remove it, or the part that the finding names, to go on.",
 );
+/// A maintenance is outside of its window.
+pub const OUTSIDE_WINDOW: Code = Code::new(
+    "WEFT-320",
+    "outside of the maintenance window",
+    "The intent drains its nodes and links only within its window, and it is not that time: nothing is drained now. What is \
+     configured changes when the pipeline runs within the window, and again when it runs after it.",
+);
+/// Both ends of a link would prefer it.
+pub const PREFERRED_FROM_BOTH_ENDS: Code = Code::new(
+    "WEFT-321",
+    "link preferred from both ends",
+    "Both ends of a link would prefer the routes that come over it. Each would wait for the other, and which one wins is a matter \
+     of chance (RFC 4264). Name in `from` the nodes at one end.",
+);
 /// All codes of this crate.
 pub const ALL: &[Code] = &[
     POOL_EXHAUSTED,
@@ -83,4 +97,6 @@ pub const ALL: &[Code] = &[
     PEERING_NAMED_LIKE_NODE,
     ROUTER_ID_NOT_IPV4,
     NOT_COMPILED,
+    OUTSIDE_WINDOW,
+    PREFERRED_FROM_BOTH_ENDS,
 ];

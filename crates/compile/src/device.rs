@@ -6,6 +6,7 @@ use std::{
 };
 
 use ipnet::IpNet;
+use jiff::Timestamp;
 use rayon::prelude::*;
 use weft_device::config::{DeviceConfig, RoutingPolicy, StaticNextHop, StaticRoute};
 use weft_diagnostics::{Diagnostic, SourceSpan};
@@ -19,32 +20,41 @@ use crate::{
     Allocations,
     allocate::{PoolSpec, address_pools, asn_pools},
     codes,
+    maintenance::Drained,
     pool::Family,
     refusals::refusals,
     selection::Selection,
+    steering::Steerings,
 };
 
 /// Returns the configuration of every node, and what keeps one from being complete.
 ///
 /// Every node has a loopback `lo` where one is allocated, an interface for each of its links, segment ports and peering
-/// sessions, and the services of the baselines that select it. A node that an underlay selects runs
-/// its protocol, and one that has a peering runs BGP. The same input gives the same output; each device depends on itself, its neighbors and the intents that touch them.
+/// sessions, and the services of the baselines that select it. A node that an underlay selects runs its protocol, and one that
+/// has a peering runs BGP. What Maintenance intents drain at the time `now` is drained. The same input gives the same output;
+/// each device depends on itself, its neighbors and the intents that touch them.
 pub fn compile(
     intents: &IntentSet,
     network: &Network,
     allocations: &Allocations,
+    now: Timestamp,
 ) -> (BTreeMap<NodeName, DeviceConfig>, Vec<Diagnostic>) {
+    let (drained, mut diagnostics) = Drained::new(intents, network, now);
+    let (steerings, findings) = Steerings::new(intents, network, allocations);
+    diagnostics.extend(findings);
     let compiler = Compiler {
         intents,
         network,
         allocations,
         selection: Selection::new(intents, network),
+        drained,
+        steerings,
         addresses: address_pools(intents),
         asns: asn_pools(intents),
     };
     let nodes: Vec<&Node> = network.nodes().collect();
     let compiled: Vec<(DeviceConfig, Vec<Diagnostic>)> = nodes.par_iter().map(|node| compiler.device(node)).collect();
-    let mut diagnostics = compiler.peering_names();
+    diagnostics.extend(compiler.peering_names());
     diagnostics.extend(refusals(intents));
     diagnostics.extend(compiler.underlays());
     let mut configs = BTreeMap::new();
@@ -63,6 +73,8 @@ pub(crate) struct Compiler<'a> {
     pub(crate) network: &'a Network,
     pub(crate) allocations: &'a Allocations,
     pub(crate) selection: Selection<'a>,
+    pub(crate) drained: Drained,
+    pub(crate) steerings: Steerings<'a>,
     addresses: Vec<PoolSpec<'a, AddressPool>>,
     asns: Vec<PoolSpec<'a, AsnPool>>,
 }

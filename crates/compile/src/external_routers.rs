@@ -2,12 +2,12 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
 use ipnet::IpNet;
 use weft_device::config::{
-    AfiSafi, Bgp, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor, NeighborTarget,
+    Action, AfiSafi, Bgp, Conditions, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor, NeighborTarget,
     Network as Originated, PeerType, RoutingPolicy, SshServer, System,
 };
 use weft_intent::{
@@ -16,7 +16,12 @@ use weft_intent::{
 };
 use weft_model::{InterfaceName, Mtu, Name, Network, NodeName, PackName, Provenance, Source, TerminationPoint};
 
-use crate::{Allocations, bgp::timers, device::discard, routing_policy::exact};
+use crate::{
+    Allocations,
+    bgp::timers,
+    device::discard,
+    statements::{Statements, exactly, prefix_sets, within},
+};
 
 /// The most equal-cost paths an external router uses.
 const MAXIMUM_PATHS: u16 = 16;
@@ -33,8 +38,9 @@ pub struct ExternalRouters {
 /// Returns one router for each peering, named like it, of the pack `frr`.
 ///
 /// Its interfaces are `eth1`, `eth2` and so on in the order of the peering's sessions. It takes every route and announces
-/// exactly what the peering accepts. On `lo` it has every address that a Reachability intent asks for and that is in no
-/// segment and no pool: the internet's addresses are reachable through every transit, as anycast.
+/// exactly the prefixes that the peering accepts; one from which everything is accepted announces a piece of the internet. On
+/// `lo` it has every address that a Reachability intent asks for, that is in no segment and no pool, and that it announces:
+/// the internet's addresses are reachable through every transit, as anycast.
 pub fn external_routers(intents: &IntentSet, network: &Network, allocations: &Allocations) -> ExternalRouters {
     let targets = internet_targets(intents);
     let mut routers = ExternalRouters::default();
@@ -97,10 +103,8 @@ fn router(
     let mut interfaces = BTreeMap::new();
     let mut neighbors = BTreeMap::new();
     let mut routing_policy = RoutingPolicy::default();
-    let export: Name = "export".parse().ok()?;
-    let prefixes = |index: usize| peering.source_at(&format!("/spec/accept/prefixes/{index}"));
-    let accept = peering.source_at("/spec/accept/prefixes");
-    exact(&mut routing_policy, "announce".parse().ok()?, &export, &spec.accept.prefixes, accept, prefixes);
+    let originated = originated(peering, targets);
+    let export = export(&originated, &Provenance::from(peering.source_at("/spec/accept")), &mut routing_policy)?;
     for (index, session) in spec.sessions.iter().enumerate() {
         let interface = port_name(index)?;
         let line = peering.source_at(&format!("/spec/sessions/{index}"));
@@ -135,13 +139,13 @@ fn router(
         };
         neighbors.insert(NeighborTarget::Address(session.address.addr()), neighbor);
     }
-    interfaces.insert(InterfaceName::loopback(), loopback(targets, &source));
+    let behind = targets.iter().filter(|(address, _)| originated.keys().any(|prefix| prefix.contains(*address)));
+    interfaces.insert(InterfaceName::loopback(), loopback(behind, &source));
     let mut networks = BTreeMap::new();
     let mut static_routes = BTreeMap::new();
-    for (index, prefix) in spec.accept.prefixes.iter().enumerate() {
-        let provenance = Provenance::from(prefixes(index));
-        networks.insert(*prefix, Originated { provenance: provenance.clone() });
-        static_routes.insert(*prefix, discard(provenance));
+    for (prefix, provenance) in originated {
+        networks.insert(prefix, Originated { provenance: provenance.clone() });
+        static_routes.insert(prefix, discard(provenance));
     }
     let bgp = Bgp {
         asn: spec.asn,
@@ -175,7 +179,55 @@ fn router(
     })
 }
 
-fn loopback(targets: &BTreeMap<IpAddr, BTreeSet<Source>>, source: &Source) -> Interface {
+/// Returns what the router announces: what is listed, and, where everything is accepted, a prefix of documentation of each
+/// family and those around the addresses that are asked for.
+fn originated(
+    peering: &Intent<PeeringSpec>,
+    targets: &BTreeMap<IpAddr, BTreeSet<Source>>,
+) -> BTreeMap<IpNet, Provenance> {
+    let accept = &peering.spec.accept;
+    let listed = accept.prefixes.iter().enumerate().map(|(index, prefix)| {
+        (prefix.trunc(), Provenance::from(peering.source_at(&format!("/spec/accept/prefixes/{index}"))))
+    });
+    let mut originated: BTreeMap<IpNet, Provenance> = listed.collect();
+    if accept.everything {
+        let internet: [IpAddr; 2] =
+            [Ipv4Addr::new(198, 51, 100, 0).into(), Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 0).into()];
+        let with_sessions = |address: &&IpAddr| {
+            peering.spec.sessions.iter().any(|session| session.neighbor.is_ipv4() == address.is_ipv4())
+        };
+        for address in internet.iter().chain(targets.keys()).filter(with_sessions) {
+            if let Ok(prefix) = IpNet::new(*address, if address.is_ipv4() { 24 } else { 48 }) {
+                let everything = || Provenance::from(peering.source_at("/spec/accept/everything"));
+                originated.entry(prefix.trunc()).or_insert_with(everything);
+            }
+        }
+    }
+    originated
+}
+
+/// Defines the policy that announces exactly what is originated.
+fn export(
+    originated: &BTreeMap<IpNet, Provenance>,
+    provenance: &Provenance,
+    policy: &mut RoutingPolicy,
+) -> Option<Name> {
+    let entries = originated.iter().map(|(prefix, provenance)| exactly(*prefix, provenance.clone()));
+    let sets = prefix_sets(policy, "announce", entries, provenance);
+    let mut statements = Statements::default();
+    for set in &sets {
+        statements.decide(within(set.clone()), Action::Accept, provenance);
+    }
+    if sets.is_empty() {
+        statements.decide(Conditions::default(), Action::Reject, provenance);
+    }
+    Some(statements.define(policy, "export".parse().ok()?))
+}
+
+fn loopback<'a>(
+    targets: impl Iterator<Item = (&'a IpAddr, &'a BTreeSet<Source>)>,
+    source: &Source,
+) -> Interface {
     let address = |(address, sources): (&IpAddr, &BTreeSet<Source>)| InterfaceAddress {
         prefix: (*address).into(),
         provenance: Provenance { sources: sources.clone(), leaves: BTreeMap::new() },
@@ -184,7 +236,7 @@ fn loopback(targets: &BTreeMap<IpAddr, BTreeSet<Source>>, source: &Source) -> In
         kind: InterfaceKind::Loopback,
         description: "the internet".to_owned(),
         mtu: None,
-        addresses: targets.iter().map(address).collect(),
+        addresses: targets.map(address).collect(),
         unnumbered: false,
         egress_acl: None,
         provenance: Provenance::from(source.clone()),

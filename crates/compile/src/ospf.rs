@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
-use weft_device::config::{Area, Ospf, OspfInterface, Seconds};
+use weft_device::config::{Action, Area, Ospf, OspfInterface, Seconds};
 use weft_intent::{
     Intent,
     spec::{AddressPurpose, AreaKind, OspfArea, OspfSpec, Protocol, UnderlaySpec},
@@ -14,13 +14,15 @@ use crate::{
     bgp::{bfd, unicast},
     device::{Compiler, Routing, not_allocated},
     pool::Family,
-    routing_policy::exact,
     selection::Touching,
+    statements::{Statements, exactly, name, prefix_sets, within},
 };
 
 /// The policy of what goes from BGP into OSPF, and its set.
 const POLICY: &str = "bgp-to-ospf";
 const SET: &str = "external-routes";
+/// The metric of a drained link (RFC 6987 2): it is used where there is no other way.
+const LARGEST_METRIC: u16 = u16::MAX;
 /// The metric of an interface that has no neighbor.
 const PASSIVE_METRIC: u16 = 1;
 
@@ -67,8 +69,13 @@ impl Compiler<'_> {
                 continue;
             }
             let Some(place) = place(underlay, &[node, peer]) else { continue };
-            let mut interface = interface(underlay, &place, link.metric, false);
+            let drained = self.drained.link_only(link);
+            let metric = if drained.is_some() { LARGEST_METRIC } else { link.metric };
+            let mut interface = interface(underlay, &place, metric, false);
             interface.provenance = interface.provenance.and(link.source.clone()).leaf("metric", link.source.clone());
+            for source in drained.into_iter().flat_map(|drained| &drained.sources) {
+                interface.provenance = interface.provenance.leaf("metric", source.clone());
+            }
             interfaces.insert(near.interface.clone(), interface);
             places.push(place);
         }
@@ -91,13 +98,17 @@ impl Compiler<'_> {
                 provenance = provenance.leaf("redistribute_bgp", session.peering.source_at("/spec/accept/prefixes"));
             }
         }
+        let drained = self.drained.node(&node.name);
+        for source in drained.into_iter().flat_map(|drained| &drained.sources) {
+            provenance = provenance.leaf("maximum_metric", source.clone());
+        }
         Some(Ospf {
             router_id,
             families,
             maximum_paths,
             areas,
             interfaces,
-            maximum_metric: false,
+            maximum_metric: drained.is_some(),
             redistribute_bgp,
             provenance,
         })
@@ -163,8 +174,11 @@ fn external_routes(touching: &Touching<'_>, routing: &mut Routing) -> Option<Nam
             }
         }
     }
-    let first = touching.sessions.first()?.peering.source_at("/spec/accept/prefixes");
-    let (policy, set): (Name, Name) = (POLICY.parse().ok()?, SET.parse().ok()?);
-    exact(&mut routing.policy, set, &policy, &prefixes, first, |index| sources[index].clone());
-    Some(policy)
+    let first = Provenance::from(touching.sessions.first()?.peering.source_at("/spec/accept/prefixes"));
+    let entries = prefixes.into_iter().zip(sources).map(|(prefix, source)| exactly(prefix, Provenance::from(source)));
+    let mut statements = Statements::default();
+    for set in prefix_sets(&mut routing.policy, SET, entries, &first) {
+        statements.decide(within(set), Action::Accept, &first);
+    }
+    Some(statements.define(&mut routing.policy, name(POLICY)?))
 }

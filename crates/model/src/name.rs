@@ -21,6 +21,8 @@ pub struct InvalidName {
 pub struct Name(Arc<str>);
 
 impl Name {
+    /// The most characters in a name.
+    pub const MAX_LENGTH: usize = MAX_LENGTH;
     /// The pattern of a name, for JSON Schema.
     pub const PATTERN: &'static str = "^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$";
 

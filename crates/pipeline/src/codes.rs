@@ -116,6 +116,14 @@ pub const PLAN_MOVED: Code = Code::new(
      since: make a new plan and look at it.",
 );
 
+/// A device is drained and changed in other ways in one go.
+pub const DRAINED_AND_CHANGED: Code = Code::new(
+    "WEFT-540",
+    "drained and changed in one go",
+    "A device gets the configuration that makes traffic leave it and other changes in the same moment: traffic still goes through it \
+     while it changes. Carry out the maintenance first, and the other changes in a second run.",
+);
+
 /// All codes of this crate.
 pub const ALL: &[Code] = &[
     NO_SUCH_PIPELINE,
@@ -134,4 +142,5 @@ pub const ALL: &[Code] = &[
     GATE_CLOSED,
     UNREACHABLE,
     PLAN_MOVED,
+    DRAINED_AND_CHANGED,
 ];

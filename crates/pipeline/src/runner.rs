@@ -362,6 +362,7 @@ impl Run<'_> {
             }
         }
         let mut findings = stages::unreachable_findings(&plan, push.unreachable);
+        findings.extend(stages::drain_findings(&plan, compiled));
         findings.extend(self.options.plan.as_ref().and_then(|wanted| stages::moved(wanted, &plan)));
         findings.extend(stages::guard_findings(project, &plan));
         let summary = plan.summary().lines().next().unwrap_or_default().to_owned();

@@ -87,7 +87,7 @@ impl Example {
         assert!(found.is_empty(), "{found:#?}");
         let (allocations, found) = weft_compile::allocate(&intents, &network, &Allocations::default());
         assert!(found.is_empty(), "{found:#?}");
-        let (configs, found) = weft_compile::compile(&intents, &network, &allocations);
+        let (configs, found) = weft_compile::compile(&intents, &network, &allocations, jiff::Timestamp::UNIX_EPOCH);
         assert!(found.is_empty(), "{found:#?}");
         let external = weft_compile::external_routers(&intents, &network, &allocations);
         let mut all = configs.clone();

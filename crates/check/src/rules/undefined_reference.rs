@@ -1,7 +1,7 @@
 //! Whatever is referenced is defined.
 //!
 //! # What it does
-//! Looks up the policies and the interface of each neighbor, and the prefix set of each statement.
+//! Looks up the policies and the interface of each neighbor, and the sets of prefixes and communities of each statement.
 //!
 //! # Why
 //! Devices differ in what they do with an undefined policy: some reject everything, some accept everything.
@@ -28,10 +28,14 @@ pub(super) fn find(fleet: &Fleet<'_>) -> Vec<Diagnostic> {
         }
         for (name, policy) in &config.routing_policy.policy_definitions {
             for statement in &policy.statements {
-                let Some(set) = &statement.conditions.prefix_set else { continue };
-                if !config.routing_policy.prefix_sets.contains_key(set) {
+                let sets = &config.routing_policy;
+                let (conditions, changes) = (&statement.conditions, &statement.transformations);
+                let prefixes = conditions.prefix_set.iter().filter(|set| !sets.prefix_sets.contains_key(*set));
+                let communities = conditions.community_set.iter().chain(&changes.remove_communities);
+                let communities = communities.filter(|set| !sets.community_sets.contains_key(*set));
+                for (kind, set) in prefixes.map(|set| ("prefix", set)).chain(communities.map(|set| ("community", set))) {
                     let message = format!(
-                        "statement {} of policy `{name}` on `{}` matches the prefix set `{set}`, which is not defined",
+                        "statement {} of policy `{name}` on `{}` refers to the {kind} set `{set}`, which is not defined",
                         statement.sequence, config.device
                     );
                     findings.push(error(codes::UNDEFINED_REFERENCE, message, &statement.provenance.sources));

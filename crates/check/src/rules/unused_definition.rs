@@ -1,7 +1,7 @@
 //! Whatever is defined is used.
 //!
 //! # What it does
-//! Looks for policies that neither a neighbor nor OSPF uses, and for prefix sets that no policy matches.
+//! Looks for policies that neither a neighbor nor OSPF uses, and for sets of prefixes or communities that no policy uses.
 //!
 //! # Why
 //! A policy that nothing uses was meant to filter something, which is now not filtered.
@@ -27,16 +27,22 @@ pub(super) fn find(fleet: &Fleet<'_>) -> Vec<Diagnostic> {
         let policies: BTreeSet<&Name> =
             neighbors.flat_map(|n| n.import_policy.iter().chain(&n.export_policy)).chain(redistributed).collect();
         let definitions = &config.routing_policy.policy_definitions;
-        let statements = definitions.values().flat_map(|policy| &policy.statements);
-        let sets: BTreeSet<&Name> =
-            statements.filter_map(|statement| statement.conditions.prefix_set.as_ref()).collect();
+        let statements = || definitions.values().flat_map(|policy| &policy.statements);
+        let prefix_sets: BTreeSet<&Name> = statements().flat_map(|one| &one.conditions.prefix_set).collect();
+        let community_sets: BTreeSet<&Name> = statements()
+            .flat_map(|one| one.conditions.community_set.iter().chain(&one.transformations.remove_communities))
+            .collect();
         for (name, policy) in definitions.iter().filter(|(name, _)| !policies.contains(name)) {
             let message = format!("no neighbor of `{}` uses the policy `{name}`", config.device);
             findings.push(warning(codes::UNUSED_DEFINITION, message, &policy.provenance.sources));
         }
-        for (name, set) in config.routing_policy.prefix_sets.iter().filter(|(name, _)| !sets.contains(name)) {
-            let message = format!("no policy of `{}` matches the prefix set `{name}`", config.device);
-            findings.push(warning(codes::UNUSED_DEFINITION, message, &set.provenance.sources));
+        let prefixes = config.routing_policy.prefix_sets.iter().map(|(name, set)| (name, &set.provenance));
+        let prefixes = prefixes.filter(|(name, _)| !prefix_sets.contains(name)).map(|set| ("prefix", set));
+        let communities = config.routing_policy.community_sets.iter().map(|(name, set)| (name, &set.provenance));
+        let communities = communities.filter(|(name, _)| !community_sets.contains(name)).map(|set| ("community", set));
+        for (kind, (name, provenance)) in prefixes.chain(communities) {
+            let message = format!("no policy of `{}` matches the {kind} set `{name}`", config.device);
+            findings.push(warning(codes::UNUSED_DEFINITION, message, &provenance.sources));
         }
     }
     findings

@@ -5,6 +5,7 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
+use jiff::Timestamp;
 use weft_compile::{Allocations, ExternalRouters, allocate, compile, external_routers};
 use weft_device::config::DeviceConfig;
 use weft_diagnostics::{Diagnostic, has_errors};
@@ -67,7 +68,7 @@ pub(crate) fn compiled(texts: BTreeMap<String, String>, locked: &Allocations) ->
     let (intents, network) = read(&texts);
     let (allocations, findings) = allocate(&intents, &network, locked);
     assert_none(&findings);
-    let (configs, findings) = compile(&intents, &network, &allocations);
+    let (configs, findings) = compile(&intents, &network, &allocations, Timestamp::UNIX_EPOCH);
     assert_none(&findings);
     let external = external_routers(&intents, &network, &allocations);
     Compiled { texts, intents, network, allocations, configs, external }

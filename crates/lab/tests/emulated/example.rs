@@ -58,7 +58,7 @@ async fn as_predicted(intents: &str) -> (Lab, TempDir) {
     // What intents ask of the packs is checked elsewhere: here all switches run loom.
     let (network, _) = validate(&intents, &catalogue);
     let (allocations, _) = allocate(&intents, &network, &Allocations::default());
-    let (configs, findings) = compile(&intents, &network, &allocations);
+    let (configs, findings) = compile(&intents, &network, &allocations, jiff::Timestamp::UNIX_EPOCH);
     assert!(findings.is_empty(), "{findings:?}");
     let external = external_routers(&intents, &network, &allocations);
     let cables: Vec<Cable> = network.links().map(|link| link.ends.clone()).collect();

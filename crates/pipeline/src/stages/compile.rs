@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fs, io, path::Path, path::PathBuf};
 
+use jiff::Timestamp;
 use rayon::prelude::*;
 use serde::Serialize;
 use serde_json::Value;
@@ -51,13 +52,14 @@ pub enum CompileError {
 }
 
 /// Makes the configuration of every device, and its text, all devices in parallel. `overrides` names the pack that runs on a
-/// device where it is not the one that the intents name. Returns `None` when a finding is an error.
+/// device where it is not the one that the intents name. Maintenance windows
+/// are asked for the present time. Returns `None` when a finding is an error.
 pub fn compile(project: &Project, overrides: &BTreeMap<NodeName, PackName>) -> (Option<Compiled>, Vec<Diagnostic>) {
     let (allocations, mut findings) = weft_compile::allocate(&project.intents, &project.network, &project.locked);
     if has_errors(&findings) {
         return (None, findings);
     }
-    let (configs, mistakes) = weft_compile::compile(&project.intents, &project.network, &allocations);
+    let (configs, mistakes) = weft_compile::compile(&project.intents, &project.network, &allocations, Timestamp::now());
     findings.extend(mistakes);
     let external = weft_compile::external_routers(&project.intents, &project.network, &allocations);
     let results: Vec<_> = configs

@@ -21,7 +21,7 @@ mod verify;
 pub use check::{Predicted, check, predict};
 pub use compile::{AllocationChange, CompileError, Compiled, allocation_changes, compile, lock_findings, write_lock};
 pub use guard::guard_findings;
-pub use plan::{Running, moved, plan, read_running};
+pub use plan::{Running, drain_findings, moved, plan, read_running};
 pub use push::{PushError, PushRequest, gate_findings, push};
 pub(crate) use push::{note, note_waves, unreachable_findings, why};
 pub use validate::{Examined, Packs, Project, examine, packs, validate};

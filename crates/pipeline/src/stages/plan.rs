@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use weft_diagnostics::Diagnostic;
-use weft_model::{NodeName, SecretRef};
+use weft_diagnostics::{Diagnostic, SourceSpan};
+use weft_model::{IntentKind, NodeName, SecretRef, Sources};
 use weft_plan::{DeviceChange, Plan, PlanInputs, WavePolicy};
 use weft_ssh::{Session, SessionError};
 
@@ -73,6 +73,40 @@ pub fn plan(
         waves,
         secrets: &reach.digests,
     })
+}
+
+/// Warns of each device that is to be drained and changed in other ways in one go: traffic still goes through it while it
+/// changes.
+pub fn drain_findings(plan: &Plan, compiled: &Compiled) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    for (name, device) in &plan.devices {
+        let (DeviceChange::Replace { files, .. }, Some(rendered)) = (&device.change, compiled.rendered.get(name)) else {
+            continue;
+        };
+        let mut drain = None;
+        let mut others = BTreeSet::new();
+        for (file, change) in files {
+            let Some(rendered) = rendered.files.get(file) else { continue };
+            let causes: BTreeMap<&str, &Sources> = rendered.text.lines().map(str::trim_end).zip(&rendered.lines).collect();
+            let added = change.diff.lines().skip(2).filter_map(|line| line.strip_prefix('+'));
+            for sources in added.filter_map(|line| causes.get(line.trim_end())) {
+                match sources.iter().find(|source| source.intent.kind == IntentKind::Maintenance) {
+                    Some(source) => drain = Some(source),
+                    None => others.extend(sources.iter().map(|source| source.intent.to_string())),
+                }
+            }
+        }
+        if let (Some(drain), false) = (drain, others.is_empty()) {
+            let others: Vec<String> = others.into_iter().collect();
+            let message = format!("{name} is drained and changed in one go, also for {}", others.join(", "));
+            findings.push(
+                Diagnostic::warning(codes::DRAINED_AND_CHANGED, message)
+                    .at(SourceSpan::point(drain.file.clone(), drain.line, 1))
+                    .help("carry out the maintenance first, and the other changes once traffic has left"),
+            );
+        }
+    }
+    findings
 }
 
 /// Finds whether `wanted` is another plan than the one that would be made `now`, and says which devices differ and why.

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use weft_device::config::{Action, DeviceConfig, NeighborTarget, PeerType, StaticNextHop};
+use weft_device::config::{Action, DeviceConfig, NeighborTarget, PeerType, StaticNextHop, Transformations};
 use weft_model::SecretRef;
 
 use super::parser::acl;
@@ -70,6 +70,12 @@ fn write_policy(out: &mut String, config: &DeviceConfig) -> fmt::Result {
             writeln!(out, "  {} least {} greatest {}", entry.prefix, entry.least_length, entry.greatest_length)?;
         }
     }
+    for (name, set) in &config.routing_policy.community_sets {
+        writeln!(out, "community-set {name}")?;
+        for community in &set.communities {
+            writeln!(out, "  {community}")?;
+        }
+    }
     for (name, policy) in &config.routing_policy.policy_definitions {
         writeln!(out, "policy {name}")?;
         for statement in &policy.statements {
@@ -82,12 +88,35 @@ fn write_policy(out: &mut String, config: &DeviceConfig) -> fmt::Result {
             if let Some(set) = &statement.conditions.prefix_set {
                 writeln!(out, "    match prefix-set {set}")?;
             }
+            if let Some(set) = &statement.conditions.community_set {
+                writeln!(out, "    match community-set {set}")?;
+            }
+            write_changes(out, &statement.transformations)?;
         }
     }
     for (prefix, route) in &config.static_routes {
         match route.next_hop {
             StaticNextHop::Discard => writeln!(out, "static-route {prefix} discard")?,
         }
+    }
+    Ok(())
+}
+
+fn write_changes(out: &mut String, changes: &Transformations) -> fmt::Result {
+    if let Some(set) = &changes.remove_communities {
+        writeln!(out, "    remove-communities {set}")?;
+    }
+    for community in &changes.add_communities {
+        writeln!(out, "    add-community {community}")?;
+    }
+    if let Some(preference) = changes.local_preference {
+        writeln!(out, "    local-preference {preference}")?;
+    }
+    if let Some(med) = changes.med {
+        writeln!(out, "    med {med}")?;
+    }
+    if let Some(prepend) = changes.prepend {
+        writeln!(out, "    prepend {} times {}", prepend.asn, prepend.times)?;
     }
     Ok(())
 }

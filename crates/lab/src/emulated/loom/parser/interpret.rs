@@ -7,11 +7,11 @@ use std::{
 };
 
 use weft_device::config::{
-    AclAction, AclEntry, AclSet, AfiSafi, Bgp, Conditions, DeviceConfig, Interface, InterfaceAddress, InterfaceKind,
-    Neighbor, NeighborTarget, Network, PeerType, PolicyDefinition, PrefixMatch, PrefixSet, Server, SshServer,
-    Statement, StaticNextHop, StaticRoute, System, Transformations, User,
+    AclAction, AclEntry, AclSet, AfiSafi, Bgp, CommunitySet, Conditions, DeviceConfig, Interface, InterfaceAddress,
+    InterfaceKind, Neighbor, NeighborTarget, Network, PeerType, PolicyDefinition, PrefixMatch, PrefixSet, Server,
+    SshServer, Statement, StaticNextHop, StaticRoute, System, Transformations, User,
 };
-use weft_model::{Asn, InterfaceName, Name, NodeName, PackName, Provenance, SecretRef};
+use weft_model::{Asn, Community, InterfaceName, Name, NodeName, PackName, Provenance, SecretRef};
 
 use super::{Line, Mistake, Section, Text};
 
@@ -63,6 +63,7 @@ fn empty(device: &NodeName, pack: &PackName) -> DeviceConfig {
 pub(super) enum Reference {
     Acl(Name),
     PrefixSet(Name),
+    CommunitySet(Name),
     Policy(Name),
     Interface(InterfaceName),
 }
@@ -110,6 +111,7 @@ impl Interpretation {
                 let set = PrefixSet { prefixes: entries.collect(), provenance: provenance() };
                 self.config.routing_policy.prefix_sets.insert(name.clone(), set);
             }
+            Line::CommunitySet(name) => self.community_set(name, section),
             Line::Policy(name) => self.policy(name, section),
             Line::StaticRoute(prefix) => {
                 let route = StaticRoute { next_hop: StaticNextHop::Discard, provenance: provenance() };
@@ -165,21 +167,52 @@ impl Interpretation {
         self.config.acl_sets.insert(name.clone(), set);
     }
 
+    fn community_set(&mut self, name: &Name, section: &Section) {
+        let entries = section.sections.iter().filter_map(|section| match section.line {
+            Line::CommunitySetEntry(community) => Some(community),
+            _ => None,
+        });
+        let communities: Vec<Community> = entries.collect();
+        let large = communities.iter().filter(|community| matches!(community, Community::Large(..))).count();
+        if large != 0 && large != communities.len() {
+            self.mistake(section, format!("community-set {name} has communities of both kinds"));
+        }
+        let set = CommunitySet { communities, provenance: Provenance::default() };
+        self.config.routing_policy.community_sets.insert(name.clone(), set);
+    }
+
     fn policy(&mut self, name: &Name, section: &Section) {
         let mut statements = Vec::new();
         for section in &section.sections {
             let Line::Statement { sequence, action } = section.line else { continue };
             let mut conditions = Conditions::default();
+            let mut transformations = Transformations::default();
             for section in &section.sections {
-                if let Line::MatchPrefixSet(set) = &section.line {
-                    self.references.push((section.number, Reference::PrefixSet(set.clone())));
-                    conditions.prefix_set = Some(set.clone());
+                let mut refer = |reference| self.references.push((section.number, reference));
+                match &section.line {
+                    Line::MatchPrefixSet(set) => {
+                        refer(Reference::PrefixSet(set.clone()));
+                        conditions.prefix_set = Some(set.clone());
+                    }
+                    Line::MatchCommunitySet(set) => {
+                        refer(Reference::CommunitySet(set.clone()));
+                        conditions.community_set = Some(set.clone());
+                    }
+                    Line::RemoveCommunities(set) => {
+                        refer(Reference::CommunitySet(set.clone()));
+                        transformations.remove_communities = Some(set.clone());
+                    }
+                    Line::AddCommunity(community) => transformations.add_communities.push(*community),
+                    Line::LocalPreference(preference) => transformations.local_preference = Some(*preference),
+                    Line::Med(med) => transformations.med = Some(*med),
+                    Line::Prepend(prepend) => transformations.prepend = Some(*prepend),
+                    _ => {}
                 }
             }
             statements.push(Statement {
                 sequence,
                 conditions,
-                transformations: Transformations::default(),
+                transformations,
                 action,
                 provenance: Provenance::default(),
             });
@@ -288,6 +321,9 @@ impl Interpretation {
             let (defined, what) = match reference {
                 Reference::Acl(name) => (self.config.acl_sets.contains_key(name), format!("acl {name}")),
                 Reference::PrefixSet(name) => (policy.prefix_sets.contains_key(name), format!("prefix-set {name}")),
+                Reference::CommunitySet(name) => {
+                    (policy.community_sets.contains_key(name), format!("community-set {name}"))
+                }
                 Reference::Policy(name) => (policy.policy_definitions.contains_key(name), format!("policy {name}")),
                 Reference::Interface(name) => (self.config.interfaces.contains_key(name), format!("interface {name}")),
             };

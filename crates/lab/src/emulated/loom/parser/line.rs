@@ -7,8 +7,10 @@ use std::{
 
 use super::acl;
 use ipnet::IpNet;
-use weft_device::config::{AclAction, AclEntry, Action, AfiSafi, Bfd, NeighborTarget, Seconds, SshKey, Timers};
-use weft_model::{Asn, InterfaceName, Mtu, Name, NodeName};
+use weft_device::config::{
+    AclAction, AclEntry, Action, AfiSafi, Bfd, NeighborTarget, Prepend, Seconds, SshKey, Timers,
+};
+use weft_model::{Asn, Community, InterfaceName, Mtu, Name, NodeName};
 
 use super::ospf_line::{OspfLine, families};
 
@@ -19,6 +21,7 @@ pub(crate) enum Context {
     User,
     Interface,
     PrefixSet,
+    CommunitySet,
     Policy,
     Statement,
     Bgp,
@@ -43,9 +46,17 @@ pub(crate) enum Line {
     Unnumbered,
     PrefixSet(Name),
     PrefixSetEntry { prefix: IpNet, least: u8, greatest: u8 },
+    CommunitySet(Name),
+    CommunitySetEntry(Community),
     Policy(Name),
     Statement { sequence: u16, action: Action },
     MatchPrefixSet(Name),
+    MatchCommunitySet(Name),
+    RemoveCommunities(Name),
+    AddCommunity(Community),
+    LocalPreference(u32),
+    Med(u32),
+    Prepend(Prepend),
     StaticRoute(IpNet),
     Bgp(Asn),
     RouterId(Ipv4Addr),
@@ -91,6 +102,7 @@ impl Line {
             (Context::Top, ["user", name]) => value(name).map(Self::User),
             (Context::Top, ["interface", name]) => value(name).map(Self::Interface),
             (Context::Top, ["prefix-set", name]) => value(name).map(Self::PrefixSet),
+            (Context::Top, ["community-set", name]) => value(name).map(Self::CommunitySet),
             (Context::Top, ["policy", name]) => value(name).map(Self::Policy),
             (Context::Top, ["static-route", prefix, "discard"]) => network(prefix).map(Self::StaticRoute),
             (Context::Top, ["acl", name, "default", action]) => {
@@ -119,15 +131,24 @@ impl Line {
                 }
             }
 
+            (Context::CommunitySet, [community]) => value(community).map(Self::CommunitySetEntry),
+
             (Context::Policy, ["statement", sequence, action]) => {
                 let action = match *action {
                     "accept" => Action::Accept,
                     "reject" => Action::Reject,
-                    _ => return Err(format!("`{action}` is neither `accept` nor `reject`")),
+                    "next" => Action::Next,
+                    _ => return Err(format!("`{action}` is none of `accept`, `reject` and `next`")),
                 };
                 Ok(Self::Statement { sequence: value(sequence)?, action })
             }
             (Context::Statement, ["match", "prefix-set", name]) => value(name).map(Self::MatchPrefixSet),
+            (Context::Statement, ["match", "community-set", name]) => value(name).map(Self::MatchCommunitySet),
+            (Context::Statement, ["remove-communities", name]) => value(name).map(Self::RemoveCommunities),
+            (Context::Statement, ["add-community", community]) => value(community).map(Self::AddCommunity),
+            (Context::Statement, ["local-preference", number]) => value(number).map(Self::LocalPreference),
+            (Context::Statement, ["med", number]) => value(number).map(Self::Med),
+            (Context::Statement, ["prepend", asn, "times", times]) => prepend(asn, times),
 
             (Context::Acl, ["entry", sequence, action, "name", name, rest @ ..]) => {
                 acl::entry(sequence, action, name, rest).map(Self::AclEntry)
@@ -177,6 +198,7 @@ impl Line {
             Self::User(_) => Some(Context::User),
             Self::Interface(_) => Some(Context::Interface),
             Self::PrefixSet(_) => Some(Context::PrefixSet),
+            Self::CommunitySet(_) => Some(Context::CommunitySet),
             Self::Policy(_) => Some(Context::Policy),
             Self::Statement { .. } => Some(Context::Statement),
             Self::Bgp(_) => Some(Context::Bgp),
@@ -194,6 +216,13 @@ impl Line {
             | Self::Unnumbered
             | Self::PrefixSetEntry { .. }
             | Self::MatchPrefixSet(_)
+            | Self::CommunitySetEntry(_)
+            | Self::MatchCommunitySet(_)
+            | Self::RemoveCommunities(_)
+            | Self::AddCommunity(_)
+            | Self::LocalPreference(_)
+            | Self::Med(_)
+            | Self::Prepend(_)
             | Self::StaticRoute(_)
             | Self::RouterId(_)
             | Self::MaximumPaths(_)
@@ -224,13 +253,19 @@ impl Line {
             | Self::PrefixSetEntry { .. }
             | Self::Statement { .. }
             | Self::MatchPrefixSet(_)
+            | Self::MatchCommunitySet(_)
+            | Self::CommunitySetEntry(_)
             | Self::RouterId(_)
             | Self::AclEntry(_) => 0,
-            Self::NtpServer(_) | Self::Mtu(_) | Self::MaximumPaths(_) | Self::OutgoingInterface(_) => 1,
-            Self::DnsServer(_) | Self::Address(_) | Self::Network(_) | Self::RemoteAs(_) => 2,
-            Self::User(_) | Self::Unnumbered | Self::Neighbor(_) | Self::External => 3,
-            Self::Interface(_) | Self::Timers(_) | Self::EgressAcl(_) => 4,
-            Self::PrefixSet(_) | Self::Bfd(_) => 5,
+            Self::NtpServer(_)
+            | Self::Mtu(_)
+            | Self::MaximumPaths(_)
+            | Self::OutgoingInterface(_)
+            | Self::RemoveCommunities(_) => 1,
+            Self::DnsServer(_) | Self::Address(_) | Self::Network(_) | Self::RemoteAs(_) | Self::AddCommunity(_) => 2,
+            Self::User(_) | Self::Unnumbered | Self::Neighbor(_) | Self::External | Self::LocalPreference(_) => 3,
+            Self::Interface(_) | Self::Timers(_) | Self::EgressAcl(_) | Self::Med(_) => 4,
+            Self::PrefixSet(_) | Self::CommunitySet(_) | Self::Bfd(_) | Self::Prepend(_) => 5,
             Self::Policy(_) | Self::Password(_) => 6,
             Self::StaticRoute(_) | Self::ImportPolicy(_) => 7,
             Self::Bgp(_) | Self::ExportPolicy(_) => 8,
@@ -257,9 +292,17 @@ impl Line {
             Self::Unnumbered => "unnumbered".to_owned(),
             Self::PrefixSet(name) => format!("prefix-set {name}"),
             Self::PrefixSetEntry { prefix, least, greatest } => format!("{prefix} least {least} greatest {greatest}"),
+            Self::CommunitySet(name) => format!("community-set {name}"),
+            Self::CommunitySetEntry(community) => community.to_string(),
             Self::Policy(name) => format!("policy {name}"),
             Self::Statement { sequence, .. } => format!("statement {sequence}"),
             Self::MatchPrefixSet(_) => "match prefix-set".to_owned(),
+            Self::MatchCommunitySet(_) => "match community-set".to_owned(),
+            Self::RemoveCommunities(_) => "remove-communities".to_owned(),
+            Self::AddCommunity(community) => format!("add-community {community}"),
+            Self::LocalPreference(_) => "local-preference".to_owned(),
+            Self::Med(_) => "med".to_owned(),
+            Self::Prepend(_) => "prepend".to_owned(),
             Self::StaticRoute(prefix) => format!("static-route {prefix}"),
             Self::Bgp(_) => "bgp".to_owned(),
             Self::RouterId(_) => "router-id".to_owned(),
@@ -304,6 +347,13 @@ where
 fn number(word: &str) -> Result<Asn, String> {
     let number: u32 = value(word)?;
     Asn::try_from(number).map_err(|error| error.to_string())
+}
+
+fn prepend(asn: &str, times: &str) -> Result<Line, String> {
+    match value(times)? {
+        times @ 1..=10 => Ok(Line::Prepend(Prepend { asn: number(asn)?, times })),
+        times => Err(format!("{times} is not 1 to 10 times")),
+    }
 }
 
 /// Reads a prefix without host bits.
