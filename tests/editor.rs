@@ -327,6 +327,13 @@ fn keys_words_and_names_are_offered_where_they_fit() {
     assert_eq!(editor.offered(file, &format!("{underlay}  select: {{ sites: [b1, |] }}\n")), ["b1", "b2"]);
     let roles = editor.offered(file, &format!("{underlay}  select:\n    roles:\n      - |\n"));
     assert_eq!(roles, ["border", "dci", "leaf", "spine"]);
+    // Below the key of a list, an item is offered with its dash.
+    let below = format!("{underlay}  select:\n    roles:\n      |\n");
+    assert_eq!(editor.offered(file, &below), ["border", "dci", "leaf", "spine"]);
+    let items = editor.ask_at(file, &below, "textDocument/completion");
+    assert_eq!(items[0]["textEdit"]["newText"], "- border");
+    let keys = editor.offered(file, &format!("{topology}  links:\n    |\n"));
+    assert_eq!(keys[..2], ["a", "b"], "{keys:?}");
     let names = editor.offered(file, &format!("{underlay}  select: {{ names: [|"));
     assert_eq!(names.len(), 20, "{names:?}");
 

@@ -1,7 +1,7 @@
 //! What may be written at the cursor: keys, words and names.
 
 use lsp_types::{CompletionItem, CompletionItemKind, MarkupContent, MarkupKind, TextEdit};
-use weft_intent::shape::{Shape, Step};
+use weft_intent::shape::{Key, Shape, Step};
 use weft_model::IntentKind;
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 /// Returns what may be written at an octet, the most likely first.
 pub(crate) fn completion(view: &View<'_>, offset: usize) -> Vec<CompletionItem> {
     let Some(place) = view.place(offset) else { return Vec::new() };
-    let mut list = List { view, offset, written: offset..offset, quoted: false, items: Vec::new() };
+    let mut list = List { view, offset, written: offset..offset, quoted: false, lead: "", items: Vec::new() };
     match place {
         Place::Key { parent, entry, written } => {
             list.written = written;
@@ -40,6 +40,8 @@ struct List<'v, 'a> {
     /// What is there and is replaced.
     written: std::ops::Range<usize>,
     quoted: bool,
+    /// What comes before all that is offered: the dash of an item.
+    lead: &'static str,
     items: Vec<CompletionItem>,
 }
 
@@ -57,7 +59,7 @@ impl List<'_, '_> {
         detail: String,
         documentation: Option<String>,
     ) {
-        let edit = TextEdit { range: self.view.range(&self.written), new_text: text };
+        let edit = TextEdit { range: self.view.range(&self.written), new_text: format!("{}{text}", self.lead) };
         self.items.push(CompletionItem {
             label: label.to_owned(),
             kind: Some(kind),
@@ -80,6 +82,10 @@ impl List<'_, '_> {
     /// Offers the keys of a mapping that are not there yet.
     fn keys(&mut self, document: usize, parent: Option<usize>, entry: Option<usize>) {
         let Some(shape) = self.view.shape(document, parent) else { return };
+        if let Some(list) = parent.filter(|_| shape.is_list() && entry.is_none()) {
+            self.lead = "- ";
+            return self.item(list);
+        }
         let present: Vec<&str> = self
             .view
             .outline
@@ -90,17 +96,7 @@ impl List<'_, '_> {
         // The colon of a key that is only renamed is there already.
         let finished = self.view.text[self.written.end..].trim_start_matches(['"', '\'']).starts_with(':');
         let keys = shape.keys();
-        for key in keys.iter().filter(|key| !present.contains(&key.name)) {
-            let colon = match (finished, key.shape.is_list() || key.shape.is_mapping()) {
-                (true, _) => "",
-                (false, true) => ":",
-                (false, false) => ": ",
-            };
-            let detail = if key.required { format!("{}, required", key.shape.takes()) } else { key.shape.takes() };
-            let documentation = of_shape(key.name, &key.shape, key.required);
-            let text = format!("{}{colon}", key.name);
-            self.add(key.name, text, CompletionItemKind::Property, detail, Some(documentation));
-        }
+        self.properties(keys.iter().filter(|key| !present.contains(&key.name)), finished);
         let of_labels = self.view.path_to(parent).last() == Some(&Step::Key("labels"));
         if keys.is_empty() && of_labels {
             for (label, values) in self.view.index.labels() {
@@ -110,6 +106,21 @@ impl List<'_, '_> {
                     self.add(label, text, CompletionItemKind::Property, detail, None);
                 }
             }
+        }
+    }
+
+    /// Offers keys with their colon, unless it is there already.
+    fn properties<'k, 's: 'k>(&mut self, keys: impl Iterator<Item = &'k Key<'s>>, finished: bool) {
+        for key in keys {
+            let colon = match (finished, key.shape.is_list() || key.shape.is_mapping()) {
+                (true, _) => "",
+                (false, true) => ":",
+                (false, false) => ": ",
+            };
+            let detail = if key.required { format!("{}, required", key.shape.takes()) } else { key.shape.takes() };
+            let documentation = of_shape(key.name, &key.shape, key.required);
+            let text = format!("{}{colon}", key.name);
+            self.add(key.name, text, CompletionItemKind::Property, detail, Some(documentation));
         }
     }
 
@@ -130,6 +141,10 @@ impl List<'_, '_> {
     fn item(&mut self, list: usize) {
         let found = &self.view.outline.entries[list];
         let Some(shape) = self.view.shape(found.document, Some(list)).and_then(|shape| shape.item()) else { return };
+        // Within brackets an item that is a mapping begins with one of its own.
+        if shape.is_mapping() && !self.lead.is_empty() {
+            return self.properties(shape.keys().iter(), false);
+        }
         let mut path = self.view.path_to(Some(list));
         path.push(Step::Item);
         self.words(&path, &shape);
