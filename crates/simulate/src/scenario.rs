@@ -19,7 +19,7 @@ use crate::{
     cabling::Cabling,
     ospf::Ospf,
     policy::Policies,
-    prediction::{classes, interfaces, local_routes, origins, simulate},
+    prediction::{classes, interfaces, local_routes, origins, predict, simulate},
     session::{self, Closed, Speaker},
 };
 
@@ -30,8 +30,8 @@ const MOST_DEVICES: usize = 200;
 ///
 /// Everything agrees with [`simulate`] and [`crate::trace`]. Sessions, interfaces and the routes that cover the destinations are
 /// computed once, and a [`Scenario`] holds what differs. Where a session might be closed for too many prefixes, which depends
-/// on all routes together, or OSPF runs, scenarios are not shortened: [`Scenario::walk`] answers nothing and
-/// [`Scenario::states`] simulates.
+/// on all routes together, or OSPF runs, scenarios are not shortened: [`Scenario::walk`] answers nothing, and
+/// [`Scenario::states`] simulates, where OSPF runs with no other routes than those that are asked for.
 #[derive(Debug)]
 pub struct Scenarios<'a> {
     configs: &'a BTreeMap<NodeName, DeviceConfig>,
@@ -50,6 +50,8 @@ pub struct Scenarios<'a> {
     unstable: BTreeSet<IpNet>,
     /// Whether no session can be closed for too many prefixes, and no OSPF runs.
     shortened: bool,
+    /// Whether no session can be closed for too many prefixes.
+    bounded: bool,
 }
 
 /// The routes to one prefix.
@@ -128,11 +130,12 @@ impl<'a> Scenarios<'a> {
         let speakers = session::speakers(&by_name, &cabling, &failed, &Closed::new(), &mut policies);
         let readers = bgp::readers(&speakers, &Gone::default());
         // Where OSPF runs, a failure changes routes that no session carries: all is simulated.
-        let plain = !Ospf::new(&by_name, &cabling, &failed).is_used();
+        let plain = !Ospf::new(&by_name, &cabling, &failed, |_| false).is_used();
         let interior = vec![RouteTable::new(); local.len()];
-        let classes = classes(&by_name, &local, &interior, &policies);
+        let classes = classes(&by_name, &local, &interior, &policies, |_| true);
         let bgp = bgp::Network { speakers: &speakers, readers: &readers, policies: &policies };
-        let shortened = plain && !may_overfill(&speakers, &classes);
+        let bounded = !may_overfill(&speakers, &classes);
+        let shortened = plain && bounded;
 
         let mut unstable = BTreeSet::new();
         let mut tables = Vec::new();
@@ -194,6 +197,7 @@ impl<'a> Scenarios<'a> {
             destinations: found,
             unstable,
             shortened,
+            bounded,
         }
     }
 
@@ -296,7 +300,11 @@ impl Scenario<'_, '_> {
                 Some(towards) if towards.tables.iter().all(|&table| self.repaired[table].is_some()) => {
                     tables.extend(towards.tables.iter().copied());
                 }
-                Some(_) | None => return simulate(network.configs, network.cables, &self.failed).states,
+                Some(_) | None => {
+                    let towards = |prefix: &IpNet| destinations.iter().any(|address| prefix.contains(address));
+                    let asked = |prefix: &IpNet| !network.bounded || towards(prefix);
+                    return predict(network.configs, network.cables, &self.failed, asked).states;
+                }
             }
         }
         let state = |(device, (name, _)): (usize, &(&NodeName, &DeviceConfig))| {

@@ -10,27 +10,22 @@ use weft_device::config::{AclAction, AclEntry, AclSet, IpProtocol};
 use weft_model::Provenance;
 use weft_simulate::{Failed, Forwarding, Outcome, Packet, Scenarios, simulate};
 
-/// Puts a list at an interface, of entries of a name, an action, sources, a protocol and ports.
-fn protect(
-    fabric: &mut Fabric,
-    at: &str,
-    entries: &[(&str, AclAction, &[&str], Option<IpProtocol>, &[&str])],
-    default_action: AclAction,
-) {
-    let entry =
-        |(&(name, action, sources, protocol, ports), sequence): (&(&str, AclAction, &[&str], _, &[&str]), u16)| {
-            AclEntry {
-                sequence,
-                name: name.parse().unwrap(),
-                action,
-                sources: sources.iter().map(|source| prefix(source)).collect(),
-                destinations: Vec::new(),
-                protocol,
-                destination_ports: ports.iter().map(|range| range.parse().unwrap()).collect(),
-                log: false,
-                provenance: Provenance::default(),
-            }
-        };
+/// The name of an entry, its action, sources, protocol and ports.
+type Entry<'e> = (&'e str, AclAction, &'e [&'e str], Option<IpProtocol>, &'e [&'e str]);
+
+/// Puts a list at an interface.
+fn protect(fabric: &mut Fabric, at: &str, entries: &[Entry<'_>], default_action: AclAction) {
+    let entry = |(&(name, action, sources, protocol, ports), sequence): (&Entry<'_>, u16)| AclEntry {
+        sequence,
+        name: name.parse().unwrap(),
+        action,
+        sources: sources.iter().map(|source| prefix(source)).collect(),
+        destinations: Vec::new(),
+        protocol,
+        destination_ports: ports.iter().map(|range| range.parse().unwrap()).collect(),
+        log: false,
+        provenance: Provenance::default(),
+    };
     let entries = entries.iter().zip(1..).map(entry).collect();
     let set = AclSet { entries, default_action, provenance: Provenance::default() };
     let at = end(at);

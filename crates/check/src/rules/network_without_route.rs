@@ -30,7 +30,8 @@ pub(super) fn find(fleet: &Fleet<'_>) -> Vec<Diagnostic> {
         let connected: BTreeSet<IpNet> = addresses.map(|address| address.prefix.trunc()).collect();
         for (prefix, network) in &bgp.networks {
             let own = connected.contains(prefix) || config.static_routes.contains_key(prefix);
-            if !own && !(config.ospf.is_some() && interior.contains(prefix)) {
+            let heard = config.ospf.is_some() && interior.contains(prefix);
+            if !own && !heard {
                 let message = format!("`{device}` originates {prefix}, to which it has no connected or static route");
                 findings.push(error(codes::NETWORK_WITHOUT_ROUTE, message, &network.provenance.sources));
             }
