@@ -156,10 +156,10 @@ fn ospf(configs: &mut Configs, name: &str, peer: &str) {
     });
 /// Mistakes in the network of the lab `ospf-dual`.
 const OSPF_CASES: &[Case] = &[
-    (codes::ADJACENCY_MISSING, ("network.yaml", "kind: Underlay", "name: campus"), |configs| {
+    (codes::ADJACENCY_MISSING, ("network.yaml", "name: routing", "name: routing"), |configs| {
         ospf_interface(configs, "core-2", "swp3").passive = true;
     }),
-    (codes::ADJACENCY_MISMATCH, ("network.yaml", "kind: Underlay", "area: 0.0.0.1"), |configs| {
+    (codes::ADJACENCY_MISMATCH, ("network.yaml", "name: routing", "area: 0.0.0.1"), |configs| {
         ospf_interface(configs, "core-2", "swp3").area = weft_model::AreaId::BACKBONE;
     }),
 ];

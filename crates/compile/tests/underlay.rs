@@ -8,11 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use example::{Compiled, compiled, lab_texts, read, read_with_small_pools};
 use weft_compile::{Allocations, allocate, codes, compile, hosts};
-use weft_device::config::{AfiSafi, NeighborTarget};
+use weft_device::config::{AfiSafi, NeighborTarget, OspfInterface};
 use weft_diagnostics::Code;
+use weft_model::InterfaceName;
 
 fn lab(name: &str) -> Compiled {
     compiled(lab_texts(name), &Allocations::default())
+}
+
+fn port(name: &str) -> InterfaceName {
+    name.parse().unwrap()
 }
 
 #[test]
@@ -20,7 +25,7 @@ fn interfaces_are_in_the_first_area_that_selects_both_ends() {
     let lab = lab("ospf-dual");
     let areas = |device: &str| -> BTreeMap<String, (String, u16, bool)> {
         let ospf = lab.config(device).ospf.as_ref().unwrap();
-        let of = |(name, on): (&weft_model::InterfaceName, &weft_device::config::OspfInterface)| {
+        let of = |(name, on): (&InterfaceName, &OspfInterface)| {
             (name.to_string(), (on.area.to_string(), on.metric, on.passive))
         };
         ospf.interfaces.iter().map(of).collect()
@@ -52,7 +57,8 @@ fn interfaces_are_in_the_first_area_that_selects_both_ends() {
     assert_eq!(areas("edge-2")["lo"], ("0.0.0.1".to_owned(), 1, true));
     let ospf = lab.config("edge-2").ospf.as_ref().unwrap();
     assert_eq!(ospf.families, [AfiSafi::Ipv4Unicast, AfiSafi::Ipv6Unicast].into());
-    assert_eq!((ospf.maximum_paths, ospf.interfaces["swp1"].hello.0, ospf.interfaces["swp1"].dead.0), (8, 1, 4));
+    let uplink = &ospf.interfaces[&port("swp1")];
+    assert_eq!((ospf.maximum_paths, uplink.hello.0, uplink.dead.0), (8, 1, 4));
 }
 
 #[test]
@@ -89,7 +95,7 @@ fn a_numbered_link_has_a_session_for_each_family_and_an_unnumbered_one_carries_b
         lab.config("leaf-2").bgp.as_ref().unwrap().networks.keys().map(ToString::to_string).collect();
     let [web, things] = ["2001:db8:20:1::/64", "2001:db8:30::/64"];
     assert_eq!(networks, ["10.0.0.2/32", "10.20.1.0/24", "2001:db8:0:1::2/128", web, things]);
-    let port = &lab.config("leaf-1").interfaces["swp8"];
+    let port = &lab.config("leaf-1").interfaces[&port("swp8")];
     let addresses: Vec<String> = port.addresses.iter().map(|address| address.prefix.to_string()).collect();
     assert_eq!(addresses, ["10.20.0.1/24", "2001:db8:20::1/64"]);
     let targets = lab.configs.values().flat_map(|config| config.bgp.as_ref().unwrap().neighbors.keys());

@@ -65,7 +65,7 @@ impl Adjacency<'_> {
     pub(crate) fn differs(&self, neighbors: &Neighbors) -> Option<(Compliance, String, String)> {
         let found = neighbors.get(self.interface).and_then(|of| of.get(&self.family));
         let Some(OspfNeighborState { router_id, state }) = found else {
-            return Some((Compliance::Degraded, "full".to_owned(), "no neighbor".to_owned()));
+            return Some((Compliance::Degraded, "full".to_owned(), "absent".to_owned()));
         };
         match (state, self.router_id) {
             (_, Some(expected)) if expected != *router_id => {
@@ -102,8 +102,10 @@ pub(crate) fn assess(
                 continue;
             };
             let subject = adjacency.words();
-            let words = format!("{subject} is {observed}");
-            faults.sessions.entry(device.clone()).or_default().insert(adjacency.interface.clone(), words);
+            if compliance == Compliance::Degraded {
+                let words = format!("{subject} is {observed}");
+                faults.sessions.entry(device.clone()).or_default().insert(adjacency.interface.clone(), words);
+            }
             let evidence = Evidence { compliance, device: Some(device.clone()), subject, expected, observed };
             ledger.fails(intent, Topic::Adjacency, evidence);
         }

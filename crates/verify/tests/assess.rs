@@ -322,7 +322,7 @@ fn ospf_in_both_families_is_compliant_as_predicted() {
     let assessment = World::of(&OSPF).assess();
     assert_eq!(text(&assessment), format!("{} compliant\n", assessment.intents.len()));
     let underlay =
-        assessment.intents.iter().find(|result| result.source.intent.to_string() == "underlay/campus").unwrap();
+        assessment.intents.iter().find(|result| result.source.intent.to_string() == "underlay/routing").unwrap();
     assert!(underlay.summary.contains("36 adjacencies"), "{}", underlay.summary);
 }
 

@@ -41,7 +41,7 @@ async fn a_device_that_refuses_and_one_without_an_address_are_named() {
     let refusing: NodeName = "b1-leaf-01".parse().unwrap();
     let unknown: NodeName = "b1-leaf-02".parse().unwrap();
     let devices = [(refusing.clone(), ObserveTarget { target, pack: loom() })].into();
-    let what = WhatToCollect { parts: Part::ALL.into(), external: BTreeMap::new() };
+    let what = WhatToCollect { parts: Part::ALL.into(), external: BTreeMap::new(), ospf: false };
     let what = [(refusing.clone(), what.clone()), (unknown.clone(), what)].into();
     let limits = Limits { connect: Duration::from_secs(2), ..Limits::default() };
     let reading = Reading { secrets: Arc::new(SecretStore::default()), limits, concurrency: 4 };
