@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 use weft_device::config::{
-    AfiSafi, Bgp, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor, NeighborTarget, OspfInterface, PeerType,
+    AfiSafi, Bgp, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor, NeighborTarget, OspfInterface,
+    PeerType,
 };
 use weft_diagnostics::{Code, Diagnostic, SourceSpan};
 use weft_intent::{Intent, IntentSet, spec::UnderlaySpec};

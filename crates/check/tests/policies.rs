@@ -17,7 +17,8 @@ use weft_model::TerminationPoint;
 use weft_simulate::{Cable, Failed, Prediction, simulate};
 
 const INTERNET: &str = "198.51.100.0/24";
-const WAY_OUT: &str = "{ prefixes: [198.51.100.0/24], prefer: [{ peering: peering/transit-b }, { peering: peering/transit-a }] }";
+const WAY_OUT: &str =
+    "{ prefixes: [198.51.100.0/24], prefer: [{ peering: peering/transit-b }, { peering: peering/transit-a }] }";
 
 /// Returns the network of the peering lab with further intents.
 fn network(more: &[(&str, &str)]) -> Compiled {
@@ -37,8 +38,7 @@ fn predicted(network: &Compiled, cut: &[&str]) -> Prediction {
     let mut configs = network.configs.clone();
     configs.extend(network.external.configs.clone());
     let cables = network.network.links().map(|link| link.ends.clone());
-    let cables: Vec<Cable> =
-        cables.chain(network.external.cables.clone()).collect();
+    let cables: Vec<Cable> = cables.chain(network.external.cables.clone()).collect();
     let links = cut.iter().map(|end| {
         let (node, interface) = end.split_once(':').unwrap();
         TerminationPoint { node: node.parse().unwrap(), interface: interface.parse().unwrap() }

@@ -30,12 +30,8 @@ pub fn compare_named(old: (&str, &str), new: (&str, &str), secrets: &SecretDiges
     let old: Vec<&str> = old.lines().collect();
     let new: Vec<&str> = new.lines().collect();
     let diff = TextDiff::from_slices(&old, &new);
-    let mut change = FileChange {
-        added: 0,
-        removed: 0,
-        diff: format!("--- {old_name}\n+++ {new_name}\n"),
-        secrets: changed(&diff),
-    };
+    let mut change =
+        FileChange { added: 0, removed: 0, diff: format!("--- {old_name}\n+++ {new_name}\n"), secrets: changed(&diff) };
     for group in diff.grouped_ops(CONTEXT) {
         let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
         let (old_start, old_end) = (first.old_range().start, last.old_range().end);

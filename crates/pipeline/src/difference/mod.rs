@@ -270,7 +270,11 @@ fn files(was: Option<(&Project, &Rendered)>, is: Option<(&Project, &Rendered)>) 
         .into_iter()
         .filter_map(|name| {
             let (old, new) = (text(&was, name), text(&is, name));
-            let change = weft_plan::compare_named((&format!("a/{name}"), &old), (&format!("b/{name}"), &new), &SecretDigests::default())?;
+            let change = weft_plan::compare_named(
+                (&format!("a/{name}"), &old),
+                (&format!("b/{name}"), &new),
+                &SecretDigests::default(),
+            )?;
             Some((name.clone(), change))
         })
         .collect()
