@@ -116,12 +116,6 @@ const CASES: &[Case] = &[
         policy.policy_definitions.remove(&export);
         policy.prefix_sets.retain(|name, _| !name.as_str().ends_with("announce"));
     }),
-    (codes::OSPF_MISMATCH, ("underlay.yaml", "name: b1", "name: b1"), |configs| {
-        ospf(configs, "b1-leaf-01", "b1-spine-01");
-        ospf(configs, "b1-spine-01", "b1-leaf-01");
-        let on = device(configs, "b1-leaf-01").ospf.as_mut().unwrap().interfaces.values_mut().next().unwrap();
-        on.area = "1".parse().unwrap();
-    }),
     (codes::SESSION_FAMILY_MISMATCH, ("underlay.yaml", "name: b2", "name: b2"), |configs| {
         let neighbor = neighbor(configs, "b2-leaf-01", "b2-spine-01");
         neighbor.afi_safis.insert(AfiSafi::Ipv6Unicast);
@@ -154,6 +148,8 @@ fn ospf(configs: &mut Configs, name: &str, peer: &str) {
         redistribute_bgp: None,
         provenance: neighbor.provenance,
     });
+}
+
 /// Mistakes in the network of the lab `ospf-dual`.
 const OSPF_CASES: &[Case] = &[
     (codes::ADJACENCY_MISSING, ("network.yaml", "name: routing", "name: routing"), |configs| {
@@ -259,21 +255,28 @@ fn caught(example: &Compiled, cases: &[Case]) {
 #[test]
 fn each_way_to_disagree_on_ospf_is_told() {
     type Change = fn(&mut Ospf);
-    let changes: [(&str, Change); 5] = [
-        ("hello time 2 s", |ospf| ospf.interfaces.values_mut().for_each(|on| on.hello = Seconds(2))),
-        ("dead time 9 s", |ospf| ospf.interfaces.values_mut().for_each(|on| on.dead = Seconds(9))),
-        ("routes IPv4 and IPv6", |ospf| {
+    let changes: [(&str, Code, Change); 6] = [
+        ("hellos every 2 s", codes::ADJACENCY_MISMATCH, |ospf| {
+            ospf.interfaces.values_mut().for_each(|on| on.hello = Seconds(2));
+        }),
+        ("9 s until it is lost", codes::ADJACENCY_MISMATCH, |ospf| {
+            ospf.interfaces.values_mut().for_each(|on| on.dead = Seconds(9));
+        }),
+        ("area 0.0.0.1", codes::ADJACENCY_MISMATCH, |ospf| {
+            ospf.interfaces.values_mut().for_each(|on| on.area = "1".parse().unwrap());
+        }),
+        ("OSPFv2 and OSPFv3", codes::ADJACENCY_MISMATCH, |ospf| {
             ospf.families.insert(AfiSafi::Ipv6Unicast);
         }),
-        ("is in a stub area", |ospf| {
+        ("has a stub area", codes::ADJACENCY_MISMATCH, |ospf| {
             ospf.areas.insert(AreaId::BACKBONE, Area { stub: true, provenance: Provenance::default() });
         }),
-        ("OSPF looks for no neighbor on b1-spine-01:", |ospf| {
-            ospf.interfaces.values_mut().for_each(|on| on.passive = true)
+        ("has no OSPF on `b1-spine-01`", codes::ADJACENCY_MISSING, |ospf| {
+            ospf.interfaces.values_mut().for_each(|on| on.passive = true);
         }),
     ];
     let example = example();
-    for (words, change) in changes {
+    for (words, code, change) in changes {
         let mut configs = example.configs.clone();
         ospf(&mut configs, "b1-leaf-01", "b1-spine-01");
         ospf(&mut configs, "b1-spine-01", "b1-leaf-01");
@@ -281,7 +284,7 @@ fn each_way_to_disagree_on_ospf_is_told() {
         assert!(agreed.is_empty(), "{agreed:#?}");
         change(device(&mut configs, "b1-spine-01").ospf.as_mut().unwrap());
         let [finding] = &findings(&example, &configs)[..] else { panic!("{words}") };
-        assert_eq!(finding.code, codes::OSPF_MISMATCH);
+        assert_eq!(finding.code, code);
         assert!(finding.message.contains(words), "{}", finding.message);
     }
 }

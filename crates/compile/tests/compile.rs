@@ -149,7 +149,7 @@ fn a_port_has_the_addresses_of_both_families_of_its_neighbor() {
     // That no Underlay of the example routes IPv6 is a finding, and not what this is about.
     let (intents, network) = read_with_small_pools(&texts);
     let (allocations, _) = allocate(&intents, &network, &Allocations::default());
-    let (configs, _) = compile(&intents, &network, &allocations);
+    let (configs, _) = compile(&intents, &network, &allocations, jiff::Timestamp::UNIX_EPOCH);
     let port = &configs["b1-border-01"].interfaces[&"swp1".parse().unwrap()];
     let addresses: Vec<String> = port.addresses.iter().map(|address| address.prefix.to_string()).collect();
     assert_eq!(addresses, ["192.0.2.0/31", "2001:db8:2::/127"]);

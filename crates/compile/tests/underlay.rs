@@ -140,7 +140,11 @@ fn refused(file: &str, from: &str, to: &str) -> Vec<Code> {
     *text = text.replacen(from, to, 1);
     let (intents, network) = read_with_small_pools(&texts);
     let (allocations, _) = allocate(&intents, &network, &Allocations::default());
-    compile(&intents, &network, &allocations).1.into_iter().map(|finding| finding.code).collect()
+    compile(&intents, &network, &allocations, jiff::Timestamp::UNIX_EPOCH)
+        .1
+        .into_iter()
+        .map(|finding| finding.code)
+        .collect()
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Both ends of a link with OSPF are in one area, with the same families, intervals and BFD.
+//! Both ends of a link with OSPF are in one area of one kind, with the same families, intervals and BFD.
 //!
 //! # What it does
 //! Compares area, hello and dead interval, BFD and address families at the two ends of each link with OSPF.
@@ -39,10 +39,15 @@ pub(super) fn find(fleet: &Fleet<'_>) -> Vec<Diagnostic> {
 }
 
 /// Returns what must be the same at both ends, by the name of the field.
-fn words(ospf: &Ospf, on: &OspfInterface) -> [(&'static str, String); 4] {
+fn words(ospf: &Ospf, on: &OspfInterface) -> [(&'static str, String); 5] {
     let bfd = |Bfd { interval_ms, multiplier }| format!("BFD every {interval_ms} ms, {multiplier} times");
     [
         ("area", format!("area {}", on.area)),
+        (
+            "area",
+            if ospf.areas.get(&on.area).is_some_and(|area| area.stub) { "a stub area" } else { "no stub area" }
+                .to_owned(),
+        ),
         ("hello", format!("hellos every {} s, {} s until it is lost", on.hello.0, on.dead.0)),
         ("bfd", on.bfd.map_or_else(|| "no BFD".to_owned(), bfd)),
         ("families", families(&ospf.families)),
