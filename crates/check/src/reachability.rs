@@ -6,19 +6,18 @@ use std::{
 };
 
 use rayon::prelude::*;
-use weft_compile::{Allocations, ExternalRouters, Family, Host, hosts};
+use weft_compile::{Allocations, ExternalRouters, Family, Host, flow_protocol, hosts};
 use weft_device::config::{DeviceConfig, IpProtocol};
 use weft_diagnostics::{Code, Diagnostic, SourceSpan};
 use weft_intent::{
     Intent, IntentSet,
-    spec::{Expectation, FlowEnd, ReachabilitySpec, TransportProtocol},
+    spec::{Expectation, FlowEnd, ReachabilitySpec},
 };
 use weft_model::{IntentKind, IntentRef, InterfaceName, Name, Network, NodeName};
-use weft_simulate::{Cable, Forwarding, Hop, Outcome, Packet, Scenario, Scenarios, Trace, Walk};
+use weft_simulate::{Cable, Filters, Forwarding, Hop, Outcome, Packet, Scenario, Scenarios, Trace, Walk};
 
 use crate::{
     codes,
-    filters::Filters,
     fleet::{error, place},
 };
 
@@ -194,13 +193,11 @@ impl Flow<'_> {
         let spec = &self.intent.spec;
         let (source, destination) = (self.from.address, self.to.address);
         let packet = |(protocol, port)| Packet { source, destination, protocol, port };
-        let protocol = match spec.protocol {
-            TransportProtocol::Any => None,
-            TransportProtocol::Tcp => Some(IpProtocol::Tcp),
-            TransportProtocol::Udp => Some(IpProtocol::Udp),
-            TransportProtocol::Icmp => Some(IpProtocol::Icmp),
-        };
-        filters.kinds(protocol, &spec.ports, spec.expect == Expectation::Isolated).into_iter().map(packet).collect()
+        filters
+            .kinds(flow_protocol(spec.protocol), &spec.ports, spec.expect == Expectation::Isolated)
+            .into_iter()
+            .map(packet)
+            .collect()
     }
 
     /// Returns how the flow breaks its promise, if it does: the first packet that does.

@@ -40,7 +40,7 @@ impl Compiler<'_> {
                 action: action(rule.action),
                 sources,
                 destinations,
-                protocol: protocol(rule.protocol),
+                protocol: flow_protocol(rule.protocol),
                 destination_ports: rule.ports.clone(),
                 log: rule.log,
                 provenance: Provenance::from(source),
@@ -77,7 +77,8 @@ fn action(action: AccessAction) -> AclAction {
     }
 }
 
-fn protocol(protocol: TransportProtocol) -> Option<IpProtocol> {
+/// Returns the protocol of a flow as devices know it; `None` for any.
+pub fn flow_protocol(protocol: TransportProtocol) -> Option<IpProtocol> {
     match protocol {
         TransportProtocol::Any => None,
         TransportProtocol::Tcp => Some(IpProtocol::Tcp),

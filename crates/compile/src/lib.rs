@@ -35,6 +35,7 @@ mod steering;
 mod system;
 mod underlays;
 
+pub use access::flow_protocol;
 pub use allocate::allocate;
 pub use allocations::{Allocations, InvalidAllocations, LinkKey, PortKey};
 pub use device::compile;

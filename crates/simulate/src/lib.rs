@@ -22,6 +22,7 @@ mod acl;
 mod attributes;
 mod bgp;
 mod cabling;
+mod filters;
 mod forwarding;
 mod ospf;
 mod policy;
@@ -31,6 +32,7 @@ mod session;
 
 pub use acl::Packet;
 pub use cabling::Cable;
+pub use filters::Filters;
 pub use forwarding::{Forwarding, Hop, Outcome, Trace, trace};
 pub use prediction::{Failed, Prediction, simulate};
 pub use scenario::{Scenario, Scenarios, Walk};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tokio::{sync::Semaphore, task::JoinSet};
 use weft_intent::spec::Expectation;
 use weft_model::{IntentRef, NodeName};
+use weft_simulate::Forwarding;
 use weft_ssh::{Limits, Secrets, Session};
 
 use crate::{
@@ -108,11 +109,17 @@ impl ProbeResult {
 pub fn probes(intended: &Intended<'_>, limit: usize) -> ProbePlan {
     let owners = Owners::new(intended);
     let mut plan = ProbePlan::default();
+    let forwarding = Forwarding::new(&intended.predicted.states, intended.cables);
     for reachability in intended.intents.reachabilities.values() {
         let mut sources = flows::sources(intended, &owners, &reachability.spec.from);
         sources.retain(|from| intended.configs.contains_key(&from.node));
         let destinations = flows::destinations(intended, &owners, &reachability.spec.to);
-        let pairs = flows::cover(&sources, &destinations, limit);
+        let mut pairs = flows::cover(&sources, &destinations, limit);
+        if reachability.spec.expect == Expectation::Isolated {
+            // A gateway answers for itself, whatever access list is on the way to its hosts: what only such a list keeps apart
+            // is not told by it.
+            pairs.chosen.retain(|(from, to)| forwarding.trace(&from.node, from.address, to.address).is_isolated());
+        }
         plan.coverage.insert(reachability.reference.clone(), Coverage { probed: pairs.chosen.len(), of: pairs.of });
         plan.probes.extend(pairs.chosen.iter().map(|(from, to)| Probe {
             intent: reachability.reference.clone(),

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
+use weft_compile::flow_protocol;
 use weft_device::{
     config::NeighborTarget,
     state::{DeviceState, NextHop, Route, RouteProtocol, SessionState},
@@ -12,7 +13,7 @@ use weft_intent::{
     spec::{Expectation, FlowEnd, ReachabilitySpec},
 };
 use weft_model::{IntentKind, NodeName, TerminationPoint};
-use weft_simulate::{Forwarding, Hop, Outcome, Trace};
+use weft_simulate::{Filters, Forwarding, Hop, Outcome, Packet, Trace};
 
 use crate::{
     Compliance, Evidence, Intended, Observed, Part, ProbeResults,
@@ -40,14 +41,21 @@ pub(crate) fn assess(
         return;
     }
     let states = states(intended, observed);
-    let forwarding = Forwarding::new(&states, intended.cables);
+    let forwarding = Forwarding::new(&states, intended.cables).with_access_lists(intended.configs);
+    let filters = Filters::of(intended.configs);
     for reachability in intended.intents.reachabilities.values() {
         let sources = flows::sources(intended, owners, &reachability.spec.from);
         let destinations = flows::destinations(intended, owners, &reachability.spec.to);
         let pairs = flows::cover(&sources, &destinations, MOST_PATHS);
-        for (from, to) in &pairs.chosen {
-            let trace = forwarding.trace(&from.node, from.address, to.address);
-            match reachability.spec.expect {
+        let spec = &reachability.spec;
+        let every = spec.expect == Expectation::Isolated;
+        let kinds = filters.kinds(flow_protocol(spec.protocol), &spec.ports, every);
+        for ((from, to), (protocol, port)) in
+            pairs.chosen.iter().flat_map(|pair| kinds.iter().map(move |kind| (pair, kind)))
+        {
+            let packet = Packet { source: from.address, destination: to.address, protocol: *protocol, port: *port };
+            let trace = forwarding.trace_packet(&from.node, &packet);
+            match spec.expect {
                 Expectation::Reachable => reachable(reachability, from, to, &trace, observed, ledger),
                 Expectation::Isolated => isolated(reachability, from, to, &trace, observed, ledger),
             }

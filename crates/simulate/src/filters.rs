@@ -7,7 +7,7 @@ use weft_model::{NodeName, PortRange};
 
 /// The access lists of a network, as far as they divide packets into kinds.
 #[derive(Debug, Default)]
-pub(crate) struct Filters {
+pub struct Filters {
     /// Whether there are any.
     any: bool,
     /// The ports with which a range of an entry begins, or the next after one ends.
@@ -16,7 +16,7 @@ pub(crate) struct Filters {
 
 impl Filters {
     /// Returns the access lists that interfaces use.
-    pub(crate) fn of(configs: &BTreeMap<NodeName, DeviceConfig>) -> Self {
+    pub fn of(configs: &BTreeMap<NodeName, DeviceConfig>) -> Self {
         let mut filters = Self::default();
         for config in configs.values() {
             let used: BTreeSet<_> = config.interfaces.values().filter_map(|i| i.egress_acl.as_ref()).collect();
@@ -31,13 +31,13 @@ impl Filters {
     }
 
     /// Tells whether there are access lists at all.
-    pub(crate) fn any(&self) -> bool {
+    pub fn any(&self) -> bool {
         self.any
     }
 
     /// Returns one protocol and port for each kind of packet of a promise, as far as access lists tell them apart. `all` asks for
     /// every packet where the promise names no protocol or no ports; without it, what is not named is what no entry names.
-    pub(crate) fn kinds(
+    pub fn kinds(
         &self,
         protocol: Option<IpProtocol>,
         ports: &[PortRange],
