@@ -122,7 +122,8 @@ struct Ping(Child);
 
 impl Ping {
     fn start(lab: &Lab, host: &str, to: &str) -> Self {
-        let mut command = lab.command(host, &["ping", "-n", "-q", "-i", "0.05", "-W", "5", to]).expect("the host is there");
+        let mut command =
+            lab.command(host, &["ping", "-n", "-q", "-i", "0.05", "-W", "5", to]).expect("the host is there");
         Self(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("ping starts"))
     }
 
@@ -157,9 +158,8 @@ fn maintenance(project: &Project, drain: Option<&str>) {
     let path = project.path().join("intents/maintenance.yaml");
     match drain {
         Some(drain) => {
-            let text = format!(
-                "apiVersion: weft/v1\nkind: Maintenance\nmetadata:\n  name: optics\nspec:\n  drain: {drain}\n"
-            );
+            let text =
+                format!("apiVersion: weft/v1\nkind: Maintenance\nmetadata:\n  name: optics\nspec:\n  drain: {drain}\n");
             fs::write(path, text).expect("write the intent");
         }
         None => fs::remove_file(path).expect("the intent is there"),
@@ -271,7 +271,9 @@ fn nobody_is_believed_who_should_not_be(lab: &Lab) {
     let good = "198.51.101.0/24";
     let mut lines = vec!["configure terminal".to_owned()];
     lines.extend(bad.iter().chain([&good]).map(|prefix| format!("ip route {prefix} blackhole")));
-    lines.extend(["route-map spoof permit 10", "set large-community 4200000000:1:1 4200000000:2:1", "exit"].map(str::to_owned));
+    lines.extend(
+        ["route-map spoof permit 10", "set large-community 4200000000:1:1 4200000000:2:1", "exit"].map(str::to_owned),
+    );
     lines.extend(["router bgp 64496", "address-family ipv4 unicast"].map(str::to_owned));
     lines.extend(bad.iter().chain([&good]).map(|prefix| format!("network {prefix}")));
     lines.push("neighbor 192.0.2.0 route-map spoof out".to_owned());
@@ -279,7 +281,8 @@ fn nobody_is_believed_who_should_not_be(lab: &Lab) {
     argv.extend(lines.iter().flat_map(|line| ["-c", line]));
     on(lab, "transit-a", &argv);
     wait_for("the transit to send it", || {
-        let sent = on(lab, "transit-a", &["vtysh", "-c", "show bgp ipv4 unicast neighbors 192.0.2.0 advertised-routes json"]);
+        let sent =
+            on(lab, "transit-a", &["vtysh", "-c", "show bgp ipv4 unicast neighbors 192.0.2.0 advertised-routes json"]);
         bad.iter().all(|prefix| sent.contains(prefix))
     });
     // Who sees the good one would have seen the others.

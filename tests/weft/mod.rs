@@ -1,5 +1,7 @@
 //! Runs the `weft` command in a project folder of the test's own.
 
+#![allow(dead_code, reason = "not every test uses every part")]
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -81,7 +83,6 @@ impl Project {
     }
 
     /// Returns a project with the intents of `tests/labs/NAME`.
-    #[allow(dead_code, reason = "not every test has a network of its own")]
     pub(crate) fn of_lab(name: &str) -> Self {
         let project = Self::example();
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("crates/cli is two folders down");

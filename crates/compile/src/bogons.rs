@@ -73,6 +73,8 @@ mod tests {
         assert_eq!(bogons.len(), BOGONS.len());
         let has = |prefix: &str| bogons.iter().any(|bogon| bogon.matches(&prefix.parse().unwrap()));
         assert!(["10.0.0.0/8", "10.1.2.0/24", "fd00:1::/32", "127.0.0.1/32"].iter().all(|prefix| has(prefix)));
-        assert!(!["0.0.0.0/0", "::/0", "198.51.100.0/24", "2001:db8::/32", "2600::/16"].iter().any(|prefix| has(prefix)));
+        assert!(
+            !["0.0.0.0/0", "::/0", "198.51.100.0/24", "2001:db8::/32", "2600::/16"].iter().any(|prefix| has(prefix))
+        );
     }
 }

@@ -7,8 +7,8 @@ use std::{
 
 use ipnet::IpNet;
 use weft_device::config::{
-    Action, AfiSafi, Bgp, Conditions, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor, NeighborTarget,
-    Network as Originated, PeerType, RoutingPolicy, SshServer, System,
+    Action, AfiSafi, Bgp, Conditions, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor,
+    NeighborTarget, Network as Originated, PeerType, RoutingPolicy, SshServer, System,
 };
 use weft_intent::{
     Intent, IntentSet,
@@ -223,10 +223,7 @@ fn export(
     Some(statements.define(policy, "export".parse().ok()?))
 }
 
-fn loopback<'a>(
-    targets: impl Iterator<Item = (&'a IpAddr, &'a BTreeSet<Source>)>,
-    source: &Source,
-) -> Interface {
+fn loopback<'a>(targets: impl Iterator<Item = (&'a IpAddr, &'a BTreeSet<Source>)>, source: &Source) -> Interface {
     let address = |(address, sources): (&IpAddr, &BTreeSet<Source>)| InterfaceAddress {
         prefix: (*address).into(),
         provenance: Provenance { sources: sources.clone(), leaves: BTreeMap::new() },

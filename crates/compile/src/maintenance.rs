@@ -30,7 +30,9 @@ impl Drained {
             if let Some(window) = spec.window.filter(|window| !window.contains(now)) {
                 let message = match now < window.from {
                     true => format!("maintenance `{name}` drains nothing before {}", window.from),
-                    false => format!("maintenance `{name}` drains nothing any more: its window ended at {}", window.until),
+                    false => {
+                        format!("maintenance `{name}` drains nothing any more: its window ended at {}", window.until)
+                    }
                 };
                 notes.push(
                     Diagnostic::note(codes::OUTSIDE_WINDOW, message)

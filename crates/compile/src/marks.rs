@@ -19,8 +19,7 @@ const RANK: u32 = 2;
 const RANKS_OF_ONE: u32 = 100;
 
 /// All relationships, in the order of their numbers.
-pub(crate) const RELATIONSHIPS: [Relationship; 3] =
-    [Relationship::Customer, Relationship::Peer, Relationship::Transit];
+pub(crate) const RELATIONSHIPS: [Relationship; 3] = [Relationship::Customer, Relationship::Peer, Relationship::Transit];
 
 /// Returns the mark of routes that were learned from a neighbor.
 pub(crate) fn learned_from(relationship: Relationship) -> Community {
@@ -36,7 +35,11 @@ pub(crate) fn learned_from(relationship: Relationship) -> Community {
 pub(crate) fn rank(steering: usize, position: usize) -> Community {
     // Neither is ever larger than the number of intents and of the ways of one.
     let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-    Community::Large(ADMINISTRATOR, RANK, number(steering).saturating_mul(RANKS_OF_ONE).saturating_add(number(position)))
+    Community::Large(
+        ADMINISTRATOR,
+        RANK,
+        number(steering).saturating_mul(RANKS_OF_ONE).saturating_add(number(position)),
+    )
 }
 
 /// Defines the set of the marks of routes from these neighbors.

@@ -54,7 +54,10 @@ impl Compiler<'_> {
     /// Names the policy of what a node takes over one link: after the far node, and counted where several links lead there.
     fn import_name(&self, node: &Node, link: &Link) -> Option<String> {
         let far = &link.far_end(&node.name)?.node;
-        let same = self.network.links_of(&node.name).filter(|other| other.far_end(&node.name).is_some_and(|end| end.node == *far));
+        let same = self
+            .network
+            .links_of(&node.name)
+            .filter(|other| other.far_end(&node.name).is_some_and(|end| end.node == *far));
         let number = same.take_while(|other| other.ends != link.ends).count();
         Some(if number == 0 { format!("import-from-{far}") } else { format!("import-from-{far}-{}", number + 1) })
     }
@@ -164,9 +167,9 @@ impl Compiler<'_> {
             local_preference: drained.map(|_| DRAINED_PREFERENCE),
             ..Transformations::default()
         };
-        let provenance = drained.into_iter().fold(accept.clone(), |all, drained| {
-            drained.sources.iter().cloned().fold(all, Provenance::and)
-        });
+        let provenance = drained
+            .into_iter()
+            .fold(accept.clone(), |all, drained| drained.sources.iter().cloned().fold(all, Provenance::and));
         let none = accepted.is_empty();
         for set in accepted {
             statements.add(within(set), mark.clone(), Action::Accept, &provenance);
@@ -250,9 +253,8 @@ fn accepted(peering: &Intent<PeeringSpec>) -> Vec<PrefixMatch> {
     for (index, prefix) in prefixes.iter().enumerate() {
         let provenance = Provenance::from(peering.source_at(&format!("/spec/accept/prefixes/{index}")));
         let length = prefix.prefix_len();
-        let greatest = more_specific.map_or(length, |longest| {
-            length.max(if prefix.addr().is_ipv4() { longest.ipv4 } else { longest.ipv6 })
-        });
+        let greatest = more_specific
+            .map_or(length, |longest| length.max(if prefix.addr().is_ipv4() { longest.ipv4 } else { longest.ipv6 }));
         entries.push(lengths(*prefix, length, greatest, provenance));
     }
     if *everything {

@@ -100,7 +100,9 @@ pub(crate) fn prefix_sets(
         if let Some(name) = self::name(&format!("{name}{suffix}")).filter(|_| !prefixes.is_empty()) {
             // What several intents need is there once, for all of them.
             let mut provenance = provenance.clone();
-            provenance.sources.extend(policy.prefix_sets.remove(&name).into_iter().flat_map(|set| set.provenance.sources));
+            provenance
+                .sources
+                .extend(policy.prefix_sets.remove(&name).into_iter().flat_map(|set| set.provenance.sources));
             policy.prefix_sets.insert(name.clone(), PrefixSet { prefixes, provenance });
             names.push(name);
         }

@@ -58,11 +58,7 @@ fn kind(way: &Way) -> WayKind {
 
 impl<'a> Steerings<'a> {
     /// Resolves the intents, and finds those that cannot be carried out.
-    pub(crate) fn new(
-        intents: &'a IntentSet,
-        network: &Network,
-        allocations: &Allocations,
-    ) -> (Self, Vec<Diagnostic>) {
+    pub(crate) fn new(intents: &'a IntentSet, network: &Network, allocations: &Allocations) -> (Self, Vec<Diagnostic>) {
         let (mut steerings, mut findings) = (Self::default(), Vec::new());
         for (reference, steering) in &intents.steerings {
             let spec = &steering.spec;
@@ -73,11 +69,17 @@ impl<'a> Steerings<'a> {
             let kinds: BTreeSet<WayKind> = spec.prefer.iter().map(kind).collect();
             let inner = !kinds.contains(&WayKind::Peering);
             let refused = match (spec.direction, spec.by) {
-                _ if kinds.contains(&WayKind::Peering) && kinds.len() > 1 => Some(("/spec/prefer", "a list of both exits and inner ways")),
+                _ if kinds.contains(&WayKind::Peering) && kinds.len() > 1 => {
+                    Some(("/spec/prefer", "a list of both exits and inner ways"))
+                }
                 (Direction::Inbound, _) if inner => Some(("/spec/prefer", "a link or node as a way in")),
                 (_, SteeringMethod::Metric) => Some(("/spec/by", "steering by `metric`")),
-                (Direction::Outbound, SteeringMethod::Med | SteeringMethod::Prepend) => Some(("/spec/by", "steering outbound traffic by what is announced")),
-                (Direction::Inbound, SteeringMethod::LocalPreference) => Some(("/spec/by", "steering inbound traffic by `local-preference`")),
+                (Direction::Outbound, SteeringMethod::Med | SteeringMethod::Prepend) => {
+                    Some(("/spec/by", "steering outbound traffic by what is announced"))
+                }
+                (Direction::Inbound, SteeringMethod::LocalPreference) => {
+                    Some(("/spec/by", "steering inbound traffic by `local-preference`"))
+                }
                 (Direction::Outbound | Direction::Inbound, _) => None,
             };
             if let Some((pointer, what)) = refused {
@@ -227,7 +229,10 @@ fn both_ends(steering: &Intent<SteeringSpec>, network: &Network) -> Vec<Diagnost
             findings.push(
                 Diagnostic::error(codes::PREFERRED_FROM_BOTH_ENDS, message)
                     .at(steering.document.span(&format!("/spec/prefer/{index}/link")))
-                    .help(format!("name in `from` whose traffic it is about, such as `from: {{ names: [{}] }}`", end.node)),
+                    .help(format!(
+                        "name in `from` whose traffic it is about, such as `from: {{ names: [{}] }}`",
+                        end.node
+                    )),
             );
         }
     }

@@ -30,7 +30,8 @@ pub(super) fn find(fleet: &Fleet<'_>) -> Vec<Diagnostic> {
                 let prefixes = conditions.prefix_set.iter().filter(|set| !sets.prefix_sets.contains_key(*set));
                 let communities = conditions.community_set.iter().chain(&changes.remove_communities);
                 let communities = communities.filter(|set| !sets.community_sets.contains_key(*set));
-                for (kind, set) in prefixes.map(|set| ("prefix", set)).chain(communities.map(|set| ("community", set))) {
+                for (kind, set) in prefixes.map(|set| ("prefix", set)).chain(communities.map(|set| ("community", set)))
+                {
                     let message = format!(
                         "statement {} of policy `{name}` on `{}` refers to the {kind} set `{set}`, which is not defined",
                         statement.sequence, config.device

@@ -78,14 +78,16 @@ pub fn plan(
 pub fn drain_findings(plan: &Plan, compiled: &Compiled) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for (name, device) in &plan.devices {
-        let (DeviceChange::Replace { files, .. }, Some(rendered)) = (&device.change, compiled.rendered.get(name)) else {
+        let (DeviceChange::Replace { files, .. }, Some(rendered)) = (&device.change, compiled.rendered.get(name))
+        else {
             continue;
         };
         let mut drain = None;
         let mut others = BTreeSet::new();
         for (file, change) in files {
             let Some(rendered) = rendered.files.get(file) else { continue };
-            let causes: BTreeMap<&str, &Sources> = rendered.text.lines().map(str::trim_end).zip(&rendered.lines).collect();
+            let causes: BTreeMap<&str, &Sources> =
+                rendered.text.lines().map(str::trim_end).zip(&rendered.lines).collect();
             let added = change.diff.lines().skip(2).filter_map(|line| line.strip_prefix('+'));
             for sources in added.filter_map(|line| causes.get(line.trim_end())) {
                 match sources.iter().find(|source| source.intent.kind == IntentKind::Maintenance) {

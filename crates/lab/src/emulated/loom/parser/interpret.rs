@@ -7,9 +7,9 @@ use std::{
 };
 
 use weft_device::config::{
-    AfiSafi, Bgp, CommunitySet, Conditions, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor, NeighborTarget,
-    Network, PeerType, PolicyDefinition, PrefixMatch, PrefixSet, Server, SshServer, Statement, StaticNextHop,
-    StaticRoute, System, Transformations, User,
+    AfiSafi, Bgp, CommunitySet, Conditions, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor,
+    NeighborTarget, Network, PeerType, PolicyDefinition, PrefixMatch, PrefixSet, Server, SshServer, Statement,
+    StaticNextHop, StaticRoute, System, Transformations, User,
 };
 use weft_model::{Asn, Community, InterfaceName, Name, NodeName, PackName, Provenance, SecretRef};
 
