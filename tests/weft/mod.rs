@@ -1,5 +1,7 @@
 //! Runs the `weft` command in a project folder of the test's own.
 
+#![allow(dead_code, reason = "not every test uses every part")]
+
 use std::{
     fs,
     path::{Path, PathBuf},
