@@ -120,8 +120,8 @@ pub const NO_EXTERNAL_POLICY: Code = Code::new(
 pub const OSPF_MISMATCH: Code = Code::new(
     "WEFT-520",
     "ends of a link disagree on OSPF",
-    "OSPF runs at one end of a link only, or the two ends have different areas, timers or address families: they do \
-     not become neighbors (RFC 2328 10.5).",
+    "OSPF runs at one end of a link only, or the two ends have different areas, timers, address families or BFD: they \
+     do not become neighbors (RFC 2328 10.5), or do not notice failures.",
 );
 /// See the rule `session-family`.
 pub const SESSION_FAMILY_MISMATCH: Code = Code::new(

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use example::{Compiled, example};
 use weft_check::{RULES, check, codes};
 use weft_device::config::{
-    AfiSafi, Area, Bgp, DeviceConfig, Interface, Neighbor, NeighborTarget, Ospf, OspfInterface, PolicyDefinition,
+    AfiSafi, Area, Bfd, Bgp, DeviceConfig, Interface, Neighbor, NeighborTarget, Ospf, OspfInterface, PolicyDefinition,
     Seconds,
 };
 use weft_diagnostics::{Code, Diagnostic};
@@ -232,9 +232,13 @@ fn each_rule_catches_its_mistake_at_the_line_that_caused_it() {
 #[test]
 fn each_way_to_disagree_on_ospf_is_told() {
     type Change = fn(&mut Ospf);
-    let changes: [(&str, Change); 5] = [
+    let changes: [(&str, Change); 6] = [
         ("hello time 2 s", |ospf| ospf.interfaces.values_mut().for_each(|on| on.hello = Seconds(2))),
         ("dead time 9 s", |ospf| ospf.interfaces.values_mut().for_each(|on| on.dead = Seconds(9))),
+        ("has BFD every 100 ms, 3 times", |ospf| {
+            let bfd = Some(Bfd { interval_ms: 100, multiplier: 3 });
+            ospf.interfaces.values_mut().for_each(|on| on.bfd = bfd);
+        }),
         ("routes IPv4 and IPv6", |ospf| {
             ospf.families.insert(AfiSafi::Ipv6Unicast);
         }),

@@ -2,10 +2,10 @@
 //!
 //! # What it does
 //! Compares, for each link with OSPF at an end, or of an underlay that routes by it: whether both ends look for neighbors, the
-//! address families, the area and whether it is a stub, the hello and the dead time.
+//! address families, the area and whether it is a stub, the hello and the dead time, and BFD.
 //!
 //! # Why
-//! Routers that disagree on any of these do not become neighbors (RFC 2328 10.5).
+//! Routers that disagree do not become neighbors (RFC 2328 10.5), and BFD that only one end asks for never comes up.
 //!
 //! # Example
 //! `b1-leaf-01:swp15` is in area 0.0.0.1, and the other end in area 0.0.0.0.
@@ -74,6 +74,9 @@ fn mistakes(fleet: &Fleet<'_>, link: &ConfiguredLink<'_>) -> Vec<Diagnostic> {
             findings.push(finding(words, ends.map(|end| end.on.provenance.of(leaf))));
         }
     }
+    if near.on.bfd != far.on.bfd {
+        findings.push(finding(ends.map(bfd), ends.map(|end| end.on.provenance.of("bfd"))));
+    }
     findings
 }
 
@@ -91,4 +94,11 @@ fn stub(end: Active<'_>) -> bool {
 fn families(end: Active<'_>) -> String {
     let names: Vec<&str> = end.ospf.families.iter().copied().map(family_name).collect();
     format!("routes {}", names.join(" and "))
+}
+
+fn bfd(end: Active<'_>) -> String {
+    match end.on.bfd {
+        Some(bfd) => format!("has BFD every {} ms, {} times", bfd.interval_ms, bfd.multiplier),
+        None => "has no BFD".to_owned(),
+    }
 }
