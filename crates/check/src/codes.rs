@@ -116,18 +116,25 @@ pub const NO_EXTERNAL_POLICY: Code = Code::new(
     "A session with an external neighbor has no import or no export policy: whatever either side knows is passed \
      on (a route leak, RFC 7908). RFC 8212 forbids such a session.",
 );
-/// A link of an OSPF underlay without OSPF at an end.
-pub const ADJACENCY_MISSING: Code = Code::new(
-    "WEFT-530",
-    "OSPF missing at an end of a link",
-    "A link of an underlay that routes by OSPF has no OSPF at one of its ends: the two do not become adjacent.",
+/// See the rule `ospf-adjacency`.
+pub const OSPF_MISMATCH: Code = Code::new(
+    "WEFT-520",
+    "ends of a link disagree on OSPF",
+    "OSPF runs at one end of a link only, or the two ends have different areas, timers, address families or BFD: they \
+     do not become neighbors (RFC 2328 10.5), or do not notice failures.",
 );
-/// The ends of a link with OSPF differ.
-pub const ADJACENCY_MISMATCH: Code = Code::new(
-    "WEFT-531",
-    "ends of an OSPF link differ",
-    "The two ends of a link are in different areas, or differ in families, intervals or BFD: they do not become adjacent, or \
-     do not notice failures (RFC 2328 10.5).",
+/// See the rule `session-family`.
+pub const SESSION_FAMILY_MISMATCH: Code = Code::new(
+    "WEFT-521",
+    "address families of a session differ",
+    "The two ends of a session exchange different address families, or a session between addresses is to carry \
+     another family than theirs: those routes are not exchanged.",
+);
+/// See the rule `undefined-service`.
+pub const UNDEFINED_SERVICE: Code = Code::new(
+    "WEFT-522",
+    "access list or part of OSPF that is not defined",
+    "An interface has an access list, or OSPF runs on an interface or uses a policy, that the device does not define.",
 );
 /// See [`crate::check_predicted`].
 pub const NOT_REACHABLE: Code = Code::new(
@@ -192,8 +199,9 @@ pub const ALL: &[Code] = &[
     NETWORK_WITHOUT_ROUTE,
     NO_MAXIMUM_PREFIXES,
     NO_EXTERNAL_POLICY,
-    ADJACENCY_MISSING,
-    ADJACENCY_MISMATCH,
+    OSPF_MISMATCH,
+    SESSION_FAMILY_MISMATCH,
+    UNDEFINED_SERVICE,
     NOT_REACHABLE,
     NOT_ISOLATED,
     TOO_FEW_PATHS,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 use weft_device::config::{
-    Bgp, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor, NeighborTarget, OspfInterface, PeerType,
+    AfiSafi, Bgp, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor, NeighborTarget, PeerType,
 };
 use weft_diagnostics::{Code, Diagnostic, SourceSpan};
 use weft_intent::{Intent, IntentSet, spec::UnderlaySpec};
@@ -35,7 +35,7 @@ pub(crate) struct ConfiguredLink<'a> {
 pub(crate) struct LinkEnd<'a> {
     pub(crate) point: &'a TerminationPoint,
     pub(crate) interface: Option<&'a Interface>,
-    /// The sessions over it, in the order of their targets.
+    /// The sessions over it, IPv4 first.
     pub(crate) sessions: Vec<SessionEnd<'a>>,
 }
 
@@ -101,17 +101,18 @@ impl<'a> Fleet<'a> {
         })
     }
 
-    /// Returns the sessions that are configured at both ends of their link, with both.
+    /// Returns the sessions that are configured at both ends of their link, with both: those of one sort, or the first of each end
+    /// where no two are.
     pub(crate) fn session_pairs(&self) -> impl Iterator<Item = (&ConfiguredLink<'a>, [SessionEnd<'a>; 2])> {
         self.links.iter().flat_map(|link| {
-            let [near, far] = &link.ends;
-            near.sessions.iter().filter_map(move |end| Some((link, [*end, far.counterpart(end)?])))
+            let [near, far] = [&link.ends[0].sessions, &link.ends[1].sessions];
+            let same = |a: &SessionEnd<'a>| Some([*a, *far.iter().find(|b| b.sort() == a.sort())?]);
+            let mut pairs: Vec<[SessionEnd<'a>; 2]> = near.iter().filter_map(same).collect();
+            if let (true, [a, ..], [b, ..]) = (pairs.is_empty(), &near[..], &far[..]) {
+                pairs.push([*a, *b]);
+            }
+            pairs.into_iter().map(move |pair| (link, pair))
         })
-    }
-
-    /// Returns what OSPF is configured with at a port.
-    pub(crate) fn ospf_interface(&self, point: &TerminationPoint) -> Option<&'a OspfInterface> {
-        self.configs.get(&point.node)?.ospf.as_ref()?.interfaces.get(&point.interface)
     }
 
     /// Returns the neighbors that are somebody else's.
@@ -130,14 +131,25 @@ impl<'a> Fleet<'a> {
     }
 }
 
-impl<'a> LinkEnd<'a> {
-    /// Returns the session here that belongs to one at the other end: that with the same address families.
-    pub(crate) fn counterpart(&self, other: &SessionEnd<'_>) -> Option<SessionEnd<'a>> {
-        self.sessions.iter().find(|end| end.neighbor.afi_safis == other.neighbor.afi_safis).copied()
-    }
+/// How the neighbor of a session is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Sort {
+    /// By an address of this family.
+    Address(AfiSafi),
+    /// By the interface.
+    Interface,
 }
 
 impl<'a> SessionEnd<'a> {
+    /// Returns how the neighbor is named.
+    pub(crate) fn sort(&self) -> Sort {
+        match self.target {
+            NeighborTarget::Address(address) if address.is_ipv4() => Sort::Address(AfiSafi::Ipv4Unicast),
+            NeighborTarget::Address(_) => Sort::Address(AfiSafi::Ipv6Unicast),
+            NeighborTarget::Interface(_) => Sort::Interface,
+        }
+    }
+
     /// Returns the addresses of the interface that leads to the neighbor.
     pub(crate) fn interface(&self, fleet: &Fleet<'a>) -> Option<&'a Interface> {
         fleet.configs.get(self.device).and_then(|config| config.interfaces.get(&self.neighbor.interface))
@@ -185,23 +197,31 @@ pub(crate) fn warning(code: Code, message: String, sources: &Sources) -> Diagnos
 /// as a related place where it is another one.
 pub(crate) fn disagreement(code: Code, message: String, [one, other]: [&Sources; 2]) -> Diagnostic {
     let finding = error(code, message, one);
-    match span(other) {
+    match place(other) {
         Some(span) if Some(&span) != finding.span.as_ref() => finding.label(span, "the other end"),
         Some(_) | None => finding,
     }
 }
 
 fn placed(finding: Diagnostic, sources: &Sources) -> Diagnostic {
-    match span(sources) {
+    match place(sources) {
         Some(span) => finding.at(span),
         None => finding,
     }
 }
 
 /// Returns the first line of the most specific of several intents: kinds sort from the graph to what runs over it.
-fn span(sources: &Sources) -> Option<SourceSpan> {
+pub(crate) fn place(sources: &Sources) -> Option<SourceSpan> {
     let most_specific = &sources.last()?.intent;
     sources.iter().find(|source| source.intent == *most_specific).map(line)
+}
+
+/// Returns the name of an address family.
+pub(crate) fn family_name(family: AfiSafi) -> &'static str {
+    match family {
+        AfiSafi::Ipv4Unicast => "IPv4",
+        AfiSafi::Ipv6Unicast => "IPv6",
+    }
 }
 
 /// Returns the line of a source.

@@ -8,6 +8,7 @@
 //! Findings stand at the line of the intent that caused the element, which every element of a configuration knows.
 
 pub mod codes;
+mod filters;
 mod fleet;
 mod reachability;
 mod rules;

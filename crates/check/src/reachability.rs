@@ -7,16 +7,20 @@ use std::{
 
 use rayon::prelude::*;
 use weft_compile::{Allocations, ExternalRouters, Family, Host, hosts};
-use weft_device::config::DeviceConfig;
+use weft_device::config::{DeviceConfig, IpProtocol};
 use weft_diagnostics::{Code, Diagnostic, SourceSpan};
 use weft_intent::{
     Intent, IntentSet,
-    spec::{Expectation, FlowEnd, ReachabilitySpec},
+    spec::{Expectation, FlowEnd, ReachabilitySpec, TransportProtocol},
 };
 use weft_model::{IntentKind, IntentRef, InterfaceName, Name, Network, NodeName};
-use weft_simulate::{Cable, Forwarding, Hop, Outcome, Scenario, Scenarios, Trace, Walk};
+use weft_simulate::{Cable, Forwarding, Hop, Outcome, Packet, Scenario, Scenarios, Trace, Walk};
 
-use crate::{codes, fleet::error};
+use crate::{
+    codes,
+    filters::Filters,
+    fleet::{error, place},
+};
 
 /// One flow of a Reachability intent that breaks its promise.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +35,10 @@ pub struct Violation {
     pub source: IpAddr,
     /// The destination address of the flow.
     pub destination: IpAddr,
+    /// The protocol of the packet, where access lists tell it from others.
+    pub protocol: Option<IpProtocol>,
+    /// The destination port of the packet, where access lists tell it from others.
+    pub port: Option<u16>,
     /// The cable that is cut; `None` in the steady state.
     pub failure: Option<Cable>,
     /// Whether the path is that of the answer, from the destination back to the source.
@@ -50,6 +58,10 @@ pub struct Violation {
 /// gateway addresses of its ports, a node its loopback, a peering its external router. With `survive: {links: 1}` the same
 /// is asked after each single cut of a cable, those to external routers included; a flow is asked again only where a device
 /// that it passes, there or back, takes other ways after the cut.
+///
+/// Packets pass the access lists on their way; their answers belong to a connection that was let through, and pass. A promise
+/// for some ports is asked for all of them. One that is for any protocol is about packets that no rule for a protocol matches;
+/// where none are to arrive, it is about all packets.
 ///
 /// The routes that cover the addresses of flows are computed once, and mended for each cable. Whole states are made only for
 /// flows that break their promise.
@@ -76,10 +88,11 @@ pub fn check_predicted(
         }
     }
 
+    let filters = Filters::of(&all);
     let scenarios = Scenarios::new(&all, &cables, &destinations(&flows));
     diagnostics.extend(unstable(&scenarios.unstable(), configs));
     let asked: Vec<&Flow<'_>> = flows.iter().collect();
-    let mut violations = breaches(&asked, &scenarios.steady(), &cables, None);
+    let mut violations = breaches(&asked, &scenarios.steady(), (&all, &filters), &cables, None);
     let broken: BTreeSet<(&IntentRef, &NodeName, IpAddr, IpAddr)> =
         violations.iter().map(|v| (&v.intent, &v.from, v.source, v.destination)).collect();
     let sound: Vec<&Flow<'_>> = flows
@@ -87,9 +100,9 @@ pub fn check_predicted(
         .filter(|flow| flow.intent.spec.survive.links > 0)
         .filter(|flow| !broken.contains(&(&flow.intent.reference, &flow.from.node, flow.from.address, flow.to.address)))
         .collect();
-    let after_failures = survive(&sound, &scenarios, &cables);
+    let after_failures = survive(&sound, &scenarios, (&all, &filters), &cables);
     violations.extend(after_failures);
-    diagnostics.extend(findings(intents, &violations));
+    diagnostics.extend(findings(intents, &all, &violations));
     diagnostics.sort();
     (diagnostics, violations)
 }
@@ -103,22 +116,30 @@ fn destinations<'f>(flows: impl IntoIterator<Item = &'f Flow<'f>>) -> BTreeSet<I
 fn breaches(
     flows: &[&Flow<'_>],
     scenario: &Scenario<'_, '_>,
+    (configs, filters): (&BTreeMap<NodeName, DeviceConfig>, &Filters),
     cables: &[Cable],
     failure: Option<&Cable>,
 ) -> Vec<Violation> {
-    let doubtful: Vec<&Flow<'_>> = flows.par_iter().filter(|flow| !flow.keeps(scenario, failure)).copied().collect();
+    let doubtful = flows.par_iter().filter(|flow| !flow.keeps(scenario, filters, failure));
+    let doubtful: Vec<&Flow<'_>> = doubtful.copied().collect();
     if doubtful.is_empty() {
         return Vec::new();
     }
     let states = scenario.states(&destinations(doubtful.iter().copied()));
-    let forwarding = Forwarding::new(&states, cables);
-    doubtful.par_iter().flat_map_iter(|flow| flow.breaches(&forwarding, failure)).collect()
+    let forwarding = Forwarding::new(&states, cables).with_access_lists(configs);
+    doubtful.par_iter().flat_map_iter(|flow| flow.breaches(&forwarding, filters, failure)).collect()
 }
 
 /// Returns the breaches after each single cut.
-fn survive(flows: &[&Flow<'_>], scenarios: &Scenarios<'_>, cables: &[Cable]) -> Vec<Violation> {
+fn survive(
+    flows: &[&Flow<'_>],
+    scenarios: &Scenarios<'_>,
+    (configs, filters): (&BTreeMap<NodeName, DeviceConfig>, &Filters),
+    cables: &[Cable],
+) -> Vec<Violation> {
     let steady = scenarios.steady();
-    let passed: Vec<Option<BTreeSet<(IpAddr, usize)>>> = flows.par_iter().map(|flow| flow.passed(&steady)).collect();
+    let passed: Vec<Option<BTreeSet<(IpAddr, usize)>>> =
+        flows.par_iter().map(|flow| flow.passed(&steady, filters)).collect();
     let mut passing: BTreeMap<IpAddr, BTreeMap<usize, Vec<usize>>> = BTreeMap::new();
     let mut everywhere = Vec::new();
     for (flow, passed) in passed.into_iter().enumerate() {
@@ -143,7 +164,7 @@ fn survive(flows: &[&Flow<'_>], scenarios: &Scenarios<'_>, cables: &[Cable]) -> 
             }
         }
         let concerned: Vec<&Flow<'_>> = concerned.into_iter().map(|flow| flows[flow]).collect();
-        breaches(&concerned, &scenario, cables, Some(cable))
+        breaches(&concerned, &scenario, (configs, filters), cables, Some(cable))
     };
     cables.par_iter().flat_map_iter(after).collect()
 }
@@ -168,35 +189,54 @@ struct Place {
 }
 
 impl Flow<'_> {
-    /// Returns how the flow breaks its promise, if it does.
-    fn breaches(&self, forwarding: &Forwarding<'_>, failure: Option<&Cable>) -> Vec<Violation> {
-        let there = forwarding.trace(&self.from.node, self.from.address, self.to.address);
+    /// Returns the packets that the promise is about, as far as access lists tell them apart.
+    fn packets(&self, filters: &Filters) -> Vec<Packet> {
+        let spec = &self.intent.spec;
+        let (source, destination) = (self.from.address, self.to.address);
+        let packet = |(protocol, port)| Packet { source, destination, protocol, port };
+        let protocol = match spec.protocol {
+            TransportProtocol::Any => None,
+            TransportProtocol::Tcp => Some(IpProtocol::Tcp),
+            TransportProtocol::Udp => Some(IpProtocol::Udp),
+            TransportProtocol::Icmp => Some(IpProtocol::Icmp),
+        };
+        filters.kinds(protocol, &spec.ports, spec.expect == Expectation::Isolated).into_iter().map(packet).collect()
+    }
+
+    /// Returns how the flow breaks its promise, if it does: the first packet that does.
+    fn breaches(&self, forwarding: &Forwarding<'_>, filters: &Filters, failure: Option<&Cable>) -> Option<Violation> {
+        let packets = self.packets(filters);
+        packets.iter().find_map(|packet| self.breach(forwarding, packet, failure))
+    }
+
+    fn breach(&self, forwarding: &Forwarding<'_>, packet: &Packet, failure: Option<&Cable>) -> Option<Violation> {
+        let there = forwarding.trace_packet(&self.from.node, packet);
+        let violation = |code, answer, outcome, path, first_hops| {
+            Some(self.violation(code, packet, failure, answer, outcome, path, first_hops))
+        };
         match self.intent.spec.expect {
             Expectation::Isolated => {
-                let arrived = there.outcomes.iter().find(|(outcome, _)| !is_stopped(outcome));
-                let breach = |(outcome, path): (&Outcome, &Vec<Hop>)| {
-                    let code = if failure.is_some() { codes::DOES_NOT_SURVIVE } else { codes::NOT_ISOLATED };
-                    self.violation(code, failure, false, Some(outcome.clone()), path.clone(), there.first_hops)
-                };
-                arrived.map(breach).into_iter().collect()
+                let (outcome, path) = there.outcomes.iter().find(|(outcome, _)| !is_stopped(outcome))?;
+                let code = if failure.is_some() { codes::DOES_NOT_SURVIVE } else { codes::NOT_ISOLATED };
+                violation(code, false, Some(outcome.clone()), path.clone(), there.first_hops)
             }
             Expectation::Reachable => {
                 let code = if failure.is_some() { codes::DOES_NOT_SURVIVE } else { codes::NOT_REACHABLE };
                 if let Some((outcome, path)) = lost(&there) {
-                    return vec![self.violation(code, failure, false, Some(outcome), path, there.first_hops)];
+                    return violation(code, false, Some(outcome), path, there.first_hops);
                 }
                 for back in self.answers(forwarding, &there) {
                     if let Some((outcome, path)) = lost(&back) {
-                        return vec![self.violation(code, failure, true, Some(outcome), path, back.first_hops)];
+                        return violation(code, true, Some(outcome), path, back.first_hops);
                     }
                 }
                 // A destination on the device itself needs no path; after a failure fewer are left, as is to be expected.
                 let fewer = there.first_hops < usize::from(self.intent.spec.min_paths);
                 if failure.is_none() && fewer && there.first_hops > 0 {
                     let path = there.outcomes.values().next().cloned().unwrap_or_default();
-                    return vec![self.violation(codes::TOO_FEW_PATHS, None, false, None, path, there.first_hops)];
+                    return violation(codes::TOO_FEW_PATHS, false, None, path, there.first_hops);
                 }
-                Vec::new()
+                None
             }
         }
     }
@@ -211,13 +251,18 @@ impl Flow<'_> {
     }
 
     /// Returns where packets and answers come in a scenario; `None` where only whole states tell.
-    fn walks(&self, scenario: &Scenario<'_, '_>) -> Option<(Walk, Vec<Walk>)> {
-        let there = scenario.walk(&self.from.node, self.to.address)?;
+    fn walks(&self, scenario: &Scenario<'_, '_>, filters: &Filters) -> Option<(Vec<Walk>, Vec<Walk>)> {
+        let there: Option<Vec<Walk>> = if filters.any() {
+            self.packets(filters).iter().map(|packet| scenario.walk_packet(&self.from.node, packet)).collect()
+        } else {
+            scenario.walk(&self.from.node, self.to.address).map(|walk| vec![walk])
+        };
+        let there = there?;
         let asked = self.intent.spec.expect == Expectation::Reachable && self.from.answers;
-        let answering: Vec<&NodeName> = match (asked, self.to.known) {
-            (false, _) => Vec::new(),
-            (true, true) => vec![&self.to.node],
-            (true, false) => there.delivered_at.iter().collect(),
+        let answering: BTreeSet<&NodeName> = match (asked, self.to.known) {
+            (false, _) => BTreeSet::new(),
+            (true, true) => [&self.to.node].into(),
+            (true, false) => there.iter().flat_map(|walk| &walk.delivered_at).collect(),
         };
         let back: Option<Vec<Walk>> =
             answering.into_iter().map(|node| scenario.walk(node, self.from.address)).collect();
@@ -225,27 +270,32 @@ impl Flow<'_> {
     }
 
     /// Tells whether the flow certainly keeps its promise.
-    fn keeps(&self, scenario: &Scenario<'_, '_>, failure: Option<&Cable>) -> bool {
-        let Some((there, back)) = self.walks(scenario) else { return false };
+    fn keeps(&self, scenario: &Scenario<'_, '_>, filters: &Filters, failure: Option<&Cable>) -> bool {
+        let Some((there, back)) = self.walks(scenario, filters) else { return false };
         match self.intent.spec.expect {
-            Expectation::Isolated => there.delivered_at.is_empty(),
+            Expectation::Isolated => there.iter().all(|walk| walk.delivered_at.is_empty()),
             Expectation::Reachable => {
-                let enough = there.first_hops == 0 || there.first_hops >= usize::from(self.intent.spec.min_paths);
-                !there.stopped && back.iter().all(|back| !back.stopped) && (failure.is_some() || enough)
+                let enough =
+                    |walk: &Walk| walk.first_hops == 0 || walk.first_hops >= usize::from(self.intent.spec.min_paths);
+                there.iter().chain(&back).all(|walk| !walk.stopped) && (failure.is_some() || there.iter().all(enough))
             }
         }
     }
 
     /// Returns the devices that packets and answers pass, each with the destination; `None` where only whole states tell.
-    fn passed(&self, scenario: &Scenario<'_, '_>) -> Option<BTreeSet<(IpAddr, usize)>> {
-        let (there, back) = self.walks(scenario)?;
-        let answers = back.iter().flat_map(|back| back.passed.iter().map(|device| (self.from.address, *device)));
-        Some(there.passed.iter().map(|device| (self.to.address, *device)).chain(answers).collect())
+    fn passed(&self, scenario: &Scenario<'_, '_>, filters: &Filters) -> Option<BTreeSet<(IpAddr, usize)>> {
+        let (there, back) = self.walks(scenario, filters)?;
+        let passed = |walks: &[Walk], to: IpAddr| -> Vec<_> {
+            walks.iter().flat_map(|walk| walk.passed.iter().map(|device| (to, *device))).collect()
+        };
+        Some(passed(&there, self.to.address).into_iter().chain(passed(&back, self.from.address)).collect())
     }
 
+    #[expect(clippy::too_many_arguments, reason = "they are the fields of what it returns")]
     fn violation(
         &self,
         code: Code,
+        packet: &Packet,
         failure: Option<&Cable>,
         answer: bool,
         outcome: Option<Outcome>,
@@ -258,6 +308,8 @@ impl Flow<'_> {
             from: self.from.node.clone(),
             source: self.from.address,
             destination: self.to.address,
+            protocol: packet.protocol,
+            port: packet.port,
             failure: failure.cloned(),
             answer,
             outcome,
@@ -271,7 +323,11 @@ impl Flow<'_> {
 fn is_stopped(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Delivered { .. } | Outcome::Left { .. } | Outcome::Unknown { .. } => false,
-        Outcome::Discarded { .. } | Outcome::NoRoute { .. } | Outcome::Lost { .. } | Outcome::Looped { .. } => true,
+        Outcome::Discarded { .. }
+        | Outcome::NoRoute { .. }
+        | Outcome::Lost { .. }
+        | Outcome::Denied { .. }
+        | Outcome::Looped { .. } => true,
     }
 }
 
@@ -356,7 +412,11 @@ impl<'a> Places<'a> {
 }
 
 /// Returns one finding for each intent and kind of breach, with the first breach as the example.
-fn findings(intents: &IntentSet, violations: &[Violation]) -> Vec<Diagnostic> {
+fn findings(
+    intents: &IntentSet,
+    configs: &BTreeMap<NodeName, DeviceConfig>,
+    violations: &[Violation],
+) -> Vec<Diagnostic> {
     let mut groups: BTreeMap<(&IntentRef, Code), Vec<&Violation>> = BTreeMap::new();
     for violation in violations {
         groups.entry((&violation.intent, violation.code)).or_default().push(violation);
@@ -374,9 +434,23 @@ fn findings(intents: &IntentSet, violations: &[Violation]) -> Vec<Diagnostic> {
             }
             message += ")";
         }
-        findings.push(Diagnostic::error(code, message).at(span(intent, code)));
+        let finding = Diagnostic::error(code, message).at(span(intent, code));
+        findings.push(match group[0].outcome.as_ref().and_then(|outcome| dropped_by(outcome, configs)) {
+            Some(rule) => finding.label(rule, "this drops them"),
+            None => finding,
+        });
     }
     findings
+}
+
+/// Returns the place of the rule that drops packets with this end.
+fn dropped_by(outcome: &Outcome, configs: &BTreeMap<NodeName, DeviceConfig>) -> Option<SourceSpan> {
+    let Outcome::Denied { node, acl, entry, .. } = outcome else { return None };
+    let set = configs.get(node)?.acl_sets.get(acl)?;
+    match set.entries.iter().find(|known| Some(&known.name) == entry.as_ref()) {
+        Some(entry) => place(&entry.provenance.sources),
+        None => place(set.provenance.of("default_action")),
+    }
 }
 
 /// Returns the place of the promise that is broken.
@@ -413,7 +487,20 @@ fn words(intent: &Intent<ReachabilitySpec>, violation: &Violation) -> String {
         None => String::new(),
     };
     let end = violation.outcome.as_ref().map(|outcome| format!(": {outcome}")).unwrap_or_default();
-    format!("packets from {source} at `{from}` to {destination} {what}{failure}: {path}{end}")
+    let packets = match (violation.protocol, violation.port) {
+        (None, _) => "packets".to_owned(),
+        (Some(protocol), None) => format!("{} packets", protocol_name(protocol)),
+        (Some(protocol), Some(port)) => format!("{} packets for port {port}", protocol_name(protocol)),
+    };
+    format!("{packets} from {source} at `{from}` to {destination} {what}{failure}: {path}{end}")
+}
+
+fn protocol_name(protocol: IpProtocol) -> &'static str {
+    match protocol {
+        IpProtocol::Tcp => "TCP",
+        IpProtocol::Udp => "UDP",
+        IpProtocol::Icmp => "ICMP",
+    }
 }
 
 /// Returns an error for each prefix whose routes do not settle.

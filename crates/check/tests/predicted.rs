@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 use example::{Compiled, compiled, example, example_texts};
 use weft_check::{Violation, check_predicted, codes};
 use weft_compile::Allocations;
+use weft_device::config::{AclAction, AclEntry, AclSet, InterfaceKind, IpProtocol};
 use weft_diagnostics::Diagnostic;
+use weft_model::{Provenance, Source};
 
 fn predicted(network: &Compiled) -> (Vec<Diagnostic>, Vec<Violation>) {
     let Compiled { intents, network, allocations, configs, external, .. } = network;
@@ -72,4 +74,62 @@ fn a_promise_that_a_failure_breaks_names_the_failure() {
     assert_eq!(finding.code, codes::DOES_NOT_SURVIVE);
     assert!(finding.message.contains("while b1-leaf-01:swp15 -- b1-spine-01:swp1 is down"), "{}", finding.message);
     assert!(violations.iter().all(|violation| violation.failure.is_some()));
+}
+
+/// Lets only TCP for port 5432 pass to hosts, and drops that of port 5433 by a rule of its own, which stands in the third line of a
+/// file.
+fn protect(network: &mut Compiled) {
+    let source = Source { intent: "segment/db".parse().unwrap(), file: "access.yaml".into(), line: 3 };
+    let entry = |sequence, name: &str, action, port: &str| AclEntry {
+        sequence,
+        name: name.parse().unwrap(),
+        action,
+        sources: Vec::new(),
+        destinations: Vec::new(),
+        protocol: Some(IpProtocol::Tcp),
+        destination_ports: vec![port.parse().unwrap()],
+        log: false,
+        provenance: Provenance::from(source.clone()),
+    };
+    let entries = vec![entry(10, "old", AclAction::Drop, "5433"), entry(20, "data", AclAction::Accept, "5432")];
+    let set = AclSet { entries, default_action: AclAction::Drop, provenance: Provenance::default() };
+    for config in network.configs.values_mut() {
+        config.acl_sets.insert("list".parse().unwrap(), set.clone());
+        for interface in config.interfaces.values_mut().filter(|i| i.kind == InterfaceKind::Host) {
+            interface.egress_acl = Some("list".parse().unwrap());
+        }
+    }
+}
+
+#[test]
+fn a_promise_is_asked_past_access_lists() {
+    for (promise, broken) in [
+        ("protocol: tcp, ports: [5432], survive: { links: 1 }", None),
+        ("protocol: udp, expect: isolated, survive: { links: 1 }", None),
+        ("protocol: tcp, ports: [1-5431], expect: isolated", None),
+        (
+            "protocol: tcp, ports: [5432-5433]",
+            Some((codes::NOT_REACHABLE, "TCP packets for port 5433", "by the rule `old` of the access list `list`")),
+        ),
+        (
+            "protocol: icmp",
+            Some((codes::NOT_REACHABLE, "ICMP packets from", "no rule of the access list `list` lets it")),
+        ),
+        ("min_paths: 1", Some((codes::NOT_REACHABLE, "packets from", "no rule of the access list `list` lets it"))),
+        ("expect: isolated", Some((codes::NOT_ISOLATED, "TCP packets for port 5432", "delivered at"))),
+    ] {
+        let spec = format!("{{ from: segment/web, to: segment/db, {promise} }}");
+        let mut network = compiled(with_intent(&spec), &Allocations::default());
+        protect(&mut network);
+        let (findings, _) = predicted(&network);
+        let Some((code, begin, end)) = broken else {
+            assert!(findings.is_empty(), "{promise}: {findings:#?}");
+            continue;
+        };
+        let [finding] = &findings[..] else { panic!("{promise}: {findings:#?}") };
+        assert_eq!(finding.code, code, "{promise}");
+        assert!(finding.message.starts_with(begin) && finding.message.contains(end), "{}", finding.message);
+        let rules: Vec<u32> = finding.labels.iter().map(|label| label.span.line).collect();
+        assert_eq!(rules, if end.contains("`old`") { vec![3] } else { Vec::new() }, "{promise}");
+    }
 }

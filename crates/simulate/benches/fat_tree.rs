@@ -1,4 +1,4 @@
-//! The cost of predicting a whole fat-tree, and of tracing one flow through it.
+//! The cost of predicting a whole fat-tree, with BGP and with OSPF, and of tracing one flow through it.
 //!
 //! `cargo bench -p weft-simulate`
 #![allow(clippy::unwrap_used, reason = "a failure ends the run")]
@@ -16,6 +16,12 @@ fn main() {
 #[divan::bench(args = [8, 16, 24], sample_count = 5, sample_size = 1)]
 fn predict(bencher: Bencher<'_, '_>, k: u32) {
     let fabric = fabric::fat_tree(k);
+    bencher.bench_local(|| fabric.simulate());
+}
+
+#[divan::bench(args = [4, 8, 16], sample_count = 5, sample_size = 1)]
+fn predict_ospf(bencher: Bencher<'_, '_>, k: u32) {
+    let fabric = fabric::ospf_fat_tree(k);
     bencher.bench_local(|| fabric.simulate());
 }
 

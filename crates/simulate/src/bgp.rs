@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use ipnet::IpNet;
 use rayon::prelude::*;
-use weft_device::config::PeerType;
 use weft_model::Community;
 
 use crate::{
@@ -73,9 +72,10 @@ pub(crate) fn routes(network: Network<'_, '_>, classes: &[Class]) -> Vec<ClassRo
         let Converged { choices, stable, announced, attributes } = converge(network, class, &Gone::default());
         let mut exchange = Exchange::new(network, class, attributes);
         let devices = 0..network.speakers.len();
+        let mut heard = Vec::new();
         let received = |device| {
-            let heard = exchange.received(device, |peer| announced[peer], &Gone::default());
-            heard.into_iter().map(|(session, _)| session).collect()
+            exchange.received(device, |peer| announced[peer], &Gone::default(), &mut heard);
+            heard.iter().map(|(session, _)| *session).collect()
         };
         let received = devices.clone().map(received).collect();
         let advertised = |device: usize| exchange.advertised(device, &choices[device], announced[device]);
@@ -132,15 +132,16 @@ impl<'c, 'a, 'b> Exchange<'c, 'a, 'b> {
         Self { network, class, ipv6, attributes, judged: HashMap::new() }
     }
 
-    /// Returns the sessions over which a device receives a route that it accepts, with the route as it holds it.
+    /// Fills `received` with the sessions over which a device receives a route that it accepts, with the route as it holds it.
     fn received(
         &mut self,
         device: usize,
         announced: impl Fn(usize) -> Option<Route>,
         gone: &Gone,
-    ) -> Vec<(u16, Route)> {
+        received: &mut Vec<(u16, Route)>,
+    ) {
+        received.clear();
         let speaker = &self.network.speakers[device];
-        let mut received = Vec::new();
         for (index, session) in (0_u16..).zip(&speaker.sessions) {
             if !session.carries(self.ipv6) || gone.sessions.contains(&(device, index)) {
                 continue;
@@ -154,7 +155,6 @@ impl<'c, 'a, 'b> Exchange<'c, 'a, 'b> {
                 received.push((index, route));
             }
         }
-        received
     }
 
     /// Returns the sessions with external neighbors over which a device announces its route. It does not go back to where
@@ -165,14 +165,14 @@ impl<'c, 'a, 'b> Exchange<'c, 'a, 'b> {
             Choice::None | Choice::Local => None,
             Choice::Received(sessions) => sessions.first(),
         };
-        let mut advertised = Vec::new();
-        for (index, session) in (0_u16..).zip(&self.network.speakers[device].sessions) {
-            let asked = session.neighbor.peer_type == PeerType::External && session.carries(self.ipv6);
-            if asked && from != Some(&index) && self.exported(session.export, route).is_some() {
-                advertised.push(index);
-            }
-        }
-        advertised
+        let sessions = &self.network.speakers[device].sessions;
+        let external = self.network.speakers[device].external.iter().copied().filter(|index| from != Some(index));
+        external
+            .filter(|&index| {
+                let session = &sessions[usize::from(index)];
+                session.carries(self.ipv6) && self.exported(session.export, route).is_some()
+            })
+            .collect()
     }
 
     /// Tells whether a device has the route that it learned go into OSPF.
@@ -183,7 +183,8 @@ impl<'c, 'a, 'b> Exchange<'c, 'a, 'b> {
             Verdict::Rejects => false,
             Verdict::Takes => true,
             Verdict::Depends(program) => {
-                let received = self.received(device, |peer| announced[peer], &Gone::default());
+                let mut received = Vec::new();
+                self.received(device, |peer| announced[peer], &Gone::default(), &mut received);
                 let (_, best) = choose(&received, 1, &self.attributes);
                 let taken = |best| self.network.policies.apply(policy, program, best, &mut self.attributes);
                 best.and_then(taken).is_some()
@@ -239,10 +240,19 @@ fn shut_down(route: Route, attributes: &Attributes<'_>) -> Route {
 /// that RFC 4271 9.1.2.2 knows no other difference. MEDs are compared within each AS first (`deterministic-med`). What is used
 /// together with the best route is whatever equals it up to the router id; a route of another AS does, whatever its MED.
 fn choose(received: &[(u16, Route)], maximum_paths: usize, attributes: &Attributes<'_>) -> (Choice, Option<Route>) {
-    let rank = |route: &Route| (u32::MAX - route.local_preference, attributes.length(route.path));
-    let Some(first) = received.iter().map(|(_, route)| rank(route)).min() else { return (Choice::None, None) };
-    let mut equal: Vec<(u16, Route)> = received.iter().filter(|(_, route)| rank(route) == first).copied().collect();
-    let mut best = equal[0].1;
+    let mut first = (u32::MAX, u32::MAX);
+    let mut equal: Vec<(u16, Route)> = Vec::with_capacity(received.len().min(maximum_paths));
+    for (session, route) in received {
+        let rank = (u32::MAX - route.local_preference, attributes.length(route.path));
+        if rank < first {
+            first = rank;
+            equal.clear();
+        }
+        if rank == first {
+            equal.push((*session, *route));
+        }
+    }
+    let Some(&(_, mut best)) = equal.first() else { return (Choice::None, None) };
     if equal.iter().any(|(_, route)| route.med != best.med) {
         let asn = |route: &Route| attributes.split(route.path).0;
         let beaten = |a: &Route| equal.iter().any(|(_, b)| asn(b) == asn(a) && b.med < a.med);
@@ -269,6 +279,7 @@ fn announced(asn: u32, held: Option<Route>, attributes: &mut Attributes<'_>) -> 
 struct Computation<'c, 'a> {
     exchange: Exchange<'c, 'a, 'static>,
     gone: &'c Gone,
+    received: Vec<(u16, Route)>,
     choices: Vec<Choice>,
     /// The route that each device announces before its export policies, its own AS included.
     announced: Vec<Option<Route>>,
@@ -286,7 +297,8 @@ impl<'c, 'a> Computation<'c, 'a> {
             choices[origin] = Choice::Local;
             announced[origin] = Some(attributes.announced(speakers[origin].asn, Attributes::originated()));
         }
-        Self { exchange: Exchange::new(network, class, attributes), gone, choices, announced, origins }
+        let exchange = Exchange::new(network, class, attributes);
+        Self { exchange, gone, received: Vec::new(), choices, announced, origins }
     }
 
     /// Lets devices decide until none changes what it announces.
@@ -318,8 +330,8 @@ impl<'c, 'a> Computation<'c, 'a> {
             return false;
         }
         let speaker = &self.exchange.network.speakers[device];
-        let received = self.exchange.received(device, |peer| self.announced[peer], self.gone);
-        let (choice, best) = choose(&received, speaker.maximum_paths, &self.exchange.attributes);
+        self.exchange.received(device, |peer| self.announced[peer], self.gone, &mut self.received);
+        let (choice, best) = choose(&self.received, speaker.maximum_paths, &self.exchange.attributes);
         self.choices[device] = choice;
         let announced = announced(speaker.asn, best, &mut self.exchange.attributes);
         std::mem::replace(&mut self.announced[device], announced) != announced
@@ -372,6 +384,7 @@ pub(crate) fn repair(
     }
     let Network { speakers, readers, .. } = network;
     let mut exchange = Exchange::new(network, class, Attributes::on(&base.attributes));
+    let mut received = Vec::new();
     let mut changed: HashMap<usize, Option<Route>> = HashMap::new();
     let mut choices: HashMap<usize, Choice> = HashMap::new();
     let mut waiting: VecDeque<usize> = VecDeque::new();
@@ -391,7 +404,7 @@ pub(crate) fn repair(
         }
         let speaker = &speakers[device];
         let announces = |peer: usize| changed.get(&peer).copied().unwrap_or(base.announced[peer]);
-        let received = exchange.received(device, announces, gone);
+        exchange.received(device, announces, gone, &mut received);
         let (choice, best) = choose(&received, speaker.maximum_paths, &exchange.attributes);
         let former = announces(device);
         let now = announced(speaker.asn, best, &mut exchange.attributes);

@@ -7,10 +7,17 @@ use std::{
 };
 
 use ipnet::IpNet;
-use weft_device::state::{DeviceState, NextHop, OperStatus, Route, RouteProtocol};
-use weft_model::{InterfaceName, NodeName, TerminationPoint};
+use weft_device::{
+    config::DeviceConfig,
+    state::{DeviceState, NextHop, OperStatus, Route, RouteProtocol},
+};
+use weft_model::{InterfaceName, Name, NodeName, TerminationPoint};
 
-use crate::{Cable, cabling::Cabling};
+use crate::{
+    Cable, Packet,
+    acl::{self, Denial},
+    cabling::Cabling,
+};
 
 /// A packet passes no more than this many devices: the largest time to live (RFC 791 3.1).
 const MOST_HOPS: usize = 255;
@@ -32,6 +39,8 @@ pub fn trace(
 pub struct Forwarding<'a> {
     states: &'a BTreeMap<NodeName, DeviceState>,
     cabling: Cabling<'a>,
+    /// The configurations whose access lists packets pass.
+    configs: Option<&'a BTreeMap<NodeName, DeviceConfig>>,
 }
 
 /// Where the packets of a flow end, over all equal-cost paths.
@@ -39,7 +48,7 @@ pub struct Forwarding<'a> {
 pub struct Trace {
     /// The device where the packets start.
     pub from: NodeName,
-    /// The source address. It makes no difference to the paths as long as nothing filters.
+    /// The source address. It makes a difference to access lists only.
     pub source: IpAddr,
     /// The destination address.
     pub destination: IpAddr,
@@ -93,6 +102,17 @@ pub enum Outcome {
         /// The interface.
         interface: InterfaceName,
     },
+    /// An access list drops it on its way out of a device.
+    Denied {
+        /// The device.
+        node: NodeName,
+        /// The interface through which it would leave.
+        interface: InterfaceName,
+        /// The access list.
+        acl: Name,
+        /// The entry that drops it; `None` where none matches, and the list drops what none matches.
+        entry: Option<Name>,
+    },
     /// It comes back to a device where it was, or passes too many.
     Looped {
         /// The device.
@@ -116,7 +136,11 @@ impl Trace {
     pub fn is_isolated(&self) -> bool {
         self.outcomes.keys().all(|outcome| match outcome {
             Outcome::Delivered { .. } | Outcome::Left { .. } | Outcome::Unknown { .. } => false,
-            Outcome::Discarded { .. } | Outcome::NoRoute { .. } | Outcome::Lost { .. } | Outcome::Looped { .. } => true,
+            Outcome::Discarded { .. }
+            | Outcome::NoRoute { .. }
+            | Outcome::Lost { .. }
+            | Outcome::Denied { .. }
+            | Outcome::Looped { .. } => true,
         })
     }
 
@@ -151,8 +175,10 @@ impl Fate {
 }
 
 /// What is known while one destination is traced.
-#[derive(Default)]
-struct Progress<'a> {
+struct Progress<'a, 'p> {
+    destination: IpAddr,
+    /// What access lists are asked about, if they are.
+    packet: Option<&'p Packet>,
     fates: BTreeMap<&'a NodeName, Fate>,
     passed: BTreeSet<&'a NodeName>,
 }
@@ -160,12 +186,29 @@ struct Progress<'a> {
 impl<'a> Forwarding<'a> {
     /// Returns the data plane of devices with these states and cables.
     pub fn new(states: &'a BTreeMap<NodeName, DeviceState>, cables: &'a [Cable]) -> Self {
-        Self { states, cabling: Cabling::new(cables) }
+        Self { states, cabling: Cabling::new(cables), configs: None }
+    }
+
+    /// Returns the data plane with the access lists of these configurations, for [`Forwarding::trace_packet`].
+    #[must_use]
+    pub fn with_access_lists(self, configs: &'a BTreeMap<NodeName, DeviceConfig>) -> Self {
+        Self { configs: Some(configs), ..self }
     }
 
     /// Follows a packet that `from` sends, or receives from a host of its own, over all equal-cost paths by longest-prefix
-    /// match in `fib`. The interface of a next hop and the cable in it give the next device.
+    /// match in `fib`. The interface of a next hop and the cable in it give the next device. No access list is asked, as is so
+    /// for the packets of a connection that was let through, in both directions.
     pub fn trace(&self, from: &NodeName, source: IpAddr, destination: IpAddr) -> Trace {
+        self.follow(from, source, destination, None)
+    }
+
+    /// Follows a packet in the same way past the access lists of every interface through which it leaves. An address of a port
+    /// for hosts stands for the hosts behind it.
+    pub fn trace_packet(&self, from: &NodeName, packet: &Packet) -> Trace {
+        self.follow(from, packet.source, packet.destination, Some(packet))
+    }
+
+    fn follow(&self, from: &NodeName, source: IpAddr, destination: IpAddr, packet: Option<&Packet>) -> Trace {
         let (fate, first_hops) = match self.states.get_key_value(from) {
             None => (Fate::end(from, None, Outcome::Unknown { node: from.clone() }), 0),
             Some((from, state)) => {
@@ -175,13 +218,15 @@ impl<'a> Forwarding<'a> {
                     }
                     _ => 0,
                 };
-                (self.fate(from, destination, &mut Progress::default()), first_hops)
+                let (fates, passed) = (BTreeMap::new(), BTreeSet::new());
+                (self.fate(from, &mut Progress { destination, packet, fates, passed }), first_hops)
             }
         };
         Trace { from: from.clone(), source, destination, outcomes: fate.outcomes, first_hops, paths: fate.paths }
     }
 
-    fn fate(&self, node: &'a NodeName, destination: IpAddr, progress: &mut Progress<'a>) -> Fate {
+    fn fate(&self, node: &'a NodeName, progress: &mut Progress<'a, '_>) -> Fate {
+        let destination = progress.destination;
         if let Some(fate) = progress.fates.get(node) {
             return fate.clone();
         }
@@ -191,7 +236,13 @@ impl<'a> Forwarding<'a> {
         let end = |outcome| Fate::end(node, None, outcome);
         let Some(state) = self.states.get(node) else { return end(Outcome::Unknown { node: node.clone() }) };
         if owns(state, destination) {
-            return end(Outcome::Delivered { node: node.clone() });
+            let asked = self.configs.and_then(|configs| configs.get(node)).zip(progress.packet);
+            return match asked.and_then(|(config, packet)| acl::denial_to_hosts(config, packet)) {
+                Some((interface, denial)) => {
+                    Fate::end(node, Some(&interface), Outcome::denied(node, &interface, denial))
+                }
+                None => end(Outcome::Delivered { node: node.clone() }),
+            };
         }
         if state.fib.is_none() {
             return end(Outcome::Unknown { node: node.clone() });
@@ -205,7 +256,7 @@ impl<'a> Forwarding<'a> {
             fate.add(match next_hop {
                 NextHop::Discard => end(Outcome::Discarded { node: node.clone() }),
                 NextHop::Interface { interface, via } => {
-                    self.beyond((node, state), interface, *via, (prefix, route), destination, progress)
+                    self.beyond((node, state), interface, *via, (prefix, route), progress)
                 }
             });
         }
@@ -221,9 +272,9 @@ impl<'a> Forwarding<'a> {
         interface: &InterfaceName,
         via: Option<IpAddr>,
         (prefix, route): (IpNet, &Route),
-        destination: IpAddr,
-        progress: &mut Progress<'a>,
+        progress: &mut Progress<'a, '_>,
     ) -> Fate {
+        let destination = progress.destination;
         let end = |outcome| Fate::end(node, Some(interface), outcome);
         let lost = || end(Outcome::Lost { node: node.clone(), interface: interface.clone() });
         let down = |interfaces: &BTreeMap<InterfaceName, weft_device::state::InterfaceState>| {
@@ -231,6 +282,10 @@ impl<'a> Forwarding<'a> {
         };
         if state.interfaces.as_ref().is_some_and(down) {
             return lost();
+        }
+        let asked = self.configs.and_then(|configs| configs.get(node)).zip(progress.packet);
+        if let Some(denial) = asked.and_then(|(config, packet)| acl::denial(config, interface, packet)) {
+            return end(Outcome::denied(node, interface, denial));
         }
         let to_subnet = via.is_none() && route.protocol == RouteProtocol::Connected && prefix.contains(&destination);
         let Some(TerminationPoint { node: far, .. }) = self.cabling.far_end(node, interface) else {
@@ -248,7 +303,7 @@ impl<'a> Forwarding<'a> {
         if asked.is_some_and(|address| far_state.interfaces.is_some() && !owns(far_state, address)) {
             return lost();
         }
-        let behind = self.fate(far, destination, progress);
+        let behind = self.fate(far, progress);
         let hop = Hop { node: node.clone(), interface: Some(interface.clone()) };
         let outcomes = behind
             .outcomes
@@ -256,6 +311,12 @@ impl<'a> Forwarding<'a> {
             .map(|(outcome, hops)| (outcome, [hop.clone()].into_iter().chain(hops).collect()))
             .collect();
         Fate { outcomes, paths: behind.paths }
+    }
+}
+
+impl Outcome {
+    fn denied(node: &NodeName, interface: &InterfaceName, Denial { acl, entry }: Denial) -> Self {
+        Self::Denied { node: node.clone(), interface: interface.clone(), acl, entry }
     }
 }
 
@@ -291,6 +352,18 @@ impl fmt::Display for Outcome {
             Self::Discarded { node } => write!(f, "discarded by a route of {node}"),
             Self::NoRoute { node } => write!(f, "{node} has no route"),
             Self::Lost { node, interface } => write!(f, "lost: nobody takes it behind {node}:{interface}"),
+            Self::Denied { node, interface, acl, entry: Some(entry) } => {
+                write!(
+                    f,
+                    "dropped on the way out of {node}:{interface} by the rule `{entry}` of the access list `{acl}`"
+                )
+            }
+            Self::Denied { node, interface, acl, entry: None } => {
+                write!(
+                    f,
+                    "dropped on the way out of {node}:{interface}: no rule of the access list `{acl}` lets it pass"
+                )
+            }
             Self::Looped { node } => write!(f, "loops through {node}"),
             Self::Unknown { node } => write!(f, "the routes of {node} are not known"),
         }

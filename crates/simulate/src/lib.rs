@@ -3,7 +3,7 @@
 //! [`simulate`] answers what every device will do: interfaces, BGP sessions, routes with their ECMP sets, what is
 //! announced to external neighbors. The answer has the types that an observation fills
 //! ([`weft_device::state::DeviceState`]), so that the two are compared value by value. [`trace`] and [`Forwarding`] follow
-//! packets through predicted or observed states alike.
+//! packets through predicted or observed states alike, past access lists where their configurations are given.
 //!
 //! What is modelled: connected and static discard routes; external BGP (RFC 4271) over numbered and unnumbered (RFC 8950)
 //! sessions on cables, IPv4 and IPv6 unicast, local preference, the shortest AS path, MED within an AS, loop detection,
@@ -18,6 +18,7 @@
 //! Prefixes with the same origins and the same answer from every policy form one class, which is computed once. Classes
 //! are independent, so they are spread over threads, and the result is the same for any number of them.
 
+mod acl;
 mod attributes;
 mod bgp;
 mod cabling;
@@ -28,6 +29,7 @@ mod prediction;
 mod scenario;
 mod session;
 
+pub use acl::Packet;
 pub use cabling::Cable;
 pub use forwarding::{Forwarding, Hop, Outcome, Trace, trace};
 pub use prediction::{Failed, Prediction, simulate};

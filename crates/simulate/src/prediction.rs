@@ -54,6 +54,17 @@ pub struct Prediction {
 /// The address of a next hop is given for IPv4 over a link with addresses. Elsewhere it is a link-local one that nobody knows
 /// beforehand, or, for IPv6 between addresses, one that FRR and BIRD choose differently.
 pub fn simulate(configs: &BTreeMap<NodeName, DeviceConfig>, cables: &[Cable], failed: &Failed) -> Prediction {
+    predict(configs, cables, failed, |_| true)
+}
+
+/// Predicts as [`simulate`] does, of the routes of BGP and OSPF those to some prefixes. Where a session may be closed for too many
+/// prefixes, these must be all.
+pub(crate) fn predict(
+    configs: &BTreeMap<NodeName, DeviceConfig>,
+    cables: &[Cable],
+    failed: &Failed,
+    asked: impl Fn(&IpNet) -> bool,
+) -> Prediction {
     let cabling = Cabling::new(cables);
     let configs: BTreeMap<&NodeName, &DeviceConfig> =
         configs.iter().filter(|(name, _)| !failed.nodes.contains(*name)).collect();
@@ -62,7 +73,7 @@ pub fn simulate(configs: &BTreeMap<NodeName, DeviceConfig>, cables: &[Cable], fa
     let local: Vec<RouteTable> =
         configs.values().zip(&interfaces).map(|(config, interfaces)| local_routes(config, interfaces)).collect();
 
-    let ospf = Ospf::new(&configs, &cabling, failed);
+    let ospf = Ospf::new(&configs, &cabling, failed, &asked);
     let mut external = vec![BTreeSet::new(); configs.len()];
     let mut rounds = 0;
     let mut closed = Closed::new();
@@ -70,7 +81,7 @@ pub fn simulate(configs: &BTreeMap<NodeName, DeviceConfig>, cables: &[Cable], fa
         let interior = ospf.routes(&external);
         let mut policies = Policies::default();
         let speakers = session::speakers(&configs, &cabling, failed, &closed, &mut policies);
-        let classes = classes(&configs, &local, &interior, &policies);
+        let classes = classes(&configs, &local, &interior, &policies, &asked);
         let readers = bgp::readers(&speakers, &Gone::default());
         let routes = bgp::routes(Network { speakers: &speakers, readers: &readers, policies: &policies }, &classes);
         let received = received(&speakers, &classes, &routes);
@@ -187,15 +198,16 @@ pub(crate) fn origins(
     origins
 }
 
-/// Groups the prefixes that are originated anywhere.
+/// Groups the prefixes that are originated anywhere and asked for.
 pub(crate) fn classes(
     configs: &BTreeMap<&NodeName, &DeviceConfig>,
     local: &[RouteTable],
     interior: &[RouteTable],
     policies: &Policies,
+    asked: impl Fn(&IpNet) -> bool,
 ) -> Vec<Class> {
     let mut classes: BTreeMap<_, Vec<IpNet>> = BTreeMap::new();
-    for (prefix, origins) in origins(configs, local, interior) {
+    for (prefix, origins) in origins(configs, local, interior).into_iter().filter(|(prefix, _)| asked(prefix)) {
         let ipv6 = prefix.addr().is_ipv6();
         classes.entry((origins, ipv6, policies.verdicts(&prefix))).or_default().push(prefix);
     }

@@ -14,12 +14,12 @@ use weft_device::{
 use weft_model::{InterfaceName, NodeName};
 
 use crate::{
-    Cable, Failed,
+    Cable, Failed, Packet, acl,
     bgp::{self, Choice, Class, Converged, Gone},
     cabling::Cabling,
     ospf::Ospf,
     policy::Policies,
-    prediction::{classes, interfaces, local_routes, origins, simulate},
+    prediction::{classes, interfaces, local_routes, origins, predict, simulate},
     session::{self, Closed, Speaker},
 };
 
@@ -30,7 +30,8 @@ const MOST_DEVICES: usize = 200;
 ///
 /// Everything agrees with [`simulate`] and [`crate::trace`]. Sessions, interfaces and the routes that cover the destinations are
 /// computed once, and a [`Scenario`] holds what differs. Where a session might be closed for too many prefixes, which depends
-/// on all routes together, scenarios are not shortened: [`Scenario::walk`] answers nothing and [`Scenario::states`] simulates.
+/// on all routes together, or OSPF runs, scenarios are not shortened: [`Scenario::walk`] answers nothing, and
+/// [`Scenario::states`] simulates, where OSPF runs with no other routes than those that are asked for.
 #[derive(Debug)]
 pub struct Scenarios<'a> {
     configs: &'a BTreeMap<NodeName, DeviceConfig>,
@@ -47,8 +48,10 @@ pub struct Scenarios<'a> {
     tables: Vec<Table>,
     destinations: BTreeMap<IpAddr, Destination<'a>>,
     unstable: BTreeSet<IpNet>,
-    /// Whether no session can be closed for too many prefixes.
+    /// Whether no session can be closed for too many prefixes, and no OSPF runs.
     shortened: bool,
+    /// Whether no session can be closed for too many prefixes.
+    bounded: bool,
 }
 
 /// The routes to one prefix.
@@ -98,6 +101,16 @@ pub struct Walk {
     pub passed: BTreeSet<usize>,
 }
 
+/// Packets on their way to a destination.
+struct Journey<'j, 'a> {
+    towards: &'j Destination<'a>,
+    /// What access lists are asked about, if they are.
+    packet: Option<&'j Packet>,
+    walk: Walk,
+    /// The devices that were met, and whether they are still being followed.
+    open: HashMap<usize, bool>,
+}
+
 impl<'a> Scenarios<'a> {
     /// Returns the network, ready to be asked for routes to the destinations.
     pub fn new(
@@ -117,11 +130,12 @@ impl<'a> Scenarios<'a> {
         let speakers = session::speakers(&by_name, &cabling, &failed, &Closed::new(), &mut policies);
         let readers = bgp::readers(&speakers, &Gone::default());
         // Where OSPF runs, a failure changes routes that no session carries: all is simulated.
-        let plain = !Ospf::new(&by_name, &cabling, &failed).is_used();
+        let plain = !Ospf::new(&by_name, &cabling, &failed, |_| false).is_used();
         let interior = vec![RouteTable::new(); local.len()];
-        let classes = classes(&by_name, &local, &interior, &policies);
+        let classes = classes(&by_name, &local, &interior, &policies, |_| true);
         let bgp = bgp::Network { speakers: &speakers, readers: &readers, policies: &policies };
-        let shortened = plain && !may_overfill(&speakers, &classes);
+        let bounded = !may_overfill(&speakers, &classes);
+        let shortened = plain && bounded;
 
         let mut unstable = BTreeSet::new();
         let mut tables = Vec::new();
@@ -183,6 +197,7 @@ impl<'a> Scenarios<'a> {
             destinations: found,
             unstable,
             shortened,
+            bounded,
         }
     }
 
@@ -238,17 +253,26 @@ impl<'a> Scenarios<'a> {
 }
 
 impl Scenario<'_, '_> {
-    /// Follows the packets from a device to one of the destinations; `None` where only [`Scenario::states`] tells.
+    /// Follows the packets from a device to one of the destinations, past no access list; `None` where only
+    /// [`Scenario::states`] tells.
     pub fn walk(&self, from: &NodeName, destination: IpAddr) -> Option<Walk> {
+        self.follow(from, destination, None)
+    }
+
+    /// Follows a packet to one of the destinations in the same way as [`crate::Forwarding::trace_packet`].
+    pub fn walk_packet(&self, from: &NodeName, packet: &Packet) -> Option<Walk> {
+        self.follow(from, packet.destination, Some(packet))
+    }
+
+    fn follow(&self, from: &NodeName, destination: IpAddr, packet: Option<&Packet>) -> Option<Walk> {
         let towards = self.network.destinations.get(&destination)?;
         if towards.tables.iter().any(|&table| self.repaired[table].is_none()) {
             return None;
         }
-        let mut walk = Walk::default();
-        let mut open = HashMap::new();
         let from = *self.network.numbers.get(from)?;
-        walk.first_hops = self.visit(from, destination, towards, &mut walk, &mut open)?;
-        Some(walk)
+        let mut journey = Journey { towards, packet, walk: Walk::default(), open: HashMap::new() };
+        journey.walk.first_hops = self.visit(from, &mut journey)?;
+        Some(journey.walk)
     }
 
     /// Tells which devices take other ways to a destination than while nothing is broken, by their numbers; `None` where
@@ -276,7 +300,11 @@ impl Scenario<'_, '_> {
                 Some(towards) if towards.tables.iter().all(|&table| self.repaired[table].is_some()) => {
                     tables.extend(towards.tables.iter().copied());
                 }
-                Some(_) | None => return simulate(network.configs, network.cables, &self.failed).states,
+                Some(_) | None => {
+                    let towards = |prefix: &IpNet| destinations.iter().any(|address| prefix.contains(address));
+                    let asked = |prefix: &IpNet| !network.bounded || towards(prefix);
+                    return predict(network.configs, network.cables, &self.failed, asked).states;
+                }
             }
         }
         let state = |(device, (name, _)): (usize, &(&NodeName, &DeviceConfig))| {
@@ -329,52 +357,62 @@ impl Scenario<'_, '_> {
         })
     }
 
-    /// Follows packets from a device on, and returns the ways out of it. `open` tells whether the devices met so far are
-    /// still being followed. `None` when too many devices were met.
-    fn visit(
-        &self,
-        device: usize,
-        destination: IpAddr,
-        towards: &Destination<'_>,
-        walk: &mut Walk,
-        open: &mut HashMap<usize, bool>,
-    ) -> Option<usize> {
-        if let Some(open) = open.get(&device) {
+    /// Follows packets from a device on, and returns the ways out of it. `None` when too many devices were met.
+    fn visit(&self, device: usize, journey: &mut Journey<'_, '_>) -> Option<usize> {
+        if let Some(open) = journey.open.get(&device) {
             // A device that is still being followed is met again in a loop.
-            walk.stopped |= open;
+            journey.walk.stopped |= open;
             return Some(0);
         }
-        if open.len() >= MOST_DEVICES {
+        if journey.open.len() >= MOST_DEVICES {
             return None;
         }
-        open.insert(device, true);
-        walk.passed.insert(device);
+        journey.open.insert(device, true);
+        journey.walk.passed.insert(device);
+        let (name, config) = self.network.devices[device];
+        let towards = journey.towards;
         let mut ways = 0;
         if self.owns(device, towards) {
-            walk.delivered_at.insert(self.network.devices[device].0.clone());
+            if journey.packet.is_some_and(|packet| acl::denial_to_hosts(config, packet).is_some()) {
+                journey.walk.stopped = true;
+            } else {
+                journey.walk.delivered_at.insert(name.clone());
+            }
         } else if let Some(&table) = towards.tables.iter().find(|&&table| self.has_route(device, table)) {
             if let Some(route) = self.local(device).get(&self.network.tables[table].prefix) {
                 for next_hop in &route.next_hops {
                     match next_hop {
-                        NextHop::Discard => walk.stopped = true,
+                        NextHop::Discard => journey.walk.stopped = true,
                         NextHop::Interface { interface, .. } => {
                             ways += 1;
-                            self.to_subnet((device, interface), destination, towards, walk, open)?;
+                            if self.lets_out(device, interface, journey) {
+                                self.to_subnet(device, interface, journey)?;
+                            }
                         }
                     }
                 }
             } else if let Choice::Received(sessions) = self.choice(device, table) {
                 ways = sessions.len();
                 for &session in sessions {
-                    let peer = self.network.speakers[device].sessions[usize::from(session)].peer;
-                    self.visit(peer, destination, towards, walk, open)?;
+                    let session = &self.network.speakers[device].sessions[usize::from(session)];
+                    if session.next_hop.interface().is_none_or(|interface| self.lets_out(device, interface, journey)) {
+                        self.visit(session.peer, journey)?;
+                    }
                 }
             }
         } else {
-            walk.stopped = true;
+            journey.walk.stopped = true;
         }
-        open.insert(device, false);
+        journey.open.insert(device, false);
         Some(ways)
+    }
+
+    /// Tells whether access lists let the packet leave an interface, and stops it if not.
+    fn lets_out(&self, device: usize, interface: &InterfaceName, journey: &mut Journey<'_, '_>) -> bool {
+        let config = self.network.devices[device].1;
+        let denied = journey.packet.is_some_and(|packet| acl::denial(config, interface, packet).is_some());
+        journey.walk.stopped |= denied;
+        !denied
     }
 
     fn has_route(&self, device: usize, table: usize) -> bool {
@@ -383,27 +421,20 @@ impl Scenario<'_, '_> {
     }
 
     /// Follows packets into the subnet of an interface that is up.
-    fn to_subnet(
-        &self,
-        (device, interface): (usize, &InterfaceName),
-        destination: IpAddr,
-        towards: &Destination<'_>,
-        walk: &mut Walk,
-        open: &mut HashMap<usize, bool>,
-    ) -> Option<()> {
+    fn to_subnet(&self, device: usize, interface: &InterfaceName, journey: &mut Journey<'_, '_>) -> Option<()> {
         let name = self.network.devices[device].0;
         let far = self.network.cabling.far_end(name, interface);
         match far.and_then(|far| self.network.numbers.get(&far.node)) {
             // A port for hosts, a loopback's subnet, or a device of which nothing is known.
             None => {
-                walk.delivered_at.insert(name.clone());
+                journey.walk.delivered_at.insert(name.clone());
             }
-            Some(&far) if self.owns(far, towards) => {
-                self.visit(far, destination, towards, walk, open)?;
+            Some(&far) if self.owns(far, journey.towards) => {
+                self.visit(far, journey)?;
             }
             Some(&far) => {
-                walk.passed.insert(far);
-                walk.stopped = true;
+                journey.walk.passed.insert(far);
+                journey.walk.stopped = true;
             }
         }
         Some(())

@@ -6,7 +6,7 @@ use std::{
 };
 
 use weft_device::{
-    config::{AfiSafi, Bgp, DeviceConfig, Interface, Neighbor, NeighborTarget},
+    config::{AfiSafi, Bgp, DeviceConfig, Interface, Neighbor, NeighborTarget, PeerType},
     state::{NextHop, SessionState},
 };
 use weft_model::NodeName;
@@ -48,17 +48,19 @@ impl Session<'_> {
 }
 
 /// A device, with what routing needs.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Speaker<'a> {
     /// Its AS, 0 where it has no BGP.
     pub(crate) asn: u32,
-    /// The most equal-cost paths that it uses, at least 1.
+    /// The most equal-cost paths that it uses, at least 1 where it has BGP.
     pub(crate) maximum_paths: usize,
     /// Which BGP routes go into OSPF, if any do.
     pub(crate) redistribute: Option<PolicyId>,
     /// Its established sessions, the one preferred among equal paths first: lowest router id of the peer, then lowest
     /// neighbor (RFC 4271 9.1.2.2 f and g).
     pub(crate) sessions: Vec<Session<'a>>,
+    /// Those of its sessions that lead to external neighbors.
+    pub(crate) external: Vec<u16>,
     /// The state of every session.
     pub(crate) states: BTreeMap<&'a NeighborTarget, SessionState>,
 }
@@ -80,8 +82,7 @@ pub(crate) fn speakers<'a>(
         .iter()
         .map(|(&name, &config)| {
             let Some(bgp) = &config.bgp else {
-                let states = BTreeMap::new();
-                return Speaker { asn: 0, maximum_paths: 1, redistribute: None, sessions: Vec::new(), states };
+                return Speaker::default();
             };
             let mut sessions = Vec::new();
             let mut states = BTreeMap::new();
@@ -116,12 +117,15 @@ pub(crate) fn speakers<'a>(
                 sessions.push((far.router_id, session));
             }
             sessions.sort_by(|(a_id, a), (b_id, b)| (a_id, a.target).cmp(&(b_id, b.target)));
+            let sessions: Vec<Session<'_>> = sessions.into_iter().map(|(_, session)| session).collect();
+            let external = (0..).zip(&sessions).filter(|(_, session)| session.neighbor.peer_type == PeerType::External);
             let redistribute = config.ospf.as_ref().and_then(|ospf| ospf.redistribute_bgp.as_ref());
             Speaker {
                 redistribute: redistribute.map(|policy| policies.intern(Some(policy), &config.routing_policy)),
                 asn: bgp.asn.get(),
                 maximum_paths: usize::from(bgp.maximum_paths.max(1)),
-                sessions: sessions.into_iter().map(|(_, session)| session).collect(),
+                external: external.map(|(index, _)| index).collect(),
+                sessions,
                 states,
             }
         })

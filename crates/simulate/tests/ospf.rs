@@ -5,10 +5,10 @@ mod fabric;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::Ipv4Addr,
+    net::{IpAddr, Ipv4Addr},
 };
 
-use fabric::{Fabric, end, node, prefix};
+use fabric::{Fabric, end, node, ospf_fat_tree, prefix};
 use petgraph::{
     algo::dijkstra,
     graph::{DiGraph, NodeIndex},
@@ -16,7 +16,7 @@ use petgraph::{
 use proptest::prelude::*;
 use weft_device::{
     config::{Action, AfiSafi, Area, PeerType, Transformations},
-    state::{NextHop, OspfState, RouteProtocol},
+    state::{DeviceState, NextHop, OspfState, RouteProtocol},
 };
 use weft_model::{Mtu, Provenance};
 use weft_simulate::{Failed, Prediction, Scenarios, simulate, trace};
@@ -139,6 +139,17 @@ fn a_link_without_addresses_is_known_by_its_interface() {
     assert_eq!(rib[&prefix("10.0.0.2/32")].next_hops, [hop].into());
 }
 
+#[test]
+fn a_fat_tree_has_the_widths_of_the_closed_form() {
+    let fabric = ospf_fat_tree(4);
+    let prediction = fabric.simulate();
+    for (from, to, width) in
+        [("e-0-0", "e-3-1", 2), ("e-0-0", "e-0-1", 2), ("a-0-0", "e-3-1", 2), ("c-0-0", "e-3-1", 1)]
+    {
+        assert_eq!(ways(&prediction, from, &fabric.loopback(to).to_string()).len(), width, "{from} to {to}");
+    }
+}
+
 /// Two border routers `b1` and `b2` between the backbone, with `c` in it, and area 1, with `i` in it.
 fn two_areas() -> Fabric {
     let mut fabric = routers(["c", "b1", "b2", "i"]);
@@ -259,6 +270,26 @@ fn of_several_ways_out_the_nearest_are_taken() {
     let failed = Failed { links: BTreeSet::new(), nodes: [node("transit-b1")].into() };
     let prediction = simulate(&fabric.configs, &fabric.cables, &failed);
     assert_eq!(ways(&prediction, "b1", "0.0.0.0/0"), ["swp1"]);
+    // A scenario says the same of what it is asked for, and no more.
+    let outside: IpAddr = "203.0.113.1".parse().unwrap();
+    let scenarios = Scenarios::new(&fabric.configs, &fabric.cables, &[outside].into());
+    for cable in &fabric.cables {
+        let failed = Failed { links: [cable[0].clone()].into(), nodes: BTreeSet::new() };
+        let whole = simulate(&fabric.configs, &fabric.cables, &failed).states;
+        let short = scenarios.cut(cable).states(&[outside].into());
+        for from in fabric.configs.keys() {
+            let default = |states: &BTreeMap<_, DeviceState>| {
+                states[from].fib.as_ref().unwrap().get(&prefix("0.0.0.0/0")).cloned()
+            };
+            assert_eq!(default(&short), default(&whole), "{from} after {cable:?}");
+            let mut learned = short[from]
+                .fib
+                .iter()
+                .flatten()
+                .filter(|(_, route)| matches!(route.protocol, RouteProtocol::Ospf | RouteProtocol::Bgp));
+            assert!(learned.all(|(prefix, _)| prefix.contains(&outside)));
+        }
+    }
     // The policy tells which routes go in.
     let none = fabric.policy("all", &[]);
     assert_eq!(fabric.ospf("b1").redistribute_bgp, Some(none));
@@ -330,9 +361,9 @@ proptest! {
         let distances: Vec<_> = graph.node_indices().map(|from| dijkstra(&graph, from, None, |edge| *edge.weight())).collect();
         let distance = |from: usize, to: usize| distances[from].get(&NodeIndex::new(to)).copied();
         let prediction = fabric.simulate();
-        for from in 0..devices {
+        for (from, ends) in ends.iter().enumerate() {
             for to in (0..devices).filter(|to| *to != from) {
-                let expected: Vec<String> = ends[from]
+                let expected: Vec<String> = ends
                     .iter()
                     .filter(|(_, (via, cost))| {
                         distance(*via, to).is_some_and(|rest| Some(rest + cost) == distance(from, to))

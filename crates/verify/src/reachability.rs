@@ -143,6 +143,7 @@ fn reachable(
             | Outcome::Discarded { .. }
             | Outcome::NoRoute { .. }
             | Outcome::Lost { .. }
+            | Outcome::Denied { .. }
             | Outcome::Looped { .. } => true,
         };
         if wrong {
@@ -193,9 +194,11 @@ fn isolated(
                 ledger.unread(intent, node, observed.get(node), Part::Fib);
                 continue;
             }
-            Outcome::Discarded { .. } | Outcome::NoRoute { .. } | Outcome::Lost { .. } | Outcome::Looped { .. } => {
-                continue;
-            }
+            Outcome::Discarded { .. }
+            | Outcome::NoRoute { .. }
+            | Outcome::Lost { .. }
+            | Outcome::Denied { .. }
+            | Outcome::Looped { .. } => continue,
         };
         let evidence = Evidence {
             compliance,

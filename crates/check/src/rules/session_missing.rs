@@ -14,22 +14,31 @@ use weft_intent::spec::Protocol;
 
 use crate::{
     codes,
-    fleet::{Fleet, LinkEnd, error},
+    fleet::{Fleet, SessionEnd, error},
 };
 
 pub(super) fn find(fleet: &Fleet<'_>) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for link in &fleet.links {
-        let [near, far] = &link.ends;
-        let by_bgp = link.underlay.is_some_and(|underlay| underlay.spec.protocol == Protocol::Ebgp);
-        let alone = |end: &LinkEnd<'_>, other: &LinkEnd<'_>| {
-            let nothing = by_bgp && end.sessions.is_empty();
-            nothing || other.sessions.iter().any(|session| end.counterpart(session).is_none())
-        };
-        for (end, _) in [(near, far), (far, near)].into_iter().filter(|(end, other)| alone(end, other)) {
+        let underlay = link.underlay.filter(|underlay| underlay.spec.protocol == Protocol::Ebgp);
+        let expected = underlay.is_some() || link.ends.iter().any(|end| !end.sessions.is_empty());
+        for end in link.ends.iter().filter(|end| expected && end.sessions.is_empty()) {
             let message = format!("the link {} has no session on `{}`", link.link, end.point.node);
-            let source = link.underlay.map_or_else(|| link.link.source.clone(), |underlay| underlay.source());
+            let source = underlay.map_or_else(|| link.link.source.clone(), |underlay| underlay.source());
             findings.push(error(codes::SESSION_MISSING, message, &[source].into()));
+        }
+        let [near, far] = &link.ends;
+        for (end, other) in [(near, far), (far, near)] {
+            let answered = |session: &SessionEnd<'_>| other.sessions.iter().any(|far| far.sort() == session.sort());
+            // Where no two are of one sort, it is a mistake about their addresses.
+            let one_sided = end.sessions.iter().filter(|session| !answered(session));
+            for session in one_sided.filter(|_| end.sessions.iter().any(answered)) {
+                let message = format!(
+                    "`{}` has the neighbor {} over {}, to which `{}` has no session",
+                    end.point.node, session.target, link.link, other.point.node
+                );
+                findings.push(error(codes::SESSION_MISSING, message, &session.neighbor.provenance.sources));
+            }
         }
     }
     for end in &fleet.stray_sessions {

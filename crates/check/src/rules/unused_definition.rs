@@ -1,7 +1,7 @@
 //! Whatever is defined is used.
 //!
 //! # What it does
-//! Looks for policies that no neighbor uses, and for prefix sets that no policy matches.
+//! Looks for policies that neither a neighbor nor OSPF uses, and for prefix sets that no policy matches.
 //!
 //! # Why
 //! A policy that nothing uses was meant to filter something, which is now not filtered.
@@ -22,10 +22,10 @@ use crate::{
 pub(super) fn find(fleet: &Fleet<'_>) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for config in fleet.configs.values() {
+        let redistributed = config.ospf.iter().flat_map(|ospf| &ospf.redistribute_bgp);
         let neighbors = config.bgp.iter().flat_map(|bgp| bgp.neighbors.values());
-        let policies = neighbors.flat_map(|neighbor| neighbor.import_policy.iter().chain(&neighbor.export_policy));
-        let to_ospf = config.ospf.iter().filter_map(|ospf| ospf.redistribute_bgp.as_ref());
-        let policies: BTreeSet<&Name> = policies.chain(to_ospf).collect();
+        let policies: BTreeSet<&Name> =
+            neighbors.flat_map(|n| n.import_policy.iter().chain(&n.export_policy)).chain(redistributed).collect();
         let definitions = &config.routing_policy.policy_definitions;
         let statements = definitions.values().flat_map(|policy| &policy.statements);
         let sets: BTreeSet<&Name> =

@@ -58,15 +58,24 @@ struct Link {
 }
 
 impl Ospf {
-    /// Returns OSPF of devices of which none is off.
-    pub(crate) fn new(configs: &BTreeMap<&NodeName, &DeviceConfig>, cabling: &Cabling<'_>, failed: &Failed) -> Self {
+    /// Returns OSPF of devices of which none is off, with the prefixes that are asked for.
+    pub(crate) fn new(
+        configs: &BTreeMap<&NodeName, &DeviceConfig>,
+        cabling: &Cabling<'_>,
+        failed: &Failed,
+        asked: impl Fn(&IpNet) -> bool,
+    ) -> Self {
         let mut neighbors: Vec<Option<Neighbors>> =
             configs.values().map(|config| config.ospf.as_ref().map(|_| Neighbors::new())).collect();
         let families: BTreeSet<AfiSafi> =
             configs.values().flat_map(|c| &c.ospf).flat_map(|o| &o.families).copied().collect();
         let domains = families.into_iter().map(|family| {
             let ends = adjacency::Ends { configs, cabling, failed, family };
-            routes::Domain::new(family, ends.routers(&mut neighbors))
+            let mut routers = ends.routers(&mut neighbors);
+            for router in &mut routers {
+                router.stubs.retain(|(_, prefix, _)| asked(prefix));
+            }
+            routes::Domain::new(family, routers)
         });
         let domains = domains.collect();
         Self { neighbors, domains }

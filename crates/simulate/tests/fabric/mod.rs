@@ -305,3 +305,29 @@ pub(crate) fn fat_tree(k: u32) -> Fabric {
     }
     fabric
 }
+
+/// The same fat-tree with OSPF in one area: the loopbacks and the subnets of cables are what it routes.
+pub(crate) fn ospf_fat_tree(k: u32) -> Fabric {
+    let half = k / 2;
+    let mut fabric = Fabric::default();
+    for core in 0..half * half {
+        fabric.router(&format!("c-{}-{}", core / half, core % half));
+    }
+    for pod in 0..k {
+        for aggregation in 0..half {
+            let name = format!("a-{pod}-{aggregation}");
+            fabric.router(&name);
+            for core in 0..half {
+                fabric.adjacency(&name, &format!("c-{aggregation}-{core}"), "0", [1, 1], true);
+            }
+        }
+        for edge in 0..half {
+            let name = format!("e-{pod}-{edge}");
+            fabric.router(&name);
+            for aggregation in 0..half {
+                fabric.adjacency(&name, &format!("a-{pod}-{aggregation}"), "0", [1, 1], true);
+            }
+        }
+    }
+    fabric
+}
