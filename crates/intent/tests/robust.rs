@@ -12,7 +12,9 @@ use weft_intent::{SourceFile, load, validate};
 
 fn example() -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../intents");
-    fixture::folder(&path, "intents").into_iter().map(|file| file.unwrap().text.to_string()).collect()
+    let evpn = path.join("../tests/faults/evpn/intents");
+    let files = fixture::folder(&path, "intents").into_iter().chain(fixture::folder(&evpn, "evpn"));
+    files.map(|file| file.unwrap().text.to_string()).collect()
 }
 
 /// Returns the example with pieces of it cut, repeated or replaced.

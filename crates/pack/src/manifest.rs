@@ -59,7 +59,7 @@ pub struct DescribedPorts {
     /// Their names; `swp{1..16}` stands for sixteen of them.
     pub names: String,
     /// Their speed, such as `25G`: both ends of a link have the same.
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", extend("format" = "bandwidth"))]
     #[serde(default)]
     pub speed: Option<Bandwidth>,
     /// Their largest IP MTU, in octets.

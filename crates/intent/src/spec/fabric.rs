@@ -9,11 +9,15 @@ use weft_model::{Mtu, NodeName, PackName, PlatformName, SiteName};
 /// A Clos fabric. Of two tiers: every leaf and every border has links to every spine. Of three, where there is a
 /// `super_spine`: so within each of the `pods`, and every spine and every border has links to every super-spine.
 ///
-/// Nodes are named `FABRIC-spine-01`, `FABRIC-leaf-01`, `FABRIC-border-01` and so on; in pods `FABRIC-p1-spine-01`; those
-/// above the pods `FABRIC-super-spine-01`. On a leaf or border, link `j` to spine `i` (both from 0) of links `n` per pair is
-/// at the platform's uplink `i * n + j`. On a spine, leaf `k` is at the ports `k * n + j` from the first, border `k` so from
-/// the last: adding either moves no cable. On a spine with super-spines above it these are at its uplinks; on a
-/// super-spine the spines are from the first port, pod after pod, and the borders from the last.
+/// Nodes are named `FABRIC-spine-01`, `FABRIC-leaf-01`, `FABRIC-border-01` and so on; in pods `FABRIC-p1-spine-01`, with the
+/// label `pod: p1` besides the tier's; those above the pods `FABRIC-super-spine-01`. The role is `spine`, `leaf`, `border` or
+/// `super-spine`.
+///
+/// With `n` links per pair, and counting from 0, link `j` from a node to node `i` of the tier above it is at the platform's
+/// uplink `i * n + j`. On the upper node it is at port `k * n + j` for the node `k` below it: leaves and spines from the first
+/// port, borders from the last, so that adding either moves no cable. A spine with super-spines above it keeps all its
+/// platform's uplinks for them, and its leaves are at the others of its ports. On a super-spine `k` counts the spines pod
+/// after pod: a pod behind the last moves no cable, a spine more in each pod does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FabricSpec {
@@ -25,7 +29,7 @@ pub struct FabricSpec {
     #[schemars(with = "u16", range(min = 1280, max = 9216))]
     #[serde(default = "FabricSpec::default_mtu")]
     pub mtu: Mtu,
-    /// How many pods there are, 1 to 64, where there is a `super_spine`. Default 1.
+    /// How many pods there are, 1 to 64; only with a `super_spine`. Default 1.
     #[schemars(range(min = 1, max = 64))]
     #[serde(default)]
     pub pods: Option<u16>,

@@ -18,10 +18,10 @@ pub struct PoolsSpec {
     /// AS number pools.
     #[serde(default)]
     pub asns: Vec<AsnPool>,
-    /// VLAN pools, for the segments of tenants.
+    /// VLAN pools, for the segments of tenants that write none; those that are written lie outside.
     #[serde(default)]
     pub vlans: Vec<VlanPool>,
-    /// VNI pools, for tenants and their segments.
+    /// VNI pools, for tenants and their segments that write none; those that are written lie outside.
     #[serde(default)]
     pub vnis: Vec<VniPool>,
 }
@@ -74,9 +74,10 @@ pub struct AddressPool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AddressPurpose {
-    /// One address for each node: loopback and router id.
+    /// One address for each node that routes: its loopback and router id, which is IPv4; an IPv6 one besides where IPv6 is
+    /// routed.
     Loopback,
-    /// One subnet of two addresses for each numbered link (RFC 3021).
+    /// One subnet of two addresses for each numbered link (RFC 3021, RFC 6164), of each address family that is routed.
     Link,
     /// One address for each node's management interface.
     Management,

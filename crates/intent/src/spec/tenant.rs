@@ -53,7 +53,7 @@ pub struct TenantSegment {
     /// Which address of each subnet is the gateway. Default `first`.
     #[serde(default)]
     pub gateway: GatewayPosition,
-    /// The IP MTU of the segment, in octets. Default 1500.
+    /// The IP MTU of the segment, in octets; VXLAN adds 50 on the links of the underlay. Default 1500.
     #[schemars(with = "u16", range(min = 1280, max = 9216))]
     #[serde(default = "TenantSegment::default_mtu")]
     pub mtu: Mtu,
@@ -76,7 +76,7 @@ impl TenantSegment {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Trunk {
-    /// The nodes.
+    /// The nodes, each of them one of the tenant's.
     #[serde(default)]
     pub select: Selector,
     /// The ports on each of them.
@@ -94,7 +94,7 @@ pub struct Leak {
     /// The other tenant, `tenant/NAME`.
     #[schemars(with = "String", extend("format" = "intent-ref"))]
     pub from: IntentRef,
-    /// Exactly these prefixes, each of a segment of the other tenant.
+    /// Exactly these prefixes, each of a segment of the other tenant, and none that overlaps one of this tenant.
     #[schemars(with = "Vec<super::text::PrefixText>", length(min = 1))]
     pub prefixes: Vec<IpNet>,
 }

@@ -61,11 +61,12 @@ pub struct TopologyLink {
     /// The other end, `NODE:INTERFACE`.
     #[schemars(with = "String", extend("format" = "endpoint"))]
     pub b: Endpoint,
-    /// The IP MTU, in octets. Default 1500.
+    /// The IP MTU, in octets, at most what its ports carry. Default 1500.
     #[schemars(with = "u16", range(min = 1280, max = 9216))]
     #[serde(default = "TopologyLink::default_mtu")]
     pub mtu: Mtu,
-    /// What it carries in each direction, such as `100G`.
+    /// What it carries in each direction, such as `100G`, at most the speed of its ports. Default that speed, where the
+    /// packs of both ends, or of one, say it.
     #[schemars(with = "Option<super::text::BandwidthText>")]
     #[serde(default)]
     pub capacity: Option<Bandwidth>,
@@ -73,7 +74,8 @@ pub struct TopologyLink {
     #[schemars(range(min = 1))]
     #[serde(default)]
     pub metric: Option<u16>,
-    /// What it shares with other links and may fail with, such as a duct: names of risk groups.
+    /// What it shares with other links and may fail with, such as a duct: names of risk groups, each on two
+    /// links at least.
     #[schemars(with = "Vec<super::text::NameText>")]
     #[serde(default)]
     pub shared_risks: Vec<Name>,

@@ -44,7 +44,8 @@ pub(super) fn check<'a>(validation: &mut Validation<'a>, underlays: &[UnderlaySc
         let nodes: Vec<&NodeName> =
             spec.ports.iter().flat_map(|ports| ports.select.pick(network)).map(|node| &node.name).collect();
         on_nodes(validation, &routed, &nodes, spec.prefix, (document, "/spec/prefix"));
-        if let Some(ipv6) = &spec.ipv6 {
+        // Two prefixes of one family are a mistake of their own.
+        if let (Some(ipv6), IpNet::V4(_)) = (&spec.ipv6, spec.prefix) {
             on_nodes(validation, &routed, &nodes, ipv6.prefix, (document, "/spec/ipv6/prefix"));
         }
     }

@@ -198,6 +198,9 @@ impl<'a> Builder<'a> {
             });
             self.fits(document, index, link, (&points, platforms));
             for (position, risk) in link.shared_risks.iter().enumerate() {
+                if link.shared_risks[..position].contains(risk) {
+                    continue;
+                }
                 let spot = Spot::new(document, format!("/spec/links/{index}/shared_risks/{position}"));
                 self.risks.entry(risk).or_default().push(spot);
             }

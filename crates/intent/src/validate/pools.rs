@@ -78,7 +78,8 @@ pub(super) fn check<'a>(validation: &mut Validation<'a>, underlays: &[UnderlaySc
     let routed = address_family::routed(underlays);
     let needs = routing.values().map(|(node, spot)| (node.name.as_str().to_owned(), vec![&node.name], spot.clone()));
     let (ipv4, ipv6) = by_family(addresses.remove(&AddressPurpose::Loopback));
-    fill(validation, "a loopback address", "loopback", &ipv4, needs.collect());
+    let needs = without_refused(&ipv4, &ipv6, &routed, needs.collect());
+    fill(validation, "a loopback address", "loopback", &ipv4, needs);
     let needs = routing.values().filter(|(node, _)| routed.get(&node.name).is_some_and(|(_, ipv6)| *ipv6));
     let needs = needs.map(|(node, spot)| (node.name.as_str().to_owned(), vec![&node.name], spot.clone()));
     fill(validation, "an IPv6 loopback address", "loopback", &ipv6, needs.collect());
@@ -97,7 +98,8 @@ pub(super) fn check<'a>(validation: &mut Validation<'a>, underlays: &[UnderlaySc
         });
         needs.collect()
     };
-    fill(validation, "a link subnet", "link", &ipv4, needs(Families::ipv4));
+    let of_ipv4 = without_refused(&ipv4, &ipv6, &routed, needs(Families::ipv4));
+    fill(validation, "a link subnet", "link", &ipv4, of_ipv4);
     fill(validation, "an IPv6 link subnet", "link", &ipv6, needs(Families::ipv6));
 
     // A node without a management address is one that the inventory knows how to reach: only exhaustion is a mistake.
@@ -112,6 +114,28 @@ pub(super) fn check<'a>(validation: &mut Validation<'a>, underlays: &[UnderlaySc
     fill(validation, "a management address", "management", &management, needs);
 
     numbers(validation, &ranges, &asns, &bgp);
+}
+
+/// Something that needs an address: its name, its nodes, and where it is asked for.
+type Need<'a> = (String, Vec<&'a NodeName>, Spot<'a>);
+
+/// Returns the needs of IPv4 addresses without those that only an IPv6 pool selects which is refused, for no node of it
+/// routes IPv6: that is the mistake.
+fn without_refused<'a>(
+    ipv4: &[Pool<'a>],
+    ipv6: &[Pool<'a>],
+    routed: &address_family::Routed<'_>,
+    needs: Vec<Need<'a>>,
+) -> Vec<Need<'a>> {
+    let routes = |node: &&NodeName| routed.get(*node).is_some_and(|(_, ipv6)| *ipv6);
+    let refused: Vec<&Pool<'_>> = ipv6.iter().filter(|pool| !pool.nodes.iter().any(routes)).collect();
+    let all_in = |pool: &Pool<'_>, nodes: &[&NodeName]| nodes.iter().all(|node| pool.nodes.contains(node));
+    needs
+        .into_iter()
+        .filter(|(_, nodes, _)| {
+            ipv4.iter().any(|pool| all_in(pool, nodes)) || !refused.iter().any(|pool| all_in(pool, nodes))
+        })
+        .collect()
 }
 
 /// Parts pools into those of IPv4 and those of IPv6.
@@ -153,13 +177,7 @@ fn reserved(range: AsnRange) -> u128 {
 
 /// Gives each need the first pool that fits and has something left, as the allocation does, and reports the rest: once
 /// for each place of the needs that no pool fits, and once for each pool that ran out.
-fn fill<'a>(
-    validation: &mut Validation<'a>,
-    what: &str,
-    purpose: &str,
-    pools: &[Pool<'a>],
-    needs: Vec<(String, Vec<&'a NodeName>, Spot<'a>)>,
-) {
+fn fill<'a>(validation: &mut Validation<'a>, what: &str, purpose: &str, pools: &[Pool<'a>], needs: Vec<Need<'a>>) {
     let fitting = of_nodes(pools);
     let none = Vec::new();
     let mut left: Vec<u128> = pools.iter().map(|pool| pool.capacity).collect();
@@ -249,7 +267,7 @@ fn numbers<'a>(
 ) {
     let fitting = of_nodes(pools);
     let mut shared: HashMap<usize, BTreeSet<(&FabricName, &Role)>> = HashMap::new();
-    let mut needs: Vec<(String, Vec<&'a NodeName>, Spot<'a>)> = Vec::new();
+    let mut needs: Vec<Need<'a>> = Vec::new();
     for (node, spot) in routing.values() {
         let first = fitting.get(&node.name).and_then(|list| list.first().copied());
         // Of the nodes that share a number, one needs it.

@@ -17,7 +17,8 @@ use crate::{
 enum Use<'a> {
     Pool(AddressPurpose, &'a Selector),
     Segment,
-    Tenant(&'a Name),
+    /// The tenant, and its segment.
+    Tenant(&'a Name, &'a Name),
     Peering,
 }
 
@@ -28,7 +29,7 @@ impl Use<'_> {
             Self::Pool(AddressPurpose::Link, _) => "link pool",
             Self::Pool(AddressPurpose::Management, _) => "management pool",
             Self::Segment => "segment prefix",
-            Self::Tenant(_) => "tenant prefix",
+            Self::Tenant(..) => "tenant prefix",
             Self::Peering => "peering subnet",
         }
     }
@@ -38,7 +39,7 @@ impl Use<'_> {
         match self {
             Self::Pool(..) => 0,
             Self::Segment => 1,
-            Self::Tenant(_) => 2,
+            Self::Tenant(..) => 2,
             Self::Peering => 3,
         }
     }
@@ -69,7 +70,7 @@ pub(super) fn check(validation: &mut Validation<'_>) {
         for (index, segment) in intent.spec.segments.iter().enumerate() {
             for (number, prefix) in segment.prefixes.iter().enumerate() {
                 let spot = Spot::new(&intent.document, format!("/spec/segments/{index}/prefixes/{number}"));
-                ranges.push(Range { prefix: *prefix, of: Use::Tenant(name), spot });
+                ranges.push(Range { prefix: *prefix, of: Use::Tenant(name, &segment.name), spot });
             }
         }
     }
@@ -114,13 +115,16 @@ pub(super) fn check(validation: &mut Validation<'_>) {
 /// of its own: of what others have, only segments, which have the same hosts for neighbors, must differ.
 fn may_overlap(validation: &Validation<'_>, a: Use<'_>, b: Use<'_>) -> bool {
     let (a_purpose, a, b_purpose, b) = match (a, b) {
-        (Use::Tenant(a), Use::Tenant(b)) => return a != b,
-        (Use::Tenant(_), Use::Pool(..) | Use::Peering) | (Use::Pool(..) | Use::Peering, Use::Tenant(_)) => return true,
+        // Two segments of one name, or two prefixes of one family in a segment, are told as such.
+        (Use::Tenant(a, a_segment), Use::Tenant(b, b_segment)) => return a != b || a_segment == b_segment,
+        (Use::Tenant(..), Use::Pool(..) | Use::Peering) | (Use::Pool(..) | Use::Peering, Use::Tenant(..)) => {
+            return true;
+        }
         (Use::Pool(a_purpose, a), Use::Pool(b_purpose, b)) => (a_purpose, a, b_purpose, b),
         (Use::Pool(..), Use::Segment | Use::Peering)
-        | (Use::Segment, Use::Pool(..) | Use::Segment | Use::Tenant(_) | Use::Peering)
+        | (Use::Segment, Use::Pool(..) | Use::Segment | Use::Tenant(..) | Use::Peering)
         | (Use::Peering, Use::Pool(..) | Use::Segment | Use::Peering)
-        | (Use::Tenant(_), Use::Segment) => return false,
+        | (Use::Tenant(..), Use::Segment) => return false,
     };
     if a_purpose != b_purpose {
         return false;
@@ -140,7 +144,7 @@ fn overlap(outer: &Range<'_>, inner: &Range<'_>) -> Diagnostic {
     };
     let code = match (first.of, second.of) {
         (_, Use::Peering) | (Use::Peering, _) => codes::SUBNET_USED_TWICE,
-        (_, Use::Segment | Use::Tenant(_)) | (Use::Segment | Use::Tenant(_), _) => codes::SEGMENT_OVERLAP,
+        (_, Use::Segment | Use::Tenant(..)) | (Use::Segment | Use::Tenant(..), _) => codes::SEGMENT_OVERLAP,
         (Use::Pool(..), Use::Pool(..)) => codes::POOLS_OVERLAP,
     };
     Diagnostic::error(code, message)

@@ -156,7 +156,10 @@ fn lengths(validation: &mut Validation<'_>, document: &Document, (at, prefix, le
                 .at(document.span(&length_at))
                 .label(document.span(&prefix_at), "the prefix")
                 .help(if prefix.prefix_len() < longest {
-                    format!("write a length from {} to {longest}", prefix.prefix_len() + 1)
+                    format!(
+                        "write a `subnet_length` from {} to {longest}, or a shorter prefix",
+                        prefix.prefix_len() + 1
+                    )
                 } else {
                     format!("take a prefix that is shorter than {longest} bits")
                 }),

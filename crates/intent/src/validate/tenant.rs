@@ -1,6 +1,6 @@
 //! Tenant intents: their nodes, segments, trunks and leaks.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use ipnet::IpNet;
 use weft_diagnostics::Diagnostic;
@@ -23,13 +23,15 @@ use crate::{
 pub(super) struct TenantScope<'a> {
     pub(super) intent: &'a Intent<TenantSpec>,
     pub(super) nodes: Vec<&'a Node>,
+    names: HashSet<&'a NodeName>,
 }
 
 pub(super) fn check<'a>(validation: &mut Validation<'a>, underlays: &[UnderlayScope<'a>]) {
     let mut scopes = Vec::new();
     for intent in validation.set.tenants.values() {
         let nodes = selector::select(validation, &intent.spec.select, &intent.document, "/spec/select");
-        scopes.push(TenantScope { intent, nodes });
+        let names = nodes.iter().map(|node| &node.name).collect();
+        scopes.push(TenantScope { intent, nodes, names });
     }
     for scope in &scopes {
         nodes(validation, scope, underlays);
@@ -70,10 +72,9 @@ const VXLAN: u16 = 50;
 
 fn segments<'a>(validation: &mut Validation<'a>, scope: &TenantScope<'a>, underlays: &[UnderlayScope<'a>]) {
     let document = &*scope.intent.document;
-    let names: HashSet<&NodeName> = scope.nodes.iter().map(|node| &node.name).collect();
     let links = underlays.iter().flat_map(|underlay| &underlay.links);
     let smallest = links
-        .filter(|link| link.ends.iter().any(|end| names.contains(&end.node)))
+        .filter(|link| link.ends.iter().any(|end| scope.names.contains(&end.node)))
         .min_by(|a, b| a.mtu.cmp(&b.mtu).then_with(|| a.ends.cmp(&b.ends)));
     let mut first: BTreeMap<&Name, usize> = BTreeMap::new();
     for (index, segment) in scope.intent.spec.segments.iter().enumerate() {
@@ -84,6 +85,10 @@ fn segments<'a>(validation: &mut Validation<'a>, scope: &TenantScope<'a>, underl
                 .at(document.span(&format!("{at}/name")))
                 .label(document.span(&format!("/spec/segments/{first}/name")), "the first one is here");
             validation.report(finding.help("join them, or give one of them another name"));
+            // A copy of the first has its ports, too.
+            if segment.ports == scope.intent.spec.segments[*first].ports {
+                continue;
+            }
         } else {
             first.insert(&segment.name, index);
         }
@@ -154,8 +159,8 @@ fn inside<'a>(
     if scope.nodes.is_empty() {
         return Vec::new();
     }
-    let own: HashSet<&NodeName> = scope.nodes.iter().map(|node| &node.name).collect();
-    let (inside, outside): (Vec<&Node>, Vec<&Node>) = picked.into_iter().partition(|node| own.contains(&node.name));
+    let (inside, outside): (Vec<&Node>, Vec<&Node>) =
+        picked.into_iter().partition(|node| scope.names.contains(&node.name));
     if let Some(first) = outside.first() {
         let verb = if outside.len() > 1 { "are" } else { "is" };
         let nodes = first_of(first.name.as_str(), outside.len());
@@ -191,7 +196,7 @@ fn trunks<'a>(validation: &mut Validation<'a>, scope: &TenantScope<'a>) {
             }
             first.insert(name, number);
             if !spec.segments.iter().any(|segment| segment.name == *name) {
-                let names: Vec<&str> = spec.segments.iter().map(|segment| segment.name.as_str()).collect();
+                let names: BTreeSet<&str> = spec.segments.iter().map(|segment| segment.name.as_str()).collect();
                 let mut finding =
                     unknown(validation.suggester, codes::UNKNOWN_SEGMENT, "segment", name.as_str(), names);
                 finding.message = format!("the tenant `{}` has no segment `{name}`", scope.intent.reference.name);

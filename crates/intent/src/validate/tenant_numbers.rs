@@ -1,9 +1,9 @@
 //! VLANs and VNIs: those that tenants write, and those that pools are to give them.
 
-use std::collections::{BTreeMap, HashMap, btree_map::Entry};
+use std::collections::{BTreeMap, HashMap, btree_map::Entry, hash_map};
 
 use weft_diagnostics::{Code, Diagnostic};
-use weft_model::{IntentKind, NodeName, NumberRange, VlanId, Vni};
+use weft_model::{IntentKind, Name, NodeName, NumberRange, VlanId, Vni};
 
 use super::{Spot, Validation, tenant::TenantScope};
 use crate::{codes, spec::VniPurpose, suggest::first_of};
@@ -13,6 +13,9 @@ struct Pool<'a, T> {
     range: NumberRange<T>,
     spot: Spot<'a>,
 }
+
+/// What has a number: a tenant, or a segment of it. Two segments of one name are told as such, and not for what they share.
+type Owner<'a> = (&'a Name, Option<&'a Name>);
 
 /// Those that want a number of one kind from a pool.
 struct Wanted<'a> {
@@ -110,7 +113,8 @@ fn suffice(validation: &mut Validation<'_>, wanted: Wanted<'_>, pools: &[(Spot<'
     let need = u64::try_from(by.len()).unwrap_or(u64::MAX);
     if need > have {
         let range = if pools.len() == 1 { format!("the pool {text} gives") } else { "the pools give".to_owned() };
-        let message = format!("{range} {have} {what}s, and {} more than that are needed", need - have);
+        let plural = if have == 1 { "" } else { "s" };
+        let message = format!("{range} {have} {what}{plural}, and {} more than that are needed", need - have);
         validation.report(
             Diagnostic::error(codes::POOL_EXHAUSTED, message)
                 .at(last.span())
@@ -138,24 +142,27 @@ fn in_pool<T: Copy + Ord + std::fmt::Display>(
 }
 
 fn written_vnis(validation: &mut Validation<'_>, tenants: &[TenantScope<'_>], pools: &[&Pool<'_, Vni>]) {
-    let mut first: BTreeMap<Vni, Spot<'_>> = BTreeMap::new();
+    let mut first: BTreeMap<Vni, (Owner<'_>, Spot<'_>)> = BTreeMap::new();
     for TenantScope { intent, .. } in tenants {
         let document = &*intent.document;
         let of_segments = intent.spec.segments.iter().enumerate();
-        let of_segments = of_segments.map(|(index, segment)| (segment.vni, format!("/spec/segments/{index}/vni")));
-        let all = std::iter::once((intent.spec.vni, "/spec/vni".to_owned())).chain(of_segments);
-        for (vni, pointer) in all.filter_map(|(vni, pointer)| Some((vni?, pointer))) {
+        let of_segments = of_segments
+            .map(|(index, segment)| (segment.vni, Some(&segment.name), format!("/spec/segments/{index}/vni")));
+        let all = std::iter::once((intent.spec.vni, None, "/spec/vni".to_owned())).chain(of_segments);
+        for (vni, segment, pointer) in all.filter_map(|(vni, segment, pointer)| Some((vni?, segment, pointer))) {
+            let owner = (&intent.reference.name, segment);
             let spot = Spot::new(document, pointer);
             match first.entry(vni) {
+                Entry::Occupied(taken) if taken.get().0 == owner => {}
                 Entry::Occupied(taken) => {
                     let finding = Diagnostic::error(codes::VNI_TWICE, format!("the VNI {vni} is used twice"))
                         .at(spot.span())
-                        .label(taken.get().span(), "first used here");
+                        .label(taken.get().1.span(), "first used here");
                     validation.report(finding.help("take a free one: a VNI is unique in the whole network"));
                 }
                 Entry::Vacant(free) => {
                     in_pool(validation, (codes::VNI_TWICE, "VNI", vni), &spot, pools);
-                    free.insert(spot);
+                    free.insert((owner, spot));
                 }
             }
         }
@@ -164,18 +171,21 @@ fn written_vnis(validation: &mut Validation<'_>, tenants: &[TenantScope<'_>], po
 
 /// Reports VLANs that two segments have on one node, once for each segment, with the first other one.
 fn written_vlans(validation: &mut Validation<'_>, tenants: &[TenantScope<'_>], pools: &[Pool<'_, VlanId>]) {
-    let mut taken: HashMap<(&NodeName, VlanId), Spot<'_>> = HashMap::new();
+    let mut taken: HashMap<(&NodeName, VlanId), (Owner<'_>, Spot<'_>)> = HashMap::new();
     let pools: Vec<&Pool<'_, VlanId>> = pools.iter().collect();
-    for TenantScope { intent, nodes } in tenants {
+    for TenantScope { intent, nodes, .. } in tenants {
         for (index, segment) in intent.spec.segments.iter().enumerate() {
             let Some(vlan) = segment.vlan else { continue };
             let spot = Spot::new(&intent.document, format!("/spec/segments/{index}/vlan"));
             let mut twice: Option<(usize, &NodeName, Spot<'_>)> = None;
+            let owner = (&intent.reference.name, Some(&segment.name));
             for node in nodes {
-                if let Some(first) = taken.get(&(&node.name, vlan)) {
-                    twice.get_or_insert_with(|| (0, &node.name, first.clone())).0 += 1;
-                } else {
-                    taken.insert((&node.name, vlan), spot.clone());
+                match taken.entry((&node.name, vlan)) {
+                    hash_map::Entry::Occupied(first) if first.get().0 == owner => {}
+                    hash_map::Entry::Occupied(first) => {
+                        twice.get_or_insert_with(|| (0, &node.name, first.get().1.clone())).0 += 1;
+                    }
+                    hash_map::Entry::Vacant(free) => drop(free.insert((owner, spot.clone()))),
                 }
             }
             if let Some((count, node, first)) = twice {

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use weft_diagnostics::Diagnostic;
+use weft_diagnostics::{Diagnostic, SourceSpan};
 use weft_model::{FabricName, InterfaceName, Link, Name, Node, NodeName, Platform, TerminationPoint};
 
-use super::{Builder, Spot, limits};
+use super::{Builder, Spot, Wrong, limits};
 use crate::{
     Intent, codes,
     spec::{FabricSpec, NodeOverride, Tier},
@@ -99,7 +99,7 @@ impl<'a> Builder<'a> {
         let mut told = BTreeSet::new();
         let mut enough = true;
         for (place, above, below) in &stages {
-            enough &= self.enough_ports(intent, (*place, above), below, &mut told);
+            enough &= self.enough_ports(intent, (*place, above), below, &overrides, &mut told);
         }
         if !enough {
             self.linked = false;
@@ -111,7 +111,7 @@ impl<'a> Builder<'a> {
                 self.uplinks(intent, (*place, above), group, &mut unfit);
             }
         }
-        self.unfit(intent, &unfit);
+        self.unfit(intent, &overrides, &unfit);
     }
 
     /// Tells whether there are pods with nothing above them, and reports it.
@@ -233,14 +233,15 @@ impl<'a> Builder<'a> {
         groups
     }
 
-    /// Tells whether the nodes of two tiers have the ports for the links between them, and reports, once for each pair of
-    /// tiers, the first node that has too few.
+    /// Tells whether the nodes of two tiers have the ports for the links between them, and reports, once for each
+    /// platform, the first node that has too few.
     fn enough_ports(
         &mut self,
         intent: &Intent<FabricSpec>,
         (place, above): (Place, &[FabricNode<'a>]),
         below: &[Group<'_, 'a>],
-        told: &mut BTreeSet<(&'static str, &'static str)>,
+        overrides: &Overrides<'a>,
+        told: &mut BTreeSet<Told>,
     ) -> bool {
         let document = &*intent.document;
         let each = usize::from(intent.spec.links_per_pair);
@@ -251,74 +252,58 @@ impl<'a> Builder<'a> {
         };
         let (first, last) = (of_side(|s| matches!(s, Side::First)), of_side(|s| matches!(s, Side::Last)));
         let has_up = place.key == SPINE.key && intent.spec.super_spine.is_some();
-        let small = above.iter().find_map(|(name, platform)| {
-            let ports = down_ports((*platform)?, has_up).count();
-            (ports < (first + last) * each).then_some((name, ports))
-        });
-        if let Some((name, ports)) = small {
+        let fewer_links = if each > 1 { ", or fewer links per pair" } else { "" };
+        let mut small = Small::default();
+        for (name, platform) in above {
+            let Some(ports) = platform.map(|platform| down_ports(platform, has_up).count()) else { continue };
+            if ports >= (first + last) * each {
+                continue;
+            }
             enough = false;
+            let span = platform_span(intent, overrides, place, name);
+            if !told.insert((place.key, false, (span.line, span.column))) {
+                continue;
+            }
             let lower = if place.key == SPINE.key { LEAF } else { SPINE };
-            let mut counts = vec![format!("{first} {}", lower.plural)];
-            if !has_up {
-                counts.push(format!("{last} borders"));
-            }
-            let free = if has_up { " that are no uplinks" } else { "" };
-            let message =
-                format!("`{name}` has {ports} ports{free}, and {} are to be linked to it{by}", counts.join(" and "));
+            let (free, counts, fewer) = if has_up {
+                (" that are no uplinks", format!("{first} {}", lower.plural), lower.plural.to_owned())
+            } else {
+                ("", format!("{first} {} and {last} borders", lower.plural), format!("{} and borders", lower.plural))
+            };
             let at = if first * each <= ports { BORDER.key } else { lower.key };
-            let mut fewer = if has_up { lower.plural.to_owned() } else { format!("{} and borders", lower.plural) };
-            if each > 1 {
-                fewer.push_str(", or fewer links per pair");
-            }
-            if told.insert((place.key, "")) {
-                self.findings.push(
-                    Diagnostic::error(codes::TOO_FEW_PORTS, message)
-                        .at(document.span(&format!("/spec/{at}/count")))
-                        .label(self.platform_span(intent, place, name), format!("the platform of the {}", place.plural))
-                        .help(format!("take a larger platform for the {}, or fewer {fewer}", place.plural)),
+            small.add(
+                own_platform(overrides, name).is_some(),
+                format!("`{name}` has {ports} ports{free}, and {counts} are to be linked to it{by}"),
+                document.span(&format!("/spec/{at}/count")),
+                (span, format!("the platform of the {}", place.plural)),
+                format!("take a larger platform for the {}, or fewer {fewer}{fewer_links}", place.plural),
+            );
+        }
+        self.findings.extend(small.findings());
+        let mut small = Small::default();
+        for group in below {
+            for (name, platform) in group.nodes {
+                let Some(uplinks) = platform.map(|platform| platform.uplinks.len()) else { continue };
+                if uplinks >= above.len() * each {
+                    continue;
+                }
+                enough = false;
+                let span = platform_span(intent, overrides, group.place, name);
+                if !told.insert((group.place.key, true, (span.line, span.column))) {
+                    continue;
+                }
+                let (above, plural) = (above.len(), place.plural);
+                small.add(
+                    own_platform(overrides, name).is_some(),
+                    format!("`{name}` has {uplinks} uplinks, and {above} {plural} are to be linked to it{by}"),
+                    document.span(&format!("/spec/{}/count", place.key)),
+                    (span, format!("the platform of the {} tier", group.place.role)),
+                    format!("take a platform with more uplinks, or fewer {plural}{fewer_links}"),
                 );
             }
         }
-        for group in below {
-            let small = group.nodes.iter().find_map(|(name, platform)| {
-                let uplinks = (*platform)?.uplinks.len();
-                (uplinks < above.len() * each).then_some((name, uplinks))
-            });
-            if let Some((name, uplinks)) = small {
-                enough = false;
-                let above = above.len();
-                let message =
-                    format!("`{name}` has {uplinks} uplinks, and {above} {} are to be linked to it{by}", place.plural);
-                let role = group.place.role;
-                let fewer = if each > 1 { ", or fewer links per pair" } else { "" };
-                if told.insert((place.key, group.place.key)) {
-                    self.findings.push(
-                        Diagnostic::error(codes::TOO_FEW_PORTS, message)
-                            .at(document.span(&format!("/spec/{}/count", place.key)))
-                            .label(
-                                self.platform_span(intent, group.place, name),
-                                format!("the platform of the {role} tier"),
-                            )
-                            .help(format!("take a platform with more uplinks, or fewer {}{fewer}", place.plural)),
-                    );
-                }
-            }
-        }
+        self.findings.extend(small.findings());
         enough
-    }
-
-    /// Returns where the platform of a node is told: in its override, or in its tier.
-    fn platform_span(
-        &self,
-        intent: &Intent<FabricSpec>,
-        place: Place,
-        name: &NodeName,
-    ) -> weft_diagnostics::SourceSpan {
-        let own = intent.spec.overrides.iter().position(|entry| entry.node == *name && entry.platform.is_some());
-        match own {
-            Some(index) => intent.document.span(&format!("/spec/overrides/{index}/platform")),
-            None => intent.document.span(&format!("/spec/{}/platform", place.key)),
-        }
     }
 
     /// Links the nodes of a group to all nodes above them.
@@ -374,36 +359,107 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Reports links that their ports cannot be the ends of, once for each pair of tiers and cause.
-    fn unfit(&mut self, intent: &Intent<FabricSpec>, unfit: &[Unfit]) {
+    /// Reports links that their ports cannot be the ends of, once for each override, or pair of tiers, and cause.
+    fn unfit(&mut self, intent: &Intent<FabricSpec>, overrides: &Overrides<'a>, unfit: &[Unfit]) {
         let document = &*intent.document;
-        let mut groups: BTreeMap<(u8, &str, &str), Vec<&Unfit>> = BTreeMap::new();
+        let mut groups: BTreeMap<(u8, [SourceSpan; 2]), Vec<&Unfit>> = BTreeMap::new();
         for one in unfit {
-            let (cause, upper) = match &one.wrong {
-                limits::Wrong::Speed(..) => (0, one.upper.key),
-                // One MTU is one mistake, on however many tiers.
-                limits::Wrong::Mtu(..) | limits::Wrong::Capacity(..) => (1, ""),
+            let [lower, upper] = [(one.lower, 0), (one.upper, 1)]
+                .map(|(place, end)| platform_span(intent, overrides, place, &one.ends[end].node));
+            let is_own = |end: usize| own_platform(overrides, &one.ends[end].node).is_some();
+            let key = match &one.wrong {
+                // The node that differs from its tier is the one to blame, whatever it is linked to.
+                Wrong::Speed(..) if is_own(0) => (0, [lower.clone(), lower]),
+                Wrong::Speed(..) if is_own(1) => (0, [upper.clone(), upper]),
+                Wrong::Speed(..) | Wrong::Capacity(..) => (0, [lower, upper]),
+                Wrong::Mtu(end, ..) => {
+                    let port = if *end == 0 { lower } else { upper };
+                    // One MTU is one mistake, on however many tiers.
+                    let at = if document.has("/spec/mtu") { document.span("/spec/mtu") } else { port };
+                    (1, [at.clone(), at])
+                }
             };
-            let lower = if cause == 0 { one.lower.key } else { "" };
-            groups.entry((cause, lower, upper)).or_default().push(one);
+            groups.entry(key).or_default().push(one);
         }
-        for group in groups.into_values() {
+        for ((_, [at, _]), group) in groups {
             let Some(first) = group.first() else { continue };
             let link = first_of(&format!("{} -- {}", first.ends[0], first.ends[1]), group.len());
-            let finding = first.wrong.finding(&link);
             let [lower, upper] = [(first.lower, 0), (first.upper, 1)]
-                .map(|(place, end)| self.platform_span(intent, place, &first.ends[end].node));
-            let finding = match &first.wrong {
-                limits::Wrong::Mtu(end, ..) if document.has("/spec/mtu") => {
-                    finding.at(document.span("/spec/mtu")).label(if *end == 0 { lower } else { upper }, "the platform")
+                .map(|(place, end)| (platform_span(intent, overrides, place, &first.ends[end].node), place));
+            let (other, place) = match &first.wrong {
+                Wrong::Mtu(end, ..) => {
+                    if *end == 0 {
+                        lower
+                    } else {
+                        upper
+                    }
                 }
-                limits::Wrong::Mtu(end, ..) => finding.at(if *end == 0 { lower } else { upper }),
-                limits::Wrong::Speed(..) | limits::Wrong::Capacity(..) => {
-                    finding.at(lower).label(upper, format!("the platform of the {}", first.upper.plural))
+                Wrong::Speed(..) | Wrong::Capacity(..) => {
+                    if at == upper.0 {
+                        lower
+                    } else {
+                        upper
+                    }
                 }
             };
-            self.findings.push(finding);
+            let finding = first.wrong.finding(&link);
+            let finding = if other == at {
+                finding
+            } else {
+                finding.label(other, format!("the platform of the {}", place.plural))
+            };
+            self.findings.push(finding.at(at));
         }
+    }
+}
+
+/// Platforms with too few ports for one count of nodes.
+#[derive(Default)]
+struct Small {
+    /// Of tiers: the count is too large, once for all of them.
+    of_tiers: Option<Diagnostic>,
+    /// Of nodes with a platform of their own: each is too small, unless the count is too large anyway.
+    own: Vec<(Diagnostic, SourceSpan, (SourceSpan, String))>,
+}
+
+impl Small {
+    fn add(&mut self, own: bool, message: String, count: SourceSpan, platform: (SourceSpan, String), help: String) {
+        let finding = Diagnostic::error(codes::TOO_FEW_PORTS, message).help(help);
+        if own {
+            self.own.push((finding, count, platform));
+        } else {
+            let finding = self.of_tiers.take().unwrap_or_else(|| finding.at(count));
+            self.of_tiers = Some(finding.label(platform.0, platform.1));
+        }
+    }
+
+    fn findings(self) -> Vec<Diagnostic> {
+        match self.of_tiers {
+            Some(finding) => {
+                vec![self.own.into_iter().fold(finding, |finding, (.., (span, what))| finding.label(span, what))]
+            }
+            None => self
+                .own
+                .into_iter()
+                .map(|(finding, count, (span, _))| finding.at(span).label(count, "so many are to be linked"))
+                .collect(),
+        }
+    }
+}
+
+/// Of which platform too few ports were reported: the tier, whether its uplinks, and the line and column where it is told.
+type Told = (&'static str, bool, (u32, u32));
+
+/// Returns the place in the list of the override that gives a node a platform of its own.
+fn own_platform(overrides: &Overrides<'_>, name: &NodeName) -> Option<usize> {
+    overrides.get(name).filter(|(_, entry, _)| entry.platform.is_some()).map(|(index, ..)| *index)
+}
+
+/// Returns where the platform of a node is told: in its override, or in its tier.
+fn platform_span(intent: &Intent<FabricSpec>, overrides: &Overrides<'_>, place: Place, name: &NodeName) -> SourceSpan {
+    match own_platform(overrides, name) {
+        Some(index) => intent.document.span(&format!("/spec/overrides/{index}/platform")),
+        None => intent.document.span(&format!("/spec/{}/platform", place.key)),
     }
 }
 
@@ -412,7 +468,7 @@ struct Unfit {
     lower: Place,
     upper: Place,
     ends: [TerminationPoint; 2],
-    wrong: limits::Wrong,
+    wrong: Wrong,
 }
 
 /// Returns the ports of a node for those below it: all that it has, but for its uplinks where it has nodes above it.

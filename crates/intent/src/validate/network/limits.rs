@@ -59,7 +59,7 @@ impl Wrong {
                     .help(format!("write a capacity of at most {speed}, or take faster ports"))
             }
             Self::Mtu(_, mtu, most) => {
-                let message = format!("{link} is to have an MTU of {mtu}, and a port of it carries {most} at most");
+                let message = format!("the MTU {mtu} does not fit {link}: a port carries {most} at most");
                 Diagnostic::error(codes::MTU_ABOVE_PORT, message)
                     .help(format!("write an MTU of at most {most}, or take another platform"))
             }
