@@ -89,7 +89,9 @@ fn pack() -> (Pack, Catalogue) {
     let pack = pack.unwrap_or_else(|| panic!("{findings:?}"));
     let ports = |from: usize| (from..=256).map(|port| format!("swp{port}").parse().unwrap()).collect();
     let mut description = pack.description();
-    description.platforms.insert("vs-256".parse().unwrap(), Platform { ports: ports(1), uplinks: ports(249) });
+    description
+        .platforms
+        .insert("vs-256".parse().unwrap(), Platform { ports: ports(1), uplinks: ports(249), ..Platform::default() });
     (pack, [("frr".parse().unwrap(), description)].into())
 }
 

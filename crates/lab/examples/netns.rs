@@ -179,6 +179,7 @@ fn small_fabric(name: &str) -> Result<LabTopology, Box<dyn Error>> {
             pack: pack.parse()?,
             management: std::net::IpAddr::from([10, 255, 0, 11 + number as u8]),
             interfaces: ports(&["swp1", "swp2", "swp3", "swp4"])?,
+            ospf: BTreeSet::new(),
         };
         devices.insert(node.parse::<NodeName>()?, device);
     }
@@ -204,6 +205,7 @@ fn small_fabric(name: &str) -> Result<LabTopology, Box<dyn Error>> {
             port: end(port)?,
             address: format!("10.20.{subnet}.2/24").parse()?,
             gateway: format!("10.20.{subnet}.1").parse()?,
+            ipv6: None,
         })
     };
     Ok(LabTopology {

@@ -6,7 +6,7 @@
 #![allow(clippy::print_stderr, clippy::unwrap_used)]
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::Write as _,
     path::Path,
