@@ -116,6 +116,13 @@ pub const NO_EXTERNAL_POLICY: Code = Code::new(
     "A session with an external neighbor has no import or no export policy: whatever either side knows is passed \
      on (a route leak, RFC 7908). RFC 8212 forbids such a session.",
 );
+/// See the rule `ospf-adjacency`.
+pub const OSPF_MISMATCH: Code = Code::new(
+    "WEFT-520",
+    "ends of a link disagree on OSPF",
+    "OSPF runs at one end of a link only, or the two ends have different areas, timers, address families or BFD: they \
+     do not become neighbors (RFC 2328 10.5), or do not notice failures.",
+);
 /// See the rule `session-family`.
 pub const SESSION_FAMILY_MISMATCH: Code = Code::new(
     "WEFT-521",
@@ -128,19 +135,6 @@ pub const UNDEFINED_SERVICE: Code = Code::new(
     "WEFT-522",
     "access list or part of OSPF that is not defined",
     "An interface has an access list, or OSPF runs on an interface or uses a policy, that the device does not define.",
-);
-/// A link of an OSPF underlay without OSPF at an end.
-pub const ADJACENCY_MISSING: Code = Code::new(
-    "WEFT-530",
-    "OSPF missing at an end of a link",
-    "A link of an underlay that routes by OSPF has no OSPF at one of its ends: the two do not become adjacent.",
-);
-/// The ends of a link with OSPF differ.
-pub const ADJACENCY_MISMATCH: Code = Code::new(
-    "WEFT-531",
-    "ends of an OSPF link differ",
-    "The two ends of a link are in different areas, or differ in families, intervals or BFD: they do not become adjacent, or \
-     do not notice failures (RFC 2328 10.5).",
 );
 /// See [`crate::check_predicted`].
 pub const NOT_REACHABLE: Code = Code::new(
@@ -205,10 +199,9 @@ pub const ALL: &[Code] = &[
     NETWORK_WITHOUT_ROUTE,
     NO_MAXIMUM_PREFIXES,
     NO_EXTERNAL_POLICY,
+    OSPF_MISMATCH,
     SESSION_FAMILY_MISMATCH,
     UNDEFINED_SERVICE,
-    ADJACENCY_MISSING,
-    ADJACENCY_MISMATCH,
     NOT_REACHABLE,
     NOT_ISOLATED,
     TOO_FEW_PATHS,

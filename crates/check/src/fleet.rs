@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 use weft_device::config::{
-    AfiSafi, Bgp, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor, NeighborTarget, OspfInterface,
-    PeerType,
+    AfiSafi, Bgp, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor, NeighborTarget, PeerType,
 };
 use weft_diagnostics::{Code, Diagnostic, SourceSpan};
 use weft_intent::{Intent, IntentSet, spec::UnderlaySpec};
@@ -114,11 +113,6 @@ impl<'a> Fleet<'a> {
             }
             pairs.into_iter().map(move |pair| (link, pair))
         })
-    }
-
-    /// Returns what OSPF is configured with at a port.
-    pub(crate) fn ospf_interface(&self, point: &TerminationPoint) -> Option<&'a OspfInterface> {
-        self.configs.get(&point.node)?.ospf.as_ref()?.interfaces.get(&point.interface)
     }
 
     /// Returns the neighbors that are somebody else's.

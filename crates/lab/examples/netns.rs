@@ -179,7 +179,7 @@ fn small_fabric(name: &str) -> Result<LabTopology, Box<dyn Error>> {
             pack: pack.parse()?,
             management: std::net::IpAddr::from([10, 255, 0, 11 + number as u8]),
             interfaces: ports(&["swp1", "swp2", "swp3", "swp4"])?,
-            ospf: std::collections::BTreeSet::new(),
+            ospf: BTreeSet::new(),
         };
         devices.insert(node.parse::<NodeName>()?, device);
     }

@@ -11,8 +11,9 @@
 
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
+use weft_device::config::Bgp;
 use weft_diagnostics::Diagnostic;
-use weft_model::{NodeName, Provenance};
+use weft_model::NodeName;
 
 use crate::{
     codes,
@@ -20,22 +21,15 @@ use crate::{
 };
 
 pub(super) fn find(fleet: &Fleet<'_>) -> Vec<Diagnostic> {
-    let mut first: BTreeMap<Ipv4Addr, (&NodeName, &Provenance)> = BTreeMap::new();
+    let mut first: BTreeMap<Ipv4Addr, (&NodeName, &Bgp)> = BTreeMap::new();
     let mut findings = Vec::new();
-    let ids = fleet.configs.iter().flat_map(|(device, config)| {
-        let bgp = config.bgp.iter().map(|bgp| (bgp.router_id, &bgp.provenance));
-        let ospf = config.ospf.iter().map(|ospf| (ospf.router_id, &ospf.provenance));
-        // A device has one for all its processes.
-        let ids: BTreeMap<Ipv4Addr, &Provenance> = bgp.chain(ospf).collect();
-        ids.into_iter().map(move |(id, provenance)| (device, id, provenance))
-    });
-    for (device, id, provenance) in ids {
-        let Some((other, taken)) = first.get(&id) else {
-            first.insert(id, (device, provenance));
+    for (device, bgp) in fleet.configs.iter().filter_map(|(device, config)| Some((device, config.bgp.as_ref()?))) {
+        let Some((other, taken)) = first.get(&bgp.router_id) else {
+            first.insert(bgp.router_id, (device, bgp));
             continue;
         };
-        let message = format!("{id} is the router id of `{other}` and of `{device}`");
-        let sources = [provenance.of("router_id"), taken.of("router_id")];
+        let message = format!("{} is the router id of `{other}` and of `{device}`", bgp.router_id);
+        let sources = [bgp.provenance.of("router_id"), taken.provenance.of("router_id")];
         findings.push(disagreement(codes::DUPLICATE_ROUTER_ID, message, sources));
     }
     findings

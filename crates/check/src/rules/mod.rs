@@ -1,7 +1,5 @@
 //! The rules, one per file.
 
-mod adjacency_missing;
-mod adjacency_settings;
 mod duplicate_address;
 mod duplicate_router_id;
 mod external_policy;
@@ -11,6 +9,7 @@ mod link_subnet;
 mod link_unnumbered;
 mod maximum_prefixes;
 mod network_without_route;
+mod ospf_adjacency;
 mod overlapping_subnets;
 mod same_asn;
 mod session_address;
@@ -64,8 +63,7 @@ pub const RULES: &[Rule] = &[
     Rule { code: codes::NETWORK_WITHOUT_ROUTE, name: "network-without-route", find: network_without_route::find },
     Rule { code: codes::NO_MAXIMUM_PREFIXES, name: "maximum-prefixes", find: maximum_prefixes::find },
     Rule { code: codes::NO_EXTERNAL_POLICY, name: "external-policy", find: external_policy::find },
+    Rule { code: codes::OSPF_MISMATCH, name: "ospf-adjacency", find: ospf_adjacency::find },
     Rule { code: codes::SESSION_FAMILY_MISMATCH, name: "session-family", find: session_family::find },
     Rule { code: codes::UNDEFINED_SERVICE, name: "undefined-service", find: undefined_service::find },
-    Rule { code: codes::ADJACENCY_MISSING, name: "adjacency-missing", find: adjacency_missing::find },
-    Rule { code: codes::ADJACENCY_MISMATCH, name: "adjacency-settings", find: adjacency_settings::find },
 ];

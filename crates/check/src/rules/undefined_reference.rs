@@ -9,7 +9,7 @@
 //! # Example
 //! A neighbor has the export policy `leave-site`, which the device does not define.
 
-use weft_device::config::{Bgp, DeviceConfig, Ospf};
+use weft_device::config::{Bgp, DeviceConfig};
 use weft_diagnostics::Diagnostic;
 
 use crate::{
@@ -22,9 +22,6 @@ pub(super) fn find(fleet: &Fleet<'_>) -> Vec<Diagnostic> {
     for config in fleet.configs.values() {
         if let Some(bgp) = &config.bgp {
             neighbors(config, bgp, &mut findings);
-        }
-        if let Some(ospf) = &config.ospf {
-            external_routes(config, ospf, &mut findings);
         }
         for (name, policy) in &config.routing_policy.policy_definitions {
             for statement in &policy.statements {
@@ -45,14 +42,6 @@ pub(super) fn find(fleet: &Fleet<'_>) -> Vec<Diagnostic> {
         }
     }
     findings
-}
-
-fn external_routes(config: &DeviceConfig, ospf: &Ospf, findings: &mut Vec<Diagnostic>) {
-    let Some(policy) = &ospf.redistribute_bgp else { return };
-    if !config.routing_policy.policy_definitions.contains_key(policy) {
-        let message = format!("OSPF on `{}` uses the policy `{policy}`, which is not defined", config.device);
-        findings.push(error(codes::UNDEFINED_REFERENCE, message, ospf.provenance.of("redistribute_bgp")));
-    }
 }
 
 fn neighbors(config: &DeviceConfig, bgp: &Bgp, findings: &mut Vec<Diagnostic>) {

@@ -27,6 +27,7 @@ pub(crate) async fn start() -> (TempDir, Lab) {
     let dir = tempfile::tempdir().unwrap();
     let cables = [("l1:swp2", "s1:swp1"), ("l1:swp3", "s2:swp1"), ("l2:swp2", "s1:swp2"), ("l2:swp3", "s2:swp2")];
     let host = |number: u8| Host {
+        ipv6: None,
         name: format!("h{number}"),
         port: end(&format!("l{number}:swp1")),
         address: format!("172.16.{number}.2/24").parse().unwrap(),
