@@ -170,7 +170,7 @@ pub(crate) enum Command {
     },
     /// Say which intents cause a line, or which lines an intent causes
     Explain {
-        /// `DEVICE`, `DEVICE:LINE`, `DEVICE:FILE:LINE`, an intent such as `segment/web`, or a code such as `WEFT-101`
+        /// `DEVICE`, `DEVICE:LINE`, `DEVICE:FILE:LINE`, an intent such as `segment/web`, `node/NAME` for where the settings of a node come from, or a code such as `WEFT-101`
         target: String,
         #[command(flatten)]
         revision: Revision,

@@ -30,6 +30,15 @@ pub(crate) fn refusals(intents: &IntentSet) -> Vec<Diagnostic> {
             refuse(&underlay.document, "/spec/addressing", "OSPF for IPv4 on links without addresses");
         }
     }
+    for peering in intents.peerings.values() {
+        for (index, _) in peering.spec.sessions.iter().enumerate().filter(|(_, session)| session.neighbor.is_ipv6()) {
+            refuse(
+                &peering.document,
+                &format!("/spec/sessions/{index}/neighbor"),
+                "a session over IPv6 with a neighbor",
+            );
+        }
+    }
     for tenant in intents.tenants.values() {
         refuse(&tenant.document, "/kind", "a tenant");
     }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use weft_diagnostics::Diagnostic;
 use weft_intent::{
-    Intent,
-    spec::{AreaKind, Protocol, Scope, UnderlaySpec},
+    Document, Intent,
+    spec::{AreaKind, Direction, PeeringSpec, Protocol, Relationship, Scope, UnderlaySpec, Way},
 };
 use weft_model::{AreaId, Link, Node, NodeName};
 
@@ -20,6 +20,7 @@ impl Compiler<'_> {
             let links: Vec<(&Link, [&Node; 2])> = self.links(underlay);
             findings.extend(self.within_sites(underlay, &links));
             findings.extend(self.peerings_in_stubs(underlay, &links));
+            findings.extend(self.exchange_over_ospf(underlay, &links));
         }
         findings
     }
@@ -89,6 +90,53 @@ impl Compiler<'_> {
                 .help("announce the segment in the whole network, or route by `ebgp`")
         };
         concerned.map(finding).collect()
+    }
+
+    /// OSPF carries what is listed and nothing of where it came from: neither all that a neighbor sends, nor a customer's routes to
+    /// the neighbors of another node, nor a preference.
+    fn exchange_over_ospf(&self, underlay: &Intent<UnderlaySpec>, links: &[(&Link, [&Node; 2])]) -> Vec<Diagnostic> {
+        let nodes: BTreeSet<&NodeName> = links.iter().flat_map(|(_, nodes)| nodes.map(|node| &node.name)).collect();
+        let borders = |peering: &Intent<PeeringSpec>| -> BTreeSet<&NodeName> {
+            let ports = peering.spec.sessions.iter().map(|session| &session.port.node);
+            ports.filter_map(|node| nodes.get(node).copied()).collect()
+        };
+        let concerned: Vec<_> = self.intents.peerings.values().map(|peering| (peering, borders(peering))).collect();
+        let all: BTreeSet<&NodeName> = concerned.iter().flat_map(|(_, borders)| borders.iter().copied()).collect();
+        let mut findings = Vec::new();
+        let mut refuse = |document: &Document, pointer: &str, what: &str, help: &str| {
+            let message = format!("{what} is not carried out by this version where OSPF routes between the nodes");
+            findings.push(
+                Diagnostic::error(codes::NOT_COMPILED, message)
+                    .at(document.key_span(pointer))
+                    .label(underlay.document.span("/spec/protocol"), "OSPF")
+                    .help(help),
+            );
+        };
+        for (peering, borders) in concerned.iter().filter(|(_, borders)| !borders.is_empty()) {
+            let accept = &peering.spec.accept;
+            if accept.everything {
+                let help = "list the prefixes, such as the default route, or route by `ebgp`";
+                refuse(&peering.document, "/spec/accept/everything", "taking everything from a neighbor", help);
+            }
+            if accept.more_specific.is_some() {
+                let help = "list the prefixes, or route by `ebgp`";
+                refuse(&peering.document, "/spec/accept/more_specific", "taking longer prefixes than listed", help);
+            }
+            if peering.spec.relationship == Relationship::Customer && borders.len() < all.len() {
+                let help = "have all sessions with neighbors on one node, or route by `ebgp`";
+                let what = "announcing a customer's routes to the neighbors of other nodes";
+                refuse(&peering.document, "/spec/relationship", what, help);
+            }
+        }
+        for steering in self.intents.steerings.values() {
+            let of_peering =
+                |way: &Way| way.peering.as_ref().and_then(|peering| self.intents.peerings.get(&peering.name));
+            let exits = steering.spec.prefer.iter().filter_map(of_peering);
+            if steering.spec.direction == Direction::Outbound && exits.flat_map(borders).next().is_some() {
+                refuse(&steering.document, "/spec/prefer", "preferring an exit", "route by `ebgp`");
+            }
+        }
+        findings
     }
 
     /// External routes cannot be brought into a stub area.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use example::{Compiled, compiled, lab_texts, read, read_with_small_pools};
 use weft_compile::{Allocations, allocate, codes, compile, hosts};
-use weft_device::config::{AfiSafi, NeighborTarget, OspfInterface};
+use weft_device::config::{AfiSafi, InterfaceKind, NeighborTarget, OspfInterface};
 use weft_diagnostics::Code;
 use weft_model::InterfaceName;
 
@@ -159,6 +159,41 @@ fn what_is_not_carried_out_is_refused() {
     let two = "---\napiVersion: weft/v1\nkind: Underlay\nmetadata: { name: other }\nspec: { protocol: ebgp, addressing: \
                numbered, select: { names: [core-1, edge-1] } }\n---\n";
     assert!(refused(services, "---\n", two).contains(&codes::NOT_COMPILED));
+    let accept = "accept: { prefixes: [0.0.0.0/0, 198.18.0.0/15], maximum_prefixes: 100 }";
+    let session = r#"{ port: "core-4:swp7", address: 192.0.2.2/31, neighbor: 192.0.2.3 }"#;
+    let steering = "---\napiVersion: weft/v1\nkind: Steering\nmetadata: { name: out }\nspec: { prefer: [{ peering: \
+                    peering/transit, at: [core-1] }, { peering: peering/transit }] }\n---\n";
+    for (from, to) in [
+        (accept, "accept: { everything: true, maximum_prefixes: 100 }"),
+        (accept, "accept: { prefixes: [198.18.0.0/15], more_specific: {}, maximum_prefixes: 100 }"),
+        (session, r#"{ port: "core-4:swp7", address: "2001:db8:ff::/127", neighbor: "2001:db8:ff::1" }"#),
+        ("---\n", steering),
+    ] {
+        let found = refused(services, from, to);
+        assert!(found.contains(&codes::NOT_COMPILED), "`{to}`: {found:?}");
+    }
+}
+
+#[test]
+fn what_is_drained_has_the_largest_metric() {
+    let mut texts = lab_texts("ospf-dual");
+    let drain = "apiVersion: weft/v1\nkind: Maintenance\nmetadata: { name: work }\nspec: { drain: { nodes: [core-2], links: \
+                 [\"core-1:swp2\"] } }\n";
+    texts.insert("maintenance.yaml".to_owned(), drain.to_owned());
+    let (drained, whole) = (compiled(texts, &Allocations::default()), lab("ospf-dual"));
+    let far = match &whole.config("core-1").interfaces[&port("swp2")].kind {
+        InterfaceKind::Link { peer } => peer.clone(),
+        other => panic!("{other:?}"),
+    };
+    let differing: BTreeSet<&str> = (drained.configs.iter())
+        .filter(|(name, config)| whole.config(name.as_str()) != *config)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert_eq!(differing, ["core-1", "core-2", far.node.as_str()].into());
+    let ospf = |device: &str| drained.config(device).ospf.as_ref().unwrap();
+    assert!(ospf("core-2").maximum_metric && !ospf("core-1").maximum_metric);
+    assert_eq!(ospf("core-1").interfaces[&port("swp2")].metric, u16::MAX);
+    assert_eq!(ospf(far.node.as_str()).interfaces[&far.interface].metric, u16::MAX);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use weft_pipeline::ExitCode as Exit;
 
 use crate::{
     args::{Global, Reach, Revision},
-    commands::explain_code,
+    commands::{explain_code, explain_node},
     failure::Failure,
     output::Output,
     workspace::Workspace,
@@ -38,6 +38,12 @@ pub(crate) fn run(
         if text.is_empty() {
             return Err(Failure::of_input(anyhow::anyhow!("no line of any device comes from {intent}")));
         }
+        output.result(text);
+        return Ok(Exit::Success);
+    }
+    if let Some(name) = target.strip_prefix("node/") {
+        let text = explain_node::of_node(&project, &compiled, name)
+            .ok_or_else(|| Failure::of_input(anyhow::anyhow!("there is no node `{name}`")))?;
         output.result(text);
         return Ok(Exit::Success);
     }

@@ -7,6 +7,7 @@ mod compile;
 mod diff;
 mod explain;
 mod explain_code;
+mod explain_node;
 mod lab;
 mod lsp;
 mod new;

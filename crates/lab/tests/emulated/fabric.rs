@@ -32,7 +32,6 @@ pub(crate) async fn start() -> (TempDir, Lab) {
         port: end(&format!("l{number}:swp1")),
         address: format!("172.16.{number}.2/24").parse().unwrap(),
         gateway: format!("172.16.{number}.1").parse().unwrap(),
-        ipv6: None,
         segment: "web".parse().unwrap(),
     };
     let topology = LabTopology {
