@@ -24,6 +24,20 @@ const LIMIT: Duration = Duration::from_secs(60);
 const USER: &str =
     "netops,ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICBn13E8HXSfjIu9IvfkDcQDMMWh+VlOgBkABEf+ecex a@example.net";
 
+/// What the written intents need beside them: a second way between two nodes, and IPv6 loopbacks.
+const BESIDE: &str = r#"apiVersion: weft/v1
+kind: Topology
+metadata: { name: ring }
+spec:
+  links: [{ a: "core-01:swp7", b: "core-02:swp7", capacity: 100G }]
+---
+apiVersion: weft/v1
+kind: Pools
+metadata: { name: numbers-ipv6 }
+spec:
+  addresses: [{ purpose: loopback, prefix: "2001:db8:0:1::/64" }]
+"#;
+
 /// Every kind once, together a network: first with what is required, then with all flags.
 const REQUIRED: &[&str] = &[
     "fabric --name b1 --spines 2 --leaves 2 --borders 1 --pack frr --platform vs-16",
@@ -62,14 +76,13 @@ const ALL_FLAGS: &[&str] = &[
      --maximum-prefixes 100 --tcp-md5 env/PEERING_KEY",
     "reachability --name web-out --from segment/web --to 198.51.100.1 --expect reachable --survive-links 1 --survive-nodes 1 \
      --protocol tcp --ports 443,8000-8100 --max-hops 9 --via b1-border-01,b1-border-02 --avoid core-01 --min-paths 1",
-    "tenant --name red --segment app,10.110.0.0/24,110,10110 --segment data,10.120.0.0/24 --vni 50001 --fabrics b1 \
+    "tenant --name red --segment app,10.110.0.0/24,210,20110 --segment data,10.120.0.0/24 --vni 60001 --fabrics b1 \
      --roles leaf --sites east",
     "steering --name way-out --direction outbound --prefixes 0.0.0.0/0 --community 64496:100 --by auto \
-     --prefer peering/transit-a@b1-border-01,peering/transit-a",
-    "steering --name around --prefer node/core-01,core-02:swp1",
+     --prefer peering/transit-a@b1-border-01,peering/transit-a,node/core-01,core-02:swp1",
     "access --name web --protect segment/web --allow clients,10.0.0.0/8,tcp,443,8000-8100 --allow ping,any,icmp \
      --deny others,any --default deny",
-    "maintenance --name new-optics --node b1-spine-02 --link b1-spine-01:swp1 --reason optics \
+    "maintenance --name new-optics --node b1-spine-02 --link b2-p1-spine-01:swp1 --reason optics \
      --window 2026-12-01T02:00:00Z,2026-12-01T04:00:00Z",
     "capacity --name busy-hour --demand segment/web,198.51.100.1,20G --maximum-utilisation-percent 70 --survive-links 1 \
      --survive-nodes 1",
@@ -89,6 +102,16 @@ fn parsed(ran: &Ran) -> Value {
 fn every_kind_can_be_written_from_flags_alone_and_is_valid() {
     for lines in [REQUIRED, ALL_FLAGS] {
         let project = Project::without_intents();
+        // No pack of the project carries tenants, no platform says how fast its ports are, and one way to a node is too few to
+        // drain it: beside what is written there is what it needs.
+        for pack in ["frr", "bird"] {
+            project.edit(
+                &format!("device-templates/{pack}/manifest.yaml"),
+                "  - acl\n",
+                "  - acl\n  - evpn.l2\n  - evpn.l3\n",
+            );
+        }
+        fs::write(project.path().join("intents/beside.yaml"), BESIDE).expect("write what is beside");
         for line in lines {
             let mut arguments = vec!["new"];
             arguments.extend(line.split_whitespace());

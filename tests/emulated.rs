@@ -215,7 +215,12 @@ fn every_rendered_line_names_its_intent() {
     project.weft("explain b1-leaf-01").expect(0).says("segment/web").says("underlay/b1");
     project.weft("explain segment/web").expect(0).says("b1-leaf-01").says("b2-leaf-02");
     project.weft("explain b1-leaf-01:1").expect(0).says("intents/");
-    project.weft("explain node/b1-leaf-04").expect(0).says("override").says("in place of frr of the tier").says("64708");
+    project
+        .weft("explain node/b1-leaf-04")
+        .expect(0)
+        .says("override")
+        .says("in place of frr of the tier")
+        .says("64708");
     project.weft("explain WEFT-101").expect(0);
     project.weft("explain no-such-device").expect(1).says("no-such-device");
 }

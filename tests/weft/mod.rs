@@ -91,7 +91,7 @@ impl Project {
 
     /// Returns a project with the packs and pipelines of the example, and no intents yet.
     pub(crate) fn without_intents() -> Self {
-        let project = Self::example();
+        let project = Self::of("intents");
         let intents = project.path().join("intents");
         fs::remove_dir_all(&intents).and_then(|()| fs::create_dir(&intents)).expect("remove the intents");
         project

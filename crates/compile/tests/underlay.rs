@@ -76,7 +76,7 @@ fn only_nodes_with_a_peering_speak_bgp_where_ospf_routes() {
     let set = policy.statements[0].conditions.prefix_set.as_ref().unwrap();
     let prefixes = &config.routing_policy.prefix_sets[set].prefixes;
     let prefixes: Vec<String> = prefixes.iter().map(|entry| entry.prefix.to_string()).collect();
-    assert_eq!(prefixes, ["0.0.0.0/0", "198.18.0.0/15"]);
+    assert_eq!(prefixes, ["0.0.0.0/0", "192.88.99.0/24"]);
     assert!(lab.config("core-2").ospf.as_ref().unwrap().redistribute_bgp.is_none());
 }
 
@@ -159,13 +159,13 @@ fn what_is_not_carried_out_is_refused() {
     let two = "---\napiVersion: weft/v1\nkind: Underlay\nmetadata: { name: other }\nspec: { protocol: ebgp, addressing: \
                numbered, select: { names: [core-1, edge-1] } }\n---\n";
     assert!(refused(services, "---\n", two).contains(&codes::NOT_COMPILED));
-    let accept = "accept: { prefixes: [0.0.0.0/0, 198.18.0.0/15], maximum_prefixes: 100 }";
+    let accept = "accept: { prefixes: [0.0.0.0/0, 192.88.99.0/24], maximum_prefixes: 100 }";
     let session = r#"{ port: "core-4:swp7", address: 192.0.2.2/31, neighbor: 192.0.2.3 }"#;
     let steering = "---\napiVersion: weft/v1\nkind: Steering\nmetadata: { name: out }\nspec: { prefer: [{ peering: \
                     peering/transit, at: [core-1] }, { peering: peering/transit }] }\n---\n";
     for (from, to) in [
         (accept, "accept: { everything: true, maximum_prefixes: 100 }"),
-        (accept, "accept: { prefixes: [198.18.0.0/15], more_specific: {}, maximum_prefixes: 100 }"),
+        (accept, "accept: { prefixes: [192.88.99.0/24], more_specific: {}, maximum_prefixes: 100 }"),
         (session, r#"{ port: "core-4:swp7", address: "2001:db8:ff::/127", neighbor: "2001:db8:ff::1" }"#),
         ("---\n", steering),
     ] {
@@ -176,22 +176,30 @@ fn what_is_not_carried_out_is_refused() {
 
 #[test]
 fn what_is_drained_has_the_largest_metric() {
-    let mut texts = lab_texts("ospf-dual");
-    let drain = "apiVersion: weft/v1\nkind: Maintenance\nmetadata: { name: work }\nspec: { drain: { nodes: [core-2], links: \
-                 [\"core-1:swp2\"] } }\n";
-    texts.insert("maintenance.yaml".to_owned(), drain.to_owned());
-    let (drained, whole) = (compiled(texts, &Allocations::default()), lab("ospf-dual"));
+    let with_drain = |drain: &str| {
+        let mut texts = lab_texts("ospf-dual");
+        let text =
+            format!("apiVersion: weft/v1\nkind: Maintenance\nmetadata: {{ name: work }}\nspec: {{ drain: {drain} }}\n");
+        texts.insert("maintenance.yaml".to_owned(), text);
+        compiled(texts, &Allocations::default())
+    };
+    let whole = lab("ospf-dual");
+    let differing = |drained: &Compiled| -> BTreeSet<String> {
+        let changed = drained.configs.iter().filter(|(name, config)| whole.config(name.as_str()) != *config);
+        changed.map(|(name, _)| name.to_string()).collect()
+    };
+    let drained = with_drain("{ nodes: [core-2] }");
+    assert_eq!(differing(&drained), ["core-2".to_owned()].into());
+    assert!(drained.config("core-2").ospf.as_ref().unwrap().maximum_metric);
+
+    let drained = with_drain("{ links: [\"core-1:swp2\"] }");
     let far = match &whole.config("core-1").interfaces[&port("swp2")].kind {
         InterfaceKind::Link { peer } => peer.clone(),
         other => panic!("{other:?}"),
     };
-    let differing: BTreeSet<&str> = (drained.configs.iter())
-        .filter(|(name, config)| whole.config(name.as_str()) != *config)
-        .map(|(name, _)| name.as_str())
-        .collect();
-    assert_eq!(differing, ["core-1", "core-2", far.node.as_str()].into());
+    assert_eq!(differing(&drained), ["core-1".to_owned(), far.node.to_string()].into());
     let ospf = |device: &str| drained.config(device).ospf.as_ref().unwrap();
-    assert!(ospf("core-2").maximum_metric && !ospf("core-1").maximum_metric);
+    assert!(!ospf("core-1").maximum_metric);
     assert_eq!(ospf("core-1").interfaces[&port("swp2")].metric, u16::MAX);
     assert_eq!(ospf(far.node.as_str()).interfaces[&far.interface].metric, u16::MAX);
 }

@@ -29,7 +29,7 @@ pub(crate) fn run(global: &Global, kind: &str, out: Option<&Path>, output: &Outp
 /// Returns the names of all schemas: the kinds of intent, and `intent` for any of them, among them.
 pub(crate) fn names() -> Vec<&'static str> {
     let mut names: Vec<&str> = IntentKind::ALL.map(IntentKind::as_str).to_vec();
-    names.extend(["intent", "pipeline", "report"]);
+    names.extend(["intent", "pipeline", "policy", "report"]);
     names
 }
 
@@ -41,6 +41,7 @@ fn text(name: &str) -> Result<String, Failure> {
 fn of(name: &str) -> Value {
     match IntentKind::ALL.into_iter().find(|kind| kind.as_str() == name) {
         Some(kind) => schema::of_kind(kind),
+        None if name == "policy" => schema::of::<weft_guardrail::PolicyDocument>(),
         None if name == "pipeline" => schema::of::<PipelineDocument>(),
         None if name == "report" => schema::of::<Report>(),
         None => schema::intent(),

@@ -116,6 +116,8 @@ pub(crate) fn catalogue() -> Catalogue {
         "bgp.authentication",
         "bgp.maximum-prefixes",
         "bgp.communities",
+        "bgp.graceful-shutdown",
+        "ospf.max-metric",
         "ntp",
         "dns",
         "users",

@@ -13,7 +13,7 @@ pub const NOTHING_ACCEPTED: Code = Code::new(
 pub const ACCEPTS_TWICE: Code = Code::new(
     "WEFT-251",
     "everything accepted, and a list",
-    "`accept` says `everything` and has a list too. What was meant is not guessed: everything, or only these.",
+    "`accept` says `everything` and has a list too, of more than the default route, which is no part of everything. What was meant is not guessed: everything, or only these.",
 );
 /// Customer without a list of prefixes.
 pub const CUSTOMER_UNLISTED: Code = Code::new(

@@ -34,8 +34,10 @@ fn everything(validation: &mut Validation<'_>, intent: &Intent<PeeringSpec>) {
                 .help("list the customer's own prefixes in `prefixes`"),
         );
     } else if accept.everything {
-        let list = if accept.prefixes.is_empty() { "more_specific" } else { "prefixes" };
-        if accept.prefixes.is_empty() && accept.more_specific.is_none() {
+        // The default route is no part of everything: it is asked for beside it.
+        let only_default = accept.prefixes.iter().all(|prefix| prefix.prefix_len() == 0);
+        let list = if only_default { "more_specific" } else { "prefixes" };
+        if only_default && accept.more_specific.is_none() {
             return;
         }
         validation.report(
