@@ -24,14 +24,15 @@ const LIMIT: Duration = Duration::from_secs(60);
 const USER: &str =
     "netops,ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICBn13E8HXSfjIu9IvfkDcQDMMWh+VlOgBkABEf+ecex a@example.net";
 
-/// What the written intents need beside them: a second way between two nodes, and IPv6 loopbacks.
-const BESIDE: &str = r#"apiVersion: weft/v1
+/// A second way between two nodes that are written.
+const RING: &str = r#"apiVersion: weft/v1
 kind: Topology
 metadata: { name: ring }
 spec:
   links: [{ a: "core-01:swp7", b: "core-02:swp7", capacity: 100G }]
----
-apiVersion: weft/v1
+"#;
+/// Where IPv6 loopbacks come from.
+const IPV6: &str = r#"apiVersion: weft/v1
 kind: Pools
 metadata: { name: numbers-ipv6 }
 spec:
@@ -111,7 +112,10 @@ fn every_kind_can_be_written_from_flags_alone_and_is_valid() {
                 "  - acl\n  - evpn.l2\n  - evpn.l3\n",
             );
         }
-        fs::write(project.path().join("intents/beside.yaml"), BESIDE).expect("write what is beside");
+        fs::write(project.path().join("intents/ring.yaml"), RING).expect("write the ring");
+        if lines.iter().any(|line| line.contains("--families dual")) {
+            fs::write(project.path().join("intents/ipv6.yaml"), IPV6).expect("write the pool");
+        }
         for line in lines {
             let mut arguments = vec!["new"];
             arguments.extend(line.split_whitespace());
