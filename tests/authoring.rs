@@ -1,6 +1,5 @@
 //! What helps to write intents: new ones from flags, the catalogue, schemas, codes, findings for forges, the watch.
 
-#[allow(dead_code, reason = "each test file uses its own part")]
 mod weft;
 
 use std::{

@@ -1,6 +1,5 @@
 //! `weft diff`: what two revisions of a project mean for each other.
 
-#[allow(dead_code, reason = "each test file uses its own part")]
 mod weft;
 
 use std::fs;

@@ -1,6 +1,5 @@
 //! `weft lsp` as an editor meets it: the real process, real messages, texts that are being typed.
 
-#[allow(dead_code, reason = "each test file uses its own part")]
 mod weft;
 
 use std::{

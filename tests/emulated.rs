@@ -1,6 +1,5 @@
 //! The whole loop against the emulated lab: what a user types, what is printed, and what the switches run afterwards.
 
-#[allow(dead_code, reason = "each test file uses its own part")]
 mod weft;
 
 use std::{

@@ -1,6 +1,5 @@
 //! Rules of the organisation, as a user meets them: on validation, on a plan, and before a push.
 
-#[allow(dead_code, reason = "each test file uses its own part")]
 mod weft;
 
 use std::fs;

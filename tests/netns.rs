@@ -5,7 +5,6 @@
 
 #![allow(clippy::print_stderr, clippy::unwrap_used, reason = "a test says what it skips, and may panic")]
 
-#[allow(dead_code, reason = "each test file uses its own part")]
 mod weft;
 
 use std::{

@@ -4,7 +4,6 @@
 
 #![allow(clippy::print_stderr, clippy::unwrap_used, reason = "a test says what it skips, and may panic")]
 
-#[allow(dead_code, reason = "shared with other tests")]
 mod weft;
 
 use std::{

@@ -1,6 +1,5 @@
 //! Secrets against the emulated lab: they reach the switches, and nothing else.
 
-#[allow(dead_code, reason = "each test file uses its own part")]
 mod weft;
 
 use std::{
