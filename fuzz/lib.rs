@@ -21,10 +21,18 @@ pub fn look(file: &SourceFile, findings: &[Diagnostic]) {
 
 /// Returns packs that can do everything, and one that can do nothing.
 pub fn catalogue() -> Catalogue {
-    let features = ["bgp", "bgp.unnumbered", "bgp.md5", "bfd", "acl", "ntp", "dns", "users"];
+    let features = [
+        "bgp", "bgp.ipv6", "bgp.unnumbered", "bgp.md5", "bgp.ao", "bgp.maximum-prefixes", "bgp.communities",
+        "bgp.graceful-shutdown", "bfd", "ospf", "ospf.ipv6", "ospf.unnumbered", "ospf.max-metric", "evpn.l2", "evpn.l3", "acl",
+        "ntp", "dns", "syslog", "banner", "ssh", "snmp", "users",
+    ];
     let platform = |count: u16, uplinks: u16| {
         let port = |number: u16| format!("swp{number}").parse::<InterfaceName>().expect("an interface");
-        Platform { ports: (1..=count).map(port).collect(), uplinks: (count - uplinks + 1..=count).map(port).collect() }
+        Platform {
+            ports: (1..=count).map(port).collect(),
+            uplinks: (count - uplinks + 1..=count).map(port).collect(),
+            ..Platform::default()
+        }
     };
     let platforms = || {
         [("vs-8", platform(8, 2)), ("vs-16", platform(16, 2)), ("vs-64", platform(64, 16))]

@@ -10,11 +10,9 @@ mod weft;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    io::Write as _,
     net::IpAddr,
     path::PathBuf,
     process::{Command, Stdio},
-    sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
@@ -23,26 +21,14 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use weft::{Project, Ran};
-use weft_lab::netns::{Lab, missing};
+use weft::{
+    Project, Ran,
+    lab::{self, on, wait_for},
+};
+use weft_lab::netns::Lab;
 
 /// How long a device may take to confirm in these tests, which wait for it to pass.
 const CONFIRM: Duration = Duration::from_secs(12);
-/// The most that a single wait may take on a loaded machine.
-const LIMIT: Duration = Duration::from_secs(90);
-
-static ONE_LAB: Mutex<()> = Mutex::new(());
-
-/// Returns the right to run a lab, or says why none can run here.
-fn lab_is_possible() -> Option<MutexGuard<'static, ()>> {
-    let missing = missing();
-    if !missing.is_empty() {
-        // Straight to the stream: what `eprintln!` says in a test that passes is kept back.
-        let _ = writeln!(std::io::stderr(), "SKIPPED, the lab of real routers needs: {}", missing.join(", "));
-        return None;
-    }
-    Some(ONE_LAB.lock().unwrap_or_else(PoisonError::into_inner))
-}
 
 /// Says what is tried next, and how long what came before took.
 struct Phases {
@@ -59,16 +45,6 @@ impl Phases {
     fn next(&mut self, name: &'static str) {
         eprintln!("  ({}: {:.1} s)", self.name, self.begun.elapsed().as_secs_f64());
         *self = Self::new(name);
-    }
-}
-
-/// Waits until a condition holds.
-#[track_caller]
-fn wait_for(what: &str, limit: Duration, mut condition: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !condition() {
-        assert!(begun.elapsed() < limit, "waited {} s for {what}", limit.as_secs());
-        thread::sleep(Duration::from_millis(50));
     }
 }
 
@@ -115,15 +91,6 @@ impl Report {
         let devices = self.list("devices").iter().filter(|device| device["result"] == result);
         devices.map(|device| device["name"].as_str().unwrap()).collect()
     }
-}
-
-/// Runs a program on a node, and returns what it printed.
-#[track_caller]
-fn on(lab: &Lab, node: &str, argv: &[&str]) -> String {
-    let output = lab.exec(node, argv).expect("the node runs programs");
-    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{node} {argv:?}: {printed}{}", String::from_utf8_lossy(&output.stderr));
-    printed
 }
 
 /// All that Weft could change on a device: what runs, what is saved, and what lies around it.
@@ -193,7 +160,7 @@ fn kill_run_when(project: &Project, reached: impl Fn(&str) -> bool) {
     let before = journals(project);
     let mut controller =
         project.command(["run"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("weft starts");
-    wait_for("the moment to kill the controller", LIMIT, || {
+    wait_for("the moment to kill the controller", || {
         let journal = journals(project).into_iter().find(|journal| !before.contains(journal));
         reached(&journal.and_then(|journal| fs::read_to_string(journal).ok()).unwrap_or_default())
     });
@@ -218,7 +185,7 @@ fn hurry(project: &Project) {
 
 #[test]
 fn real_routers_do_what_the_intents_say() {
-    let Some(_one) = lab_is_possible() else { return };
+    let Some(_one) = lab::is_possible() else { return };
     let project = Project::example();
     project.weft("compile -q").expect(0);
     let four_leaves = project.commit_all("four-leaves");
@@ -279,7 +246,7 @@ fn real_routers_do_what_the_intents_say() {
     phase.next("a cable delivers nothing, and its ends look well");
     project.weft("lab fault silent-drop b1-spine-01:swp1").expect(0);
     // BFD notices in three seconds.
-    wait_for("the session to end", LIMIT, || {
+    wait_for("the session to end", || {
         project.weft("verify --now").code == 1
             && Report::newest(&project).blames("underlay/b1", "b1-leaf-01", "session swp15")
     });
@@ -335,7 +302,7 @@ fn real_routers_do_what_the_intents_say() {
 
 #[test]
 fn real_routers_go_back_when_something_goes_wrong() {
-    let Some(_one) = lab_is_possible() else { return };
+    let Some(_one) = lab::is_possible() else { return };
     let project = Project::example();
     hurry(&project);
     let mut phase = Phases::new("lab up");
@@ -396,7 +363,7 @@ fn real_routers_go_back_when_something_goes_wrong() {
     assert_ne!(differing(&before, &everything(&lab)), [""; 0], "nothing was applied");
     // What waits for a confirmation is no ground to plan on.
     project.weft("run").expect(1).says("not confirmed");
-    wait_for("the devices to go back by themselves", CONFIRM + Duration::from_secs(15), || {
+    wait_for("the devices to go back by themselves", || {
         // The canary was confirmed.
         differing(&before, &everything(&lab)).len() == 1
     });
@@ -420,7 +387,7 @@ fn real_routers_go_back_when_something_goes_wrong() {
 
 #[test]
 fn secrets_of_sessions_reach_the_routers_and_nothing_else() {
-    let Some(_one) = lab_is_possible() else { return };
+    let Some(_one) = lab::is_possible() else { return };
     const DUCTS: &str = "kQ7vXe2mDucts";
     const ROTATED: &str = "vB8nLc3uDucts";
     const TRANSIT: &str = "pR4zTw9sTransit";

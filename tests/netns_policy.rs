@@ -10,10 +10,8 @@ mod weft;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    io::{Read as _, Write as _},
+    io::Read as _,
     process::{Child, Stdio},
-    thread,
-    time::{Duration, Instant},
 };
 
 use nix::{
@@ -21,11 +19,12 @@ use nix::{
     unistd::Pid,
 };
 use serde_json::Value;
-use weft::Project;
-use weft_lab::netns::{Lab, missing};
+use weft::{
+    Project,
+    lab::{self, on, wait_for},
+};
+use weft_lab::netns::Lab;
 
-/// The most that a single wait may take on a loaded machine.
-const LIMIT: Duration = Duration::from_secs(60);
 const INTERNET: &str = "198.51.100.0/24";
 const CUSTOMER: &str = "192.0.2.128/25";
 const OURS: &str = "203.0.113.0/24";
@@ -42,24 +41,6 @@ spec:
     - { peering: peering/transit-b }
     - { peering: peering/transit-a }
 ";
-
-#[track_caller]
-fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !condition() {
-        assert!(begun.elapsed() < LIMIT, "waited {} s for {what}", LIMIT.as_secs());
-        thread::sleep(Duration::from_millis(100));
-    }
-}
-
-/// Runs a program on a node, and returns what it printed.
-#[track_caller]
-fn on(lab: &Lab, node: &str, argv: &[&str]) -> String {
-    let output = lab.exec(node, argv).expect("the node runs programs");
-    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.success(), "{node} {argv:?}: {printed}{}", String::from_utf8_lossy(&output.stderr));
-    printed
-}
 
 fn json(lab: &Lab, node: &str, argv: &[&str]) -> Value {
     serde_json::from_str(&on(lab, node, argv)).unwrap_or_default()
@@ -168,12 +149,7 @@ fn maintenance(project: &Project, drain: Option<&str>) {
 
 #[test]
 fn policies_do_on_real_routers_what_the_intents_say() {
-    let missing = missing();
-    if !missing.is_empty() {
-        // Straight to the stream: what `eprintln!` says in a test that passes is kept back.
-        let _ = writeln!(std::io::stderr(), "SKIPPED, the lab of real routers needs: {}", missing.join(", "));
-        return;
-    }
+    let Some(_one) = lab::is_possible() else { return };
     let project = Project::of("tests/labs/peering/intents");
     project.weft("lab up --backend netns").expect(0);
     let lab = Lab::attach(&project.path().join(".weft/lab")).expect("the lab runs");

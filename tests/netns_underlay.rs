@@ -6,43 +6,13 @@
 
 mod weft;
 
-use std::{
-    collections::BTreeMap,
-    io::Write as _,
-    net::IpAddr,
-    sync::{Mutex, MutexGuard, PoisonError},
-    thread,
-    time::{Duration, Instant},
+use std::{collections::BTreeMap, net::IpAddr, thread, time::Instant};
+
+use weft::{
+    Project,
+    lab::{self, wait_for},
 };
-
-use weft::Project;
-use weft_lab::netns::{Lab, missing};
-
-/// The most that a single wait may take on a loaded machine.
-const LIMIT: Duration = Duration::from_secs(60);
-
-static ONE_LAB: Mutex<()> = Mutex::new(());
-
-/// Returns the right to run a lab, or says why none can run here.
-fn lab_is_possible() -> Option<MutexGuard<'static, ()>> {
-    let missing = missing();
-    if !missing.is_empty() {
-        // Straight to the stream: what `eprintln!` says in a test that passes is kept back.
-        let _ = writeln!(std::io::stderr(), "SKIPPED, the lab of real routers needs: {}", missing.join(", "));
-        return None;
-    }
-    Some(ONE_LAB.lock().unwrap_or_else(PoisonError::into_inner))
-}
-
-/// Waits until a condition holds.
-#[track_caller]
-fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !condition() {
-        assert!(begun.elapsed() < LIMIT, "waited {} s for {what}", LIMIT.as_secs());
-        thread::sleep(Duration::from_millis(100));
-    }
-}
+use weft_lab::netns::Lab;
 
 /// A network that runs.
 struct Running {
@@ -142,7 +112,7 @@ impl Running {
 
 #[test]
 fn ospf_routes_both_families_between_areas() {
-    let Some(_one) = lab_is_possible() else { return };
+    let Some(_one) = lab::is_possible() else { return };
     let running = Running::new("tests/labs/ospf-dual/intents");
     running.is_as_predicted(200);
     running.project.weft("plan").expect(0).says("no change");
@@ -177,7 +147,7 @@ fn ospf_routes_both_families_between_areas() {
 
 #[test]
 fn ebgp_routes_both_families_with_and_without_addresses_on_links() {
-    let Some(_one) = lab_is_possible() else { return };
+    let Some(_one) = lab::is_possible() else { return };
     let running = Running::new("tests/labs/ebgp-dual/intents");
     running.is_as_predicted(150);
     running.project.weft("plan").expect(0).says("no change");

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "not every test uses every part")]
 
+pub(crate) mod lab;
+
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -72,12 +72,14 @@ impl Allocations {
         if text.lines().all(blank) {
             return Ok(Self::default());
         }
+        let lines = u32::try_from(text.lines().count()).unwrap_or(u32::MAX).max(1);
         serde_yaml::from_str(text).map_err(|error| {
             let place = error.location();
             let number = |value: Option<usize>| value.and_then(|value| u32::try_from(value).ok()).unwrap_or(1).max(1);
             InvalidAllocations {
                 message: error.to_string(),
-                line: number(place.as_ref().map(serde_yaml::Location::line)),
+                // For the reader a few odd characters end a line, too.
+                line: number(place.as_ref().map(serde_yaml::Location::line)).min(lines),
                 column: number(place.as_ref().map(serde_yaml::Location::column)),
             }
         })

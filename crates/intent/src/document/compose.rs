@@ -29,6 +29,16 @@ pub(super) fn documents(file: &SourceFile) -> (Vec<(Document, Value)>, Vec<Diagn
         let finding = Diagnostic::error(codes::TOO_LARGE, message).at(SourceSpan::point(file.path.clone(), 1, 1));
         return (Vec::new(), vec![finding.help("split it into several files")]);
     }
+    // YAML would take it for the end of a line, and an editor or a diff does not: nobody would agree where anything stands.
+    let lone = file.text.match_indices('\r').find(|(at, _)| file.text.as_bytes().get(at + 1) != Some(&b'\n'));
+    if let Some((at, _)) = lone {
+        let before = &file.text[..at];
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().map_or(0, |tail| tail.chars().count()) + 1;
+        let span = SourceSpan::on_line(file.path.clone(), clamp(line), clamp(column), 1);
+        let finding = Diagnostic::error(codes::CONTROL_CHARACTER, "a carriage return stands within a line").at(span);
+        return (Vec::new(), vec![finding.help("end lines with a line feed, alone or after a carriage return")]);
+    }
     let options = granit_parser::options! {
         emit_comments: false,
         emit_unresolved_aliases: true,
