@@ -26,8 +26,12 @@ impl Compiler<'_> {
 
     /// Returns the access lists of a node, by the names of their intents.
     pub(crate) fn acl_sets(&self, touching: &Touching<'_>) -> BTreeMap<Name, AclSet> {
-        let protected = touching.ports.iter().filter_map(|port| self.access_of(port));
-        protected.map(|access| (access.reference.name.clone(), self.acl_set(access))).collect()
+        // Many ports have one list.
+        let protecting: BTreeMap<&Name, &Intent<AccessSpec>> = (touching.ports.iter())
+            .filter_map(|port| self.access_of(port))
+            .map(|access| (&access.reference.name, access))
+            .collect();
+        protecting.into_iter().map(|(name, access)| (name.clone(), self.acl_set(access))).collect()
     }
 
     fn acl_set(&self, access: &Intent<AccessSpec>) -> AclSet {
