@@ -9,7 +9,7 @@ mod fixture;
 use std::{collections::BTreeSet, fs, path::Path};
 
 use weft_diagnostics::{Diagnostic, SourceMap, render};
-use weft_intent::{codes, load, validate};
+use weft_intent::codes;
 
 #[test]
 fn every_mistake_is_told_as_expected() {
@@ -65,21 +65,7 @@ fn entries(path: &Path) -> Vec<String> {
 }
 
 fn findings(path: &Path) -> (Vec<Diagnostic>, SourceMap) {
-    let (mut files, mut findings, mut unreadable) = (Vec::new(), Vec::new(), false);
-    for file in fixture::folder(path, "intents") {
-        match file {
-            Ok(file) => files.push(file),
-            Err(finding) => {
-                unreadable = true;
-                findings.push(*finding);
-            }
-        }
-    }
-    let sources = files.iter().map(|file| (file.path.clone(), file.text.clone())).collect();
-    let (mut set, mistakes) = load(&files);
-    set.rejected.unreadable |= unreadable;
-    findings.extend(mistakes);
-    findings.extend(validate(&set, &fixture::catalogue()).1);
+    let (mut findings, sources) = fixture::findings(fixture::folder(path, "intents"), &fixture::catalogue());
     findings.sort();
     (findings, sources)
 }

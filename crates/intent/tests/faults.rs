@@ -12,7 +12,7 @@ use std::{
 
 use serde::Deserialize;
 use weft_diagnostics::{Diagnostic, SourceMap, render};
-use weft_intent::{SourceFile, document, load, validate};
+use weft_intent::{SourceFile, document};
 use weft_model::{Catalogue, PackDescription};
 
 /// One edit, and what is to be found.
@@ -107,22 +107,7 @@ impl Corpus {
     }
 
     fn findings(&self, input: &str, faults: &[&Fault]) -> (Vec<Diagnostic>, SourceMap) {
-        let (mut files, mut findings, mut unreadable) = (Vec::new(), Vec::new(), false);
-        for file in self.edited(input, faults) {
-            match file {
-                Ok(file) => files.push(file),
-                Err(finding) => {
-                    unreadable = true;
-                    findings.push(*finding);
-                }
-            }
-        }
-        let sources = files.iter().map(|file| (file.path.clone(), file.text.clone())).collect();
-        let (mut set, mistakes) = load(&files);
-        set.rejected.unreadable |= unreadable;
-        findings.extend(mistakes);
-        findings.extend(validate(&set, &self.catalogue).1);
-        (findings, sources)
+        fixture::findings(self.edited(input, faults), &self.catalogue)
     }
 
     /// Returns the place of a fault's finding when others are in the same network too: lines move by what stands before.
