@@ -1,5 +1,5 @@
-//! References to secrets: the type and the pattern of the schema agree, no error repeats the text, and placeholders are found
-//! again in any text around them.
+//! References to secrets: the type and the pattern of the schema agree, and placeholders are found again in any text around
+//! them.
 
 #![no_main]
 
@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use regex::Regex;
-use weft_model::{SecretDigest, SecretDigests, SecretRef, changed_secrets, placeholders};
+use weft_model::{InvalidSecretRef, SecretDigest, SecretDigests, SecretRef, changed_secrets, placeholders};
 
 static PATTERN: LazyLock<Regex> = LazyLock::new(|| Regex::new(SecretRef::PATTERN).expect("a pattern"));
 
@@ -26,7 +26,8 @@ fuzz_target!(|text: &str| {
             digests = SecretDigests::new([(reference.clone(), digest.clone())].into());
             assert_eq!(digests.comparable(&digest.placeholder()), reference.placeholder());
         }
-        Err(error) => assert!(text.len() < 8 || !error.to_string().contains(text)),
+        // The error holds nothing, so that it cannot repeat a secret that was written here by mistake.
+        Err(InvalidSecretRef) => {}
     }
     for (start, end, reference) in placeholders(text) {
         assert_eq!(&text[start..end], reference.placeholder());
