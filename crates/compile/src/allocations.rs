@@ -77,7 +77,7 @@ impl Allocations {
             let place = error.location();
             let number = |value: Option<usize>| value.and_then(|value| u32::try_from(value).ok()).unwrap_or(1).max(1);
             InvalidAllocations {
-                message: error.to_string(),
+                message: printable(&error.to_string()),
                 // For the reader a few odd characters end a line, too.
                 line: number(place.as_ref().map(serde_yaml::Location::line)).min(lines),
                 column: number(place.as_ref().map(serde_yaml::Location::column)),
@@ -153,6 +153,15 @@ impl std::fmt::Display for PortKey {
     }
 }
 
+/// Returns a text in which characters that would act on a terminal stand for themselves.
+fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { printable.extend(c.escape_default()) } else { printable.push(c) }
+    }
+    printable
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,5 +188,11 @@ mod tests {
         let finding = Allocations::from_yaml(text).unwrap_err().diagnostic("intents/allocations.lock.yaml");
         assert_eq!(finding.code, codes::INVALID_LOCK_FILE);
         assert!((3..=4).contains(&finding.span.unwrap().line));
+    }
+
+    #[test]
+    fn a_finding_repeats_no_character_that_acts_on_a_terminal() {
+        let finding = Allocations::from_yaml("loopbacks:\n  a: 10.0.0.1\nb\tc: 1\n").unwrap_err().diagnostic("lock.yaml");
+        assert!(finding.message.contains("`b\\tc`"), "{}", finding.message);
     }
 }
