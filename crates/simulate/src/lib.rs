@@ -24,6 +24,7 @@ mod bgp;
 mod cabling;
 mod filters;
 mod forwarding;
+mod internal;
 mod ospf;
 mod policy;
 mod prediction;

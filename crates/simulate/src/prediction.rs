@@ -16,6 +16,7 @@ use crate::{
     Cable,
     bgp::{self, Choice, Class, ClassRoutes, Gone, Network},
     cabling::Cabling,
+    internal::{self, Outcome, Ways},
     ospf::Ospf,
     policy::Policies,
     session::{self, Closed, Speaker},
@@ -41,6 +42,54 @@ pub struct Prediction {
     /// Prefixes whose routes did not settle within the bound, if any. Their routes in `states` are those of the moment when
     /// the bound was reached.
     pub unstable: BTreeSet<IpNet>,
+}
+
+/// The routes of all classes, by whichever way they were computed.
+enum Settled {
+    External(Vec<ClassRoutes>),
+    Internal(Vec<Outcome>),
+}
+
+impl Settled {
+    fn stable(&self, class: usize) -> bool {
+        match self {
+            Self::External(routes) => routes[class].stable,
+            Self::Internal(routes) => routes[class].stable,
+        }
+    }
+
+    fn redistributed(&self, class: usize) -> &[usize] {
+        match self {
+            Self::External(routes) => &routes[class].redistributed,
+            Self::Internal(routes) => &routes[class].redistributed,
+        }
+    }
+
+    fn received(&self, class: usize) -> &[Vec<u16>] {
+        match self {
+            Self::External(routes) => &routes[class].received,
+            Self::Internal(routes) => &routes[class].received,
+        }
+    }
+
+    fn advertised(&self, class: usize, device: usize) -> &[u16] {
+        match self {
+            Self::External(routes) => &routes[class].advertised[device],
+            Self::Internal(routes) => &routes[class].advertised[device],
+        }
+    }
+
+    /// Returns the next hops of what a device learned, and whether from its own AS.
+    fn learned(&self, class: usize, device: usize, speaker: &Speaker<'_>) -> Option<(bool, BTreeSet<NextHop>)> {
+        match self {
+            Self::External(routes) => {
+                let Choice::Received(sessions) = &routes[class].choices[device] else { return None };
+                let next_hop = |&session: &u16| speaker.sessions[usize::from(session)].next_hop.clone();
+                Some((false, sessions.iter().map(next_hop).collect()))
+            }
+            Self::Internal(routes) => routes[class].learned[device].clone(),
+        }
+    }
 }
 
 /// Predicts what every device does, with all parts of its [`DeviceState`] filled; `ospf_neighbors` only where it runs OSPF.
@@ -73,17 +122,27 @@ pub(crate) fn predict(
     let local: Vec<RouteTable> =
         configs.values().zip(&interfaces).map(|(config, interfaces)| local_routes(config, interfaces)).collect();
 
-    let ospf = Ospf::new(&configs, &cabling, failed, &asked);
+    // Sessions between loopbacks need the ways between them, whatever is asked for.
+    let loopbacks = session::loopbacks(configs.values().copied());
+    let ospf = Ospf::new(&configs, &cabling, failed, |prefix| asked(prefix) || loopbacks.contains(prefix));
+    let costs = ospf.costs(configs.len(), &loopbacks);
     let mut external = vec![BTreeSet::new(); configs.len()];
     let mut rounds = 0;
     let mut closed = Closed::new();
     let (speakers, classes, routes, received, interior, moving) = loop {
         let interior = ospf.routes(&external);
         let mut policies = Policies::default();
-        let speakers = session::speakers(&configs, &cabling, failed, &closed, &mut policies);
+        let ways = Ways { local: &local, interior: &interior, costs: &costs };
+        let speakers = session::speakers(&configs, &cabling, failed, &closed, &ways, &mut policies);
         let classes = classes(&configs, &local, &interior, &policies, &asked);
-        let readers = bgp::readers(&speakers, &Gone::default());
-        let routes = bgp::routes(Network { speakers: &speakers, readers: &readers, policies: &policies }, &classes);
+        let routes = if speakers.iter().any(Speaker::is_internal) {
+            let network = internal::Network { speakers: &speakers, policies: &policies, ways: &ways };
+            Settled::Internal(internal::outcomes(network, &classes))
+        } else {
+            let readers = bgp::readers(&speakers, &Gone::default());
+            let network = Network { speakers: &speakers, readers: &readers, policies: &policies };
+            Settled::External(bgp::routes(network, &classes))
+        };
         let received = received(&speakers, &classes, &routes);
         let overfull = overfull(&configs, &speakers, &received);
         let redistributed = redistributed(&local, &classes, &routes);
@@ -102,11 +161,10 @@ pub(crate) fn predict(
         external = redistributed;
     };
 
-    let unstable = classes
-        .iter()
-        .zip(&routes)
-        .filter(|(_, routes)| !routes.stable)
-        .flat_map(|(class, _)| class.prefixes.iter().copied())
+    let unstable = (0..)
+        .zip(&classes)
+        .filter(|(number, _)| !routes.stable(*number))
+        .flat_map(|(_, class)| class.prefixes.iter().copied())
         .chain(moving)
         .collect();
     let configs: Vec<(&NodeName, &DeviceConfig)> = configs.into_iter().collect();
@@ -215,10 +273,10 @@ pub(crate) fn classes(
 }
 
 /// Returns for each device the prefixes that it announces into OSPF: those of BGP routes that it uses and that its policy takes.
-fn redistributed(local: &[RouteTable], classes: &[Class], routes: &[ClassRoutes]) -> Vec<BTreeSet<IpNet>> {
+fn redistributed(local: &[RouteTable], classes: &[Class], routes: &Settled) -> Vec<BTreeSet<IpNet>> {
     let mut redistributed = vec![BTreeSet::new(); local.len()];
-    for (class, routes) in classes.iter().zip(routes) {
-        for &device in &routes.redistributed {
+    for (number, class) in (0..).zip(classes) {
+        for &device in routes.redistributed(number) {
             let used = class.prefixes.iter().filter(|prefix| !local[device].contains_key(*prefix));
             redistributed[device].extend(used.copied());
         }
@@ -227,11 +285,11 @@ fn redistributed(local: &[RouteTable], classes: &[Class], routes: &[ClassRoutes]
 }
 
 /// Counts for each session of each device the prefixes of IPv4 and of IPv6 that are received and accepted.
-fn received(speakers: &[Speaker<'_>], classes: &[Class], routes: &[ClassRoutes]) -> Vec<Vec<[u32; 2]>> {
+fn received(speakers: &[Speaker<'_>], classes: &[Class], routes: &Settled) -> Vec<Vec<[u32; 2]>> {
     let mut counts: Vec<Vec<[u32; 2]>> = speakers.iter().map(|speaker| vec![[0, 0]; speaker.sessions.len()]).collect();
-    for (class, routes) in classes.iter().zip(routes) {
+    for (number, class) in (0..).zip(classes) {
         let family = usize::from(class.prefixes[0].addr().is_ipv6());
-        for (counts, sessions) in counts.iter_mut().zip(&routes.received) {
+        for (counts, sessions) in counts.iter_mut().zip(routes.received(number)) {
             for &session in sessions {
                 counts[usize::from(session)][family] += class.prefixes.len() as u32;
             }
@@ -257,23 +315,22 @@ fn overfull(
     overfull
 }
 
-/// Returns the routes of a device: connected and static ones come first, then those of BGP, then those of OSPF. These are the
-/// administrative distances 0, 1, 20 and 110.
+/// Returns the routes of a device: connected and static ones come first, then those of other ASes, then those of OSPF, then those
+/// of BGP from its own AS. These are the administrative distances 0, 1, 20, 110 and 200.
 fn rib(
     local: RouteTable,
     interior: RouteTable,
     device: usize,
     speaker: &Speaker<'_>,
     classes: &[Class],
-    routes: &[ClassRoutes],
+    routes: &Settled,
 ) -> RouteTable {
     let mut learned = Vec::new();
-    for (class, routes) in classes.iter().zip(routes) {
-        let Choice::Received(sessions) = &routes.choices[device] else { continue };
-        let next_hops: BTreeSet<NextHop> =
-            sessions.iter().map(|&session| speaker.sessions[usize::from(session)].next_hop.clone()).collect();
+    for (number, class) in (0..).zip(classes) {
+        let Some((internal, next_hops)) = routes.learned(number, device, speaker) else { continue };
         let route = Route { protocol: RouteProtocol::Bgp, next_hops };
-        learned.extend(class.prefixes.iter().map(|prefix| (*prefix, route.clone())));
+        let prefixes = class.prefixes.iter().filter(|prefix| !internal || !interior.contains_key(*prefix));
+        learned.extend(prefixes.map(|prefix| (*prefix, route.clone())));
     }
     // Building a map from a list is far cheaper than inserting one by one.
     let mut table: RouteTable = interior.into_iter().chain(learned).collect();
@@ -314,15 +371,15 @@ fn advertised(
     device: usize,
     speaker: &Speaker<'_>,
     classes: &[Class],
-    routes: &[ClassRoutes],
+    routes: &Settled,
 ) -> BTreeMap<NeighborTarget, BTreeSet<IpNet>> {
     let external = |target: &&NeighborTarget| {
         config.bgp.as_ref().is_some_and(|bgp| bgp.neighbors[*target].peer_type == PeerType::External)
     };
     let mut advertised: BTreeMap<_, BTreeSet<IpNet>> =
         speaker.states.keys().copied().filter(external).map(|target| (target.clone(), BTreeSet::new())).collect();
-    for (class, routes) in classes.iter().zip(routes) {
-        for &session in &routes.advertised[device] {
+    for (number, class) in (0..).zip(classes) {
+        for &session in routes.advertised(number, device) {
             let target = speaker.sessions[usize::from(session)].target;
             advertised.entry(target.clone()).or_default().extend(&class.prefixes);
         }

@@ -17,6 +17,7 @@ use crate::{
     Cable, Failed, Packet, acl,
     bgp::{self, Choice, Class, Converged, Gone},
     cabling::Cabling,
+    internal::Ways,
     ospf::Ospf,
     policy::Policies,
     prediction::{classes, interfaces, local_routes, origins, predict, simulate},
@@ -127,11 +128,13 @@ impl<'a> Scenarios<'a> {
             devices.iter().map(|(name, config)| interfaces(name, config, &cabling, &failed)).collect();
         let local: Vec<_> = devices.iter().zip(&interfaces).map(|((_, config), i)| local_routes(config, i)).collect();
         let mut policies = Policies::default();
-        let speakers = session::speakers(&by_name, &cabling, &failed, &Closed::new(), &mut policies);
+        let (interior, costs) = (vec![RouteTable::new(); local.len()], vec![BTreeMap::new(); local.len()]);
+        let ways = Ways { local: &local, interior: &interior, costs: &costs };
+        let speakers = session::speakers(&by_name, &cabling, &failed, &Closed::new(), &ways, &mut policies);
         let readers = bgp::readers(&speakers, &Gone::default());
-        // Where OSPF runs, a failure changes routes that no session carries: all is simulated.
-        let plain = !Ospf::new(&by_name, &cabling, &failed, |_| false).is_used();
-        let interior = vec![RouteTable::new(); local.len()];
+        // Where OSPF runs, a failure changes routes that no session carries, and sessions between loopbacks: all is simulated.
+        let plain = !Ospf::new(&by_name, &cabling, &failed, |_| false).is_used()
+            && session::loopbacks(by_name.values().copied()).is_empty();
         let classes = classes(&by_name, &local, &interior, &policies, |_| true);
         let bgp = bgp::Network { speakers: &speakers, readers: &readers, policies: &policies };
         let bounded = !may_overfill(&speakers, &classes);

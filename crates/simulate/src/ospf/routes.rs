@@ -84,6 +84,14 @@ impl Domain {
         (0..self.routers.len()).into_par_iter().map(table).collect()
     }
 
+    /// Returns what it costs every device to reach some prefixes.
+    pub(super) fn costs(&self, prefixes: &BTreeSet<IpNet>) -> Vec<BTreeMap<IpNet, u32>> {
+        let mut computation = Computation::new(&self.routers, self.default_route(), &BTreeSet::new());
+        computation.summarise(self.default_route());
+        let costs = |device| computation.costs(device, prefixes);
+        (0..self.routers.len()).into_par_iter().map(costs).collect()
+    }
+
     fn default_route(&self) -> IpNet {
         match self.family {
             AfiSafi::Ipv4Unicast => Ipv4Net::default().into(),
@@ -215,10 +223,7 @@ impl<'d> Computation<'d> {
     /// Returns the routes of a device, without those to what it is connected to.
     fn table(&self, device: usize, announcers: &BTreeMap<IpNet, Vec<usize>>) -> RouteTable {
         let router = &self.routers[device];
-        let within = self.within(device);
-        let areas: Vec<AreaId> =
-            if router.is_border() { vec![AreaId::BACKBONE] } else { router.areas.keys().copied().collect() };
-        let between = self.between(&within, &areas);
+        let (within, between) = self.ways(device);
         let to = |number: usize| within.ways[number].as_ref().or(between[number].as_ref());
 
         let mut table = RouteTable::new();
@@ -239,6 +244,27 @@ impl<'d> Computation<'d> {
             };
         }
         table
+    }
+
+    /// Returns the ways of a device within its areas, and those between areas.
+    fn ways(&self, device: usize) -> (Within, Ways) {
+        let router = &self.routers[device];
+        let within = self.within(device);
+        let areas: Vec<AreaId> =
+            if router.is_border() { vec![AreaId::BACKBONE] } else { router.areas.keys().copied().collect() };
+        let between = self.between(&within, &areas);
+        (within, between)
+    }
+
+    /// Returns what it costs a device to reach some prefixes.
+    fn costs(&self, device: usize, prefixes: &BTreeSet<IpNet>) -> BTreeMap<IpNet, u32> {
+        let (within, between) = self.ways(device);
+        let cost = |prefix: &IpNet| {
+            let number = self.number(Destination::Network(*prefix))?;
+            let way = within.ways[number].as_ref().or(between[number].as_ref())?;
+            Some((*prefix, way.cost))
+        };
+        prefixes.iter().filter_map(cost).collect()
     }
 
     fn route(&self, device: usize, way: &Way) -> Option<Route> {

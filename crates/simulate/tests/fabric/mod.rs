@@ -81,6 +81,7 @@ impl Fabric {
             bgp: Some(Bgp {
                 asn: asn.try_into().unwrap(),
                 router_id,
+                cluster_id: None,
                 maximum_paths,
                 networks: [(loopback, Network { provenance: Provenance::default() })].into(),
                 neighbors: BTreeMap::new(),
@@ -136,6 +137,9 @@ impl Fabric {
                 description: String::new(),
                 interface: ends[near].interface.clone(),
                 peer_as,
+                local_address: None,
+                route_reflector_client: false,
+                next_hop_self: false,
                 peer_type: PeerType::Internal,
                 timers: None,
                 bfd: None,

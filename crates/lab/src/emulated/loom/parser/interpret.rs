@@ -245,7 +245,8 @@ impl Interpretation {
         match router_id {
             Some(router_id) => {
                 let provenance = Provenance::default();
-                self.config.bgp = Some(Bgp { asn, router_id, maximum_paths, networks, neighbors, provenance });
+                self.config.bgp =
+                    Some(Bgp { asn, router_id, cluster_id: None, maximum_paths, networks, neighbors, provenance });
             }
             None => self.mistake(section, "bgp has no router-id"),
         }
@@ -265,6 +266,9 @@ impl Interpretation {
             description: String::new(),
             interface: InterfaceName::loopback(),
             peer_as,
+            local_address: None,
+            route_reflector_client: false,
+            next_hop_self: false,
             peer_type: PeerType::Internal,
             timers: None,
             bfd: None,
