@@ -212,7 +212,8 @@ impl<'c, 'a> Computation<'c, 'a> {
     fn heard(&mut self, device: usize) -> Vec<(u16, Held)> {
         let speaker = &self.network.speakers[device];
         let mut heard = Vec::new();
-        for (index, session) in (0_u16..).zip(&speaker.sessions).filter(|(_, session)| session.carries(self.ipv6)) {
+        let ipv6 = self.ipv6;
+        for (index, session) in (0_u16..).zip(&speaker.sessions).filter(|(_, session)| session.carries(ipv6)) {
             let Some(theirs) = self.reverse[device][usize::from(index)] else { continue };
             let Some(said) = self.said(session.peer, theirs) else { continue };
             if self.attributes.passes(said.route.path, speaker.asn)
@@ -305,7 +306,7 @@ impl<'c, 'a> Computation<'c, 'a> {
                 neighbor: session.target,
             })
         };
-        choose(heard.iter().enumerate().filter_map(candidate).collect(), speaker.maximum_paths)
+        choose(heard.iter().enumerate().filter_map(candidate).collect())
     }
 
     /// Returns the next hops that a device uses of what it hears, and whether they are those of its own AS.
@@ -314,11 +315,18 @@ impl<'c, 'a> Computation<'c, 'a> {
         let speaker = &self.network.speakers[device];
         let session = |place: usize| &speaker.sessions[usize::from(heard[place].0)];
         let internal = session(*chosen.first()?).internal;
-        let next_hops = chosen.iter().flat_map(|&place| match heard[place].1.next_hop {
-            Some(next_hop) if internal => self.network.ways.next_hops(device, next_hop),
-            Some(_) | None => [session(place).next_hop.clone()].into(),
-        });
-        Some((internal, next_hops.collect()))
+        if !internal {
+            let chosen = chosen.into_iter().take(speaker.maximum_paths);
+            return Some((false, chosen.map(|place| session(place).next_hop.clone()).collect()));
+        }
+        // What several reflectors say of one router is one path.
+        let mut exits: Vec<IpAddr> = Vec::new();
+        for exit in chosen.into_iter().filter_map(|place| heard[place].1.next_hop) {
+            if exits.len() < speaker.maximum_paths && !exits.contains(&exit) {
+                exits.push(exit);
+            }
+        }
+        Some((true, exits.into_iter().flat_map(|exit| self.network.ways.next_hops(device, exit)).collect()))
     }
 
     /// Returns the sessions with external neighbors over which a device announces its route. It does not go back to where
@@ -326,11 +334,9 @@ impl<'c, 'a> Computation<'c, 'a> {
     fn advertised(&mut self, device: usize) -> Vec<u16> {
         let from = self.best[device].as_ref().and_then(|best| best.from);
         let speaker = &self.network.speakers[device];
-        let external = speaker
-            .external
-            .iter()
-            .copied()
-            .filter(|index| from != Some(*index) && speaker.sessions[usize::from(*index)].carries(self.ipv6));
+        let ipv6 = self.ipv6;
+        let goes = |index: &u16| from != Some(*index) && speaker.sessions[usize::from(*index)].carries(ipv6);
+        let external = speaker.external.iter().copied().filter(goes);
         external.filter(|&index| self.said(device, index).is_some()).collect()
     }
 

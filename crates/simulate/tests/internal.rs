@@ -270,7 +270,7 @@ fn where_all_sessions_are_external_the_answer_is_the_same() {
     ];
     for (number, change) in changes.into_iter().enumerate() {
         let policy = with_policies.policy(&format!("p{number}"), &[(None, change, Action::Accept)]);
-        with_policies.neighbor("s1", number).export_policy = Some(policy.clone());
+        with_policies.neighbor("s1", 3 * number).export_policy = Some(policy.clone());
         with_policies.neighbor("l2", 3 + number).import_policy = Some(policy);
     }
     for mut fabric in [leaf_spine(3, 2, false), fat_tree(4), with_policies] {
