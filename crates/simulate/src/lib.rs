@@ -24,9 +24,11 @@ mod bgp;
 mod cabling;
 mod filters;
 mod forwarding;
+mod local;
 mod ospf;
 mod policy;
 mod prediction;
+mod routing;
 mod scenario;
 mod session;
 
@@ -35,4 +37,5 @@ pub use cabling::Cable;
 pub use filters::Filters;
 pub use forwarding::{Forwarding, Hop, Outcome, Trace, trace};
 pub use prediction::{Failed, Prediction, simulate};
+pub use routing::Routing;
 pub use scenario::{Scenario, Scenarios, Walk};
