@@ -25,9 +25,11 @@ mod cabling;
 mod filters;
 mod forwarding;
 mod internal;
+mod local;
 mod ospf;
 mod policy;
 mod prediction;
+mod routing;
 mod scenario;
 mod session;
 
@@ -36,4 +38,5 @@ pub use cabling::Cable;
 pub use filters::Filters;
 pub use forwarding::{Forwarding, Hop, Outcome, Trace, trace};
 pub use prediction::{Failed, Prediction, simulate};
+pub use routing::Routing;
 pub use scenario::{Scenario, Scenarios, Walk};
