@@ -224,12 +224,14 @@ impl Interpretation {
 
     fn bgp(&mut self, asn: Asn, section: &Section) {
         let mut router_id = None;
+        let mut cluster_id = None;
         let mut maximum_paths = 1;
         let mut networks = BTreeMap::new();
         let mut neighbors = BTreeMap::new();
         for section in &section.sections {
             match &section.line {
                 Line::RouterId(id) => router_id = Some(*id),
+                Line::ClusterId(id) => cluster_id = Some(*id),
                 Line::MaximumPaths(paths) => maximum_paths = *paths,
                 Line::Network(prefix) => {
                     networks.insert(*prefix, Network { provenance: Provenance::default() });
@@ -246,7 +248,7 @@ impl Interpretation {
             Some(router_id) => {
                 let provenance = Provenance::default();
                 self.config.bgp =
-                    Some(Bgp { asn, router_id, cluster_id: None, maximum_paths, networks, neighbors, provenance });
+                    Some(Bgp { asn, router_id, cluster_id, maximum_paths, networks, neighbors, provenance });
             }
             None => self.mistake(section, "bgp has no router-id"),
         }
@@ -283,6 +285,9 @@ impl Interpretation {
             match &section.line {
                 Line::Description(text) => neighbor.description.clone_from(text),
                 Line::OutgoingInterface(name) => interface = Some((section.number, name.clone())),
+                Line::LocalAddress(address) => neighbor.local_address = Some(*address),
+                Line::RouteReflectorClient => neighbor.route_reflector_client = true,
+                Line::NextHopSelf => neighbor.next_hop_self = true,
                 Line::External => neighbor.peer_type = PeerType::External,
                 Line::Timers(timers) => neighbor.timers = Some(*timers),
                 Line::Bfd(bfd) => neighbor.bfd = Some(*bfd),
