@@ -347,7 +347,8 @@ impl Interpretation {
         let Some(bgp) = &mut self.config.bgp else { return };
         for (target, neighbor) in &mut bgp.neighbors {
             let NeighborTarget::Address(address) = target else { continue };
-            if neighbor.interface != InterfaceName::loopback() {
+            // A session from an address of the device's own leads wherever the routes do.
+            if neighbor.interface != InterfaceName::loopback() || neighbor.local_address.is_some() {
                 continue;
             }
             let on_subnet = |interface: &Interface| interface.addresses.iter().any(|own| own.prefix.contains(address));
