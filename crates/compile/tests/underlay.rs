@@ -150,9 +150,8 @@ fn refused(file: &str, from: &str, to: &str) -> Vec<Code> {
 #[test]
 fn internal_bgp_joins_loopbacks_to_the_reflectors() {
     let lab = lab("ibgp-rr");
-    let (bgp, loopback) = (|name: &str| lab.config(name).bgp.as_ref().unwrap(), |name: &str| {
-        lab.allocations.loopbacks[name]
-    });
+    let (bgp, loopback) =
+        (|name: &str| lab.config(name).bgp.as_ref().unwrap(), |name: &str| lab.allocations.loopbacks[name]);
     for config in lab.configs.values() {
         assert_eq!(config.bgp.as_ref().unwrap().asn.get(), 64_500);
         assert!(config.ospf.as_ref().unwrap().redistribute_bgp.is_none());

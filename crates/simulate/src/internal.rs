@@ -58,7 +58,7 @@ impl Ways<'_> {
 
     /// Returns the next hop to an address on a link of the device.
     fn connected(&self, device: usize, address: IpAddr) -> Option<NextHop> {
-        let covering = self.local[device].iter().filter(|(prefix, _)| prefix.contains(&address));
+        let covering = self.local.get(device)?.iter().filter(|(prefix, _)| prefix.contains(&address));
         let (_, route) = covering.max_by_key(|(prefix, _)| prefix.prefix_len())?;
         let interface = route.next_hops.first()?.interface()?.clone();
         Some(NextHop::Interface { interface, via: Some(address).filter(IpAddr::is_ipv4) })

@@ -101,14 +101,6 @@ pub struct Neighbor {
     pub provenance: Provenance,
 }
 
-impl Bgp {
-    /// Tells whether a neighbor is of the AS of the device, so that it is told what was learned from others and not what was
-    /// learned within the AS (RFC 4271 9.2.1).
-    pub fn is_internal(&self, neighbor: &Neighbor) -> bool {
-        neighbor.peer_as == self.asn
-    }
-}
-
 fn ipv4_unicast() -> BTreeSet<AfiSafi> {
     [AfiSafi::Ipv4Unicast].into()
 }
