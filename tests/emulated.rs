@@ -223,3 +223,18 @@ fn every_rendered_line_names_its_intent() {
     project.weft("explain WEFT-101").expect(0);
     project.weft("explain no-such-device").expect(1).says("no-such-device");
 }
+
+#[test]
+fn routers_of_one_as_tell_each_other_what_their_neighbors_announce() {
+    let project = Project::of("tests/labs/ibgp-rr/intents");
+    let network = project.path().join("intents/network.yaml");
+    let text = fs::read_to_string(&network).expect("the network");
+    fs::write(&network, text.replace("pack: frr", "pack: loom").replace("pack: bird", "pack: loom")).expect("write it");
+    project.weft("lab up --backend emulated").expect(0);
+    project.weft("run").expect(0).says("0 not as predicted");
+    project.weft("plan").expect(0).says("no change");
+    let session = |state: &str| format!("session lo to rr-1 (10.0.0.6) {state}");
+    project.weft("lab fault node-down rr-1").expect(0);
+    project.weft("verify --now").expect(1).says("underlay/routing").says(&session("")).says("degraded");
+    project.weft("lab heal node-down rr-1").expect(0);
+}

@@ -137,6 +137,14 @@ pub const UNDEFINED_SERVICE: Code = Code::new(
     "An interface has an access list, or OSPF runs on an interface or uses a policy, that the device does not define.",
 );
 /// See [`crate::check_predicted`].
+pub const AMBIGUOUS_ROUTES: Code = Code::new(
+    "WEFT-541",
+    "routes settle in more than one way",
+    "The predicted routes to a prefix settle, but otherwise when devices decide in another order: local preferences of \
+     the network defer to each other, and which routes it takes depends on what happened before. A few orders are \
+     tried, so that not every such prefix is found.",
+);
+/// See [`crate::check_predicted`].
 pub const NOT_REACHABLE: Code = Code::new(
     "WEFT-550",
     "destination not reached",
@@ -202,6 +210,7 @@ pub const ALL: &[Code] = &[
     OSPF_MISMATCH,
     SESSION_FAMILY_MISMATCH,
     UNDEFINED_SERVICE,
+    AMBIGUOUS_ROUTES,
     NOT_REACHABLE,
     NOT_ISOLATED,
     TOO_FEW_PATHS,

@@ -1,6 +1,6 @@
 //! The configured network, indexed once for all rules.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use ipnet::IpNet;
 use weft_device::config::{
@@ -21,6 +21,8 @@ pub struct Fleet<'a> {
     pub(crate) links: Vec<ConfiguredLink<'a>>,
     /// Internal sessions over an interface that is no end of a link.
     pub(crate) stray_sessions: Vec<SessionEnd<'a>>,
+    /// Sessions between loopbacks, each end with the other where that knows it.
+    pub(crate) loopback_sessions: Vec<(SessionEnd<'a>, Option<SessionEnd<'a>>)>,
 }
 
 /// A link and what is configured at its ends.
@@ -67,7 +69,16 @@ impl<'a> Fleet<'a> {
         }
         let mut sessions: BTreeMap<(&NodeName, &InterfaceName), Vec<SessionEnd<'a>>> = BTreeMap::new();
         let mut stray_sessions = Vec::new();
-        for end in internal_sessions(configs) {
+        let between: Vec<SessionEnd<'_>> =
+            internal_sessions(configs).filter(SessionEnd::is_between_loopbacks).collect();
+        let by_address: BTreeMap<[IpAddr; 2], SessionEnd<'_>> =
+            between.iter().filter_map(|end| Some((end.addresses()?, *end))).collect();
+        let other = |end: SessionEnd<'a>| {
+            let other = end.addresses().and_then(|[near, far]| by_address.get(&[far, near]).copied());
+            (end, other)
+        };
+        let loopback_sessions = between.iter().copied().map(other).collect();
+        for end in internal_sessions(configs).filter(|end| !end.is_between_loopbacks()) {
             let point = TerminationPoint { node: end.device.clone(), interface: end.neighbor.interface.clone() };
             if network.link_at(&point).is_some() {
                 sessions.entry((end.device, &end.neighbor.interface)).or_default().push(end);
@@ -90,7 +101,7 @@ impl<'a> Fleet<'a> {
                 ConfiguredLink { link, underlay, ends: [end(a), end(b)] }
             })
             .collect();
-        Self { configs, links, stray_sessions }
+        Self { configs, links, stray_sessions, loopback_sessions }
     }
 
     /// Returns the links that have their interface at both ends, with both.
@@ -101,9 +112,18 @@ impl<'a> Fleet<'a> {
         })
     }
 
-    /// Returns the sessions that are configured at both ends of their link, with both: those of one sort, or the first of each end
-    /// where no two are.
-    pub(crate) fn session_pairs(&self) -> impl Iterator<Item = (&ConfiguredLink<'a>, [SessionEnd<'a>; 2])> {
+    /// Returns the sessions that are configured at both ends, with both: on a link those of one sort, or the first of each end where
+    /// no two are.
+    pub(crate) fn session_pairs(&self) -> impl Iterator<Item = [SessionEnd<'a>; 2]> {
+        let each_once = |(end, other): &(SessionEnd<'a>, Option<SessionEnd<'a>>)| {
+            let other = (*other)?;
+            (end.addresses() < other.addresses()).then_some([*end, other])
+        };
+        self.link_session_pairs().chain(self.loopback_sessions.iter().filter_map(each_once))
+    }
+
+    /// Returns the sessions that are configured at both ends of their link.
+    pub(crate) fn link_session_pairs(&self) -> impl Iterator<Item = [SessionEnd<'a>; 2]> {
         self.links.iter().flat_map(|link| {
             let [near, far] = [&link.ends[0].sessions, &link.ends[1].sessions];
             let same = |a: &SessionEnd<'a>| Some([*a, *far.iter().find(|b| b.sort() == a.sort())?]);
@@ -111,7 +131,7 @@ impl<'a> Fleet<'a> {
             if let (true, [a, ..], [b, ..]) = (pairs.is_empty(), &near[..], &far[..]) {
                 pairs.push([*a, *b]);
             }
-            pairs.into_iter().map(move |pair| (link, pair))
+            pairs
         })
     }
 
@@ -147,6 +167,19 @@ impl<'a> SessionEnd<'a> {
             NeighborTarget::Address(address) if address.is_ipv4() => Sort::Address(AfiSafi::Ipv4Unicast),
             NeighborTarget::Address(_) => Sort::Address(AfiSafi::Ipv6Unicast),
             NeighborTarget::Interface(_) => Sort::Interface,
+        }
+    }
+
+    /// Tells whether it is a session between loopbacks.
+    fn is_between_loopbacks(&self) -> bool {
+        self.neighbor.local_address.is_some()
+    }
+
+    /// Returns our address and that of the neighbor, of a session between loopbacks.
+    fn addresses(&self) -> Option<[IpAddr; 2]> {
+        match self.target {
+            NeighborTarget::Address(address) => Some([self.neighbor.local_address?, *address]),
+            NeighborTarget::Interface(_) => None,
         }
     }
 

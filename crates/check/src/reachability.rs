@@ -89,7 +89,9 @@ pub fn check_predicted(
 
     let filters = Filters::of(&all);
     let scenarios = Scenarios::new(&all, &cables, &destinations(&flows));
-    diagnostics.extend(unstable(&scenarios.unstable(), configs));
+    diagnostics.extend(unstable(&scenarios.unstable(), codes::UNSTABLE_ROUTES, "never settle", configs));
+    let more = "settle in more than one way";
+    diagnostics.extend(unstable(&scenarios.ambiguous(), codes::AMBIGUOUS_ROUTES, more, configs));
     let asked: Vec<&Flow<'_>> = flows.iter().collect();
     let mut violations = breaches(&asked, &scenarios.steady(), (&all, &filters), &cables, None);
     let broken: BTreeSet<(&IntentRef, &NodeName, IpAddr, IpAddr)> =
@@ -500,14 +502,19 @@ fn protocol_name(protocol: IpProtocol) -> &'static str {
     }
 }
 
-/// Returns an error for each prefix whose routes do not settle.
-fn unstable(prefixes: &BTreeSet<ipnet::IpNet>, configs: &BTreeMap<NodeName, DeviceConfig>) -> Vec<Diagnostic> {
+/// Returns an error for each prefix whose routes do not settle as they should.
+fn unstable(
+    prefixes: &BTreeSet<ipnet::IpNet>,
+    code: Code,
+    what: &str,
+    configs: &BTreeMap<NodeName, DeviceConfig>,
+) -> Vec<Diagnostic> {
     let finding = |prefix: &ipnet::IpNet| {
         let origin = configs.values().find_map(|config| config.bgp.as_ref()?.networks.get(prefix));
-        let message = format!("the routes to {prefix} never settle");
+        let message = format!("the routes to {prefix} {what}");
         match origin {
-            Some(network) => error(codes::UNSTABLE_ROUTES, message, &network.provenance.sources),
-            None => Diagnostic::error(codes::UNSTABLE_ROUTES, message),
+            Some(network) => error(code, message, &network.provenance.sources),
+            None => Diagnostic::error(code, message),
         }
     };
     prefixes.iter().map(finding).collect()

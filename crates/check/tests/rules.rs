@@ -204,7 +204,7 @@ fn nothing_is_found_in_the_example() {
 
 #[test]
 fn nothing_is_found_in_the_networks_of_labs() {
-    for lab in ["ospf-dual", "ebgp-dual"] {
+    for lab in ["ospf-dual", "ebgp-dual", "ibgp-rr"] {
         let lab = compiled(lab_texts(lab), &Allocations::default());
         let findings = findings(&lab, &lab.configs);
         assert!(findings.is_empty(), "{findings:#?}");
@@ -236,6 +236,40 @@ fn each_rule_catches_its_mistake_at_the_line_that_caused_it() {
         if *code != codes::SAME_ASN && *code != codes::OVERLAPPING_SUBNETS {
             assert_eq!(own.len(), 1, "{code} once: {own:#?}");
         }
+    }
+}
+
+#[test]
+fn sessions_between_loopbacks_have_both_of_their_ends() {
+    type Change = fn(&mut Configs);
+    let changes: [(Code, &str, Change); 5] = [
+        (codes::SESSION_MISSING, "no device has the other end", |configs| {
+            let (bgp, target) = bgp_with(configs, "rr-1", "edge-1");
+            bgp.neighbors.remove(&target);
+        }),
+        (codes::SESSION_ADDRESS_MISMATCH, "which is no address of `lo`", |configs| {
+            // Both ends agree on an address that nobody has.
+            let nowhere = "10.9.9.9".parse().unwrap();
+            neighbor(configs, "edge-1", "rr-1").local_address = Some(nowhere);
+            let (bgp, target) = bgp_with(configs, "rr-1", "edge-1");
+            let there = bgp.neighbors.remove(&target).unwrap();
+            bgp.neighbors.insert(NeighborTarget::Address(nowhere), there);
+        }),
+        (codes::SESSION_ASN_MISMATCH, "expects AS 64999", |configs| {
+            neighbor(configs, "edge-1", "rr-1").peer_as = 64_999.try_into().unwrap();
+        }),
+        (codes::SESSION_TIMERS_MISMATCH, "edge-1", |configs| neighbor(configs, "edge-1", "rr-1").timers = None),
+        (codes::SESSION_AUTHENTICATION_MISMATCH, "edge-1", |configs| {
+            neighbor(configs, "edge-1", "rr-1").authentication = Some("env/KEY".parse().unwrap());
+        }),
+    ];
+    let lab = compiled(lab_texts("ibgp-rr"), &Allocations::default());
+    for (code, words, change) in changes {
+        let mut configs = lab.configs.clone();
+        change(&mut configs);
+        let [finding] = &findings(&lab, &configs)[..] else { panic!("{words}: {:#?}", findings(&lab, &configs)) };
+        assert_eq!(finding.code, code, "{finding:#?}");
+        assert!(finding.message.contains(words), "{}", finding.message);
     }
 }
 

@@ -32,6 +32,7 @@ use crate::{
 ///   the router id. One that speaks BGP must have an AS number.
 /// - Every node that an IPv6 loopback pool selects has an IPv6 loopback; one in an underlay that routes IPv6 must have one.
 /// - A link has a subnet of each family of the underlay that runs over it when that is numbered.
+/// - The nodes of an underlay with internal BGP have the AS number that it says.
 /// - A node without a fabric has an AS number of its own, also in a pool that is shared by the nodes of a role.
 pub fn allocate(intents: &IntentSet, network: &Network, locked: &Allocations) -> (Allocations, Vec<Diagnostic>) {
     let mut allocation = Allocation {
@@ -326,12 +327,17 @@ impl<'a> Allocation<'a> {
         // Numbers that lie in a range and that no router may use.
         let reserved = [0, 23_456, 65_535, u32::MAX].map(u128::from);
         let mut used: BTreeSet<u128> = reserved.into();
+        used.extend(self.network.nodes().filter_map(|node| Some(u128::from(self.internal_as(node)?.get()))));
         let mut shared: BTreeMap<(&FabricName, &Role), u128> = BTreeMap::new();
         let mut result: BTreeMap<NodeName, u128> = BTreeMap::new();
         let mut new = Vec::new();
         let network = self.network;
         for node in network.nodes() {
             if !self.selection.of(&node.name).speaks_bgp() {
+                continue;
+            }
+            if let Some(asn) = self.internal_as(node) {
+                result.insert(node.name.clone(), u128::from(asn.get()));
                 continue;
             }
             let fitting: Vec<usize> = (0..pools.len()).filter(|&at| pools[at].spec.select.picks(node)).collect();
@@ -388,6 +394,11 @@ impl<'a> Allocation<'a> {
         self.report("AS number", &left_out, &places);
         let asn = |value| Asn::try_from(u32::try_from(value).ok()?).ok();
         result.into_iter().filter_map(|(node, value)| Some((node, asn(value)?))).collect()
+    }
+
+    /// Returns the AS number of a node that an underlay with internal BGP selects.
+    fn internal_as(&self, node: &Node) -> Option<Asn> {
+        self.selection.of(&node.name).ibgp().map(|(_, ibgp)| ibgp.asn)
     }
 
     /// Tells whether a node runs a routing protocol.

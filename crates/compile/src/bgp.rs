@@ -6,9 +6,9 @@ use ipnet::IpNet;
 use weft_device::config::{AfiSafi, Bfd, Bgp, Neighbor, NeighborTarget, Network, PeerType, Seconds, Timers};
 use weft_intent::{
     Intent,
-    spec::{AddressPurpose, Addressing, BfdSpec, Protocol, TimersSpec, UnderlaySpec},
+    spec::{AddressPurpose, Addressing, BfdSpec, IbgpSpec, Protocol, TimersSpec, UnderlaySpec},
 };
-use weft_model::{Link, Name, Node, Provenance, TerminationPoint};
+use weft_model::{InterfaceName, Link, Name, Node, Provenance, TerminationPoint};
 
 use crate::{
     device::{Compiler, Routing, caused, discard, not_allocated},
@@ -17,13 +17,15 @@ use crate::{
 };
 
 impl Compiler<'_> {
-    /// Returns the BGP process of a node, and `None` where no underlay of eBGP selects it and it has no peering.
+    /// Returns the BGP process of a node, and `None` where no underlay of BGP selects it and it has no peering.
     pub(crate) fn bgp(&self, node: &Node, routing: &mut Routing) -> Option<Bgp> {
         let touching = self.selection.of(&node.name);
         if !touching.speaks_bgp() {
             return None;
         }
-        let underlays: Vec<_> = touching.underlays_of(Protocol::Ebgp).collect();
+        let internal = touching.ibgp();
+        let underlays: Vec<_> =
+            touching.underlays_of(Protocol::Ebgp).chain(internal.map(|(underlay, _)| underlay)).collect();
         let asn = self.allocations.asns.get(&node.name).copied();
         if asn.is_none() {
             routing.diagnostics.push(not_allocated("AS number", node));
@@ -35,8 +37,8 @@ impl Compiler<'_> {
         let mut sources: Vec<_> = underlays.iter().map(|underlay| underlay.source()).collect();
         sources.extend(touching.sessions.iter().map(|session| session.peering.source()));
         let mut provenance = Provenance { sources: sources.into_iter().collect(), leaves: BTreeMap::new() };
-        if let Some(pool) = self.asn_source(node, asn) {
-            provenance = provenance.leaf("asn", pool);
+        if let Some(source) = self.asn_source(node, asn) {
+            provenance = provenance.leaf("asn", source);
         }
         if let Some(pool) = self.address_source(AddressPurpose::Loopback, &[node], router_id.into()) {
             provenance = provenance.leaf("router_id", pool);
@@ -49,8 +51,14 @@ impl Compiler<'_> {
         let mut neighbors = BTreeMap::new();
         for link in self.network.links_of(&node.name) {
             if let Some(underlay) = self.selection.underlay_of(link).filter(|u| u.spec.protocol == Protocol::Ebgp) {
-                neighbors.extend(self.internal(node, link, underlay, routing));
+                neighbors.extend(self.over_link(node, link, underlay, routing));
             }
+        }
+        let mut cluster_id = None;
+        if let Some((underlay, ibgp)) = internal {
+            neighbors.extend(self.between_loopbacks(node, underlay, ibgp));
+            let reflects = neighbors.values().any(|neighbor| neighbor.route_reflector_client);
+            cluster_id = reflects.then_some(router_id);
         }
         for session in &touching.sessions {
             let Routing { policy, diagnostics, .. } = routing;
@@ -60,7 +68,7 @@ impl Compiler<'_> {
             }
         }
         let networks = self.networks(node, touching, routing);
-        Some(Bgp { asn, router_id, maximum_paths, networks, neighbors, provenance })
+        Some(Bgp { asn, router_id, cluster_id, maximum_paths, networks, neighbors, provenance })
     }
 
     /// Returns what a node originates: its loopbacks, the subnets of its segment ports, what its peerings announce. Where
@@ -110,7 +118,7 @@ impl Compiler<'_> {
 
     /// Returns the sessions over a link: one for each family over its own addresses, or one for all where the link is
     /// unnumbered. There is none where a value of either end is not allocated.
-    fn internal(
+    fn over_link(
         &self,
         node: &Node,
         link: &Link,
@@ -149,17 +157,12 @@ impl Compiler<'_> {
         let peer = self.network.node(far.node.as_str())?;
         let peer_as = self.allocations.asns.get(&peer.name).copied()?;
         let mut provenance = Provenance::from(underlay.source()).and(link.source.clone());
-        if let Some(pool) = self.asn_source(peer, peer_as) {
-            provenance = provenance.leaf("peer_as", pool);
+        if let Some(source) = self.asn_source(peer, peer_as) {
+            provenance = provenance.leaf("peer_as", source);
         }
-        for (field, given) in [
-            ("timers", underlay.spec.timers.is_some()),
-            ("bfd", underlay.spec.bfd.is_some()),
-            ("authentication", underlay.spec.authentication.is_some()),
-        ] {
-            if given {
-                provenance = provenance.leaf(field, underlay.source_at(&format!("/spec/{field}")));
-            }
+        provenance = settings(provenance, underlay);
+        if underlay.spec.bfd.is_some() {
+            provenance = provenance.leaf("bfd", underlay.source_at("/spec/bfd"));
         }
         let import_policy = self.link_import(node, link, &mut routing.policy);
         let export_policy = self.link_export(node, link, node.site != peer.site, &mut routing.policy);
@@ -172,6 +175,9 @@ impl Compiler<'_> {
         Some(Neighbor {
             description: format!("{} {}", far.node, far.interface),
             interface: near.interface.clone(),
+            local_address: None,
+            route_reflector_client: false,
+            next_hop_self: false,
             afi_safis: BTreeSet::new(),
             peer_as,
             peer_type: PeerType::Internal,
@@ -184,6 +190,69 @@ impl Compiler<'_> {
             provenance,
         })
     }
+
+    /// Returns the sessions of internal BGP of a node: with every other node, or, where there are reflectors, with those; one of
+    /// each family. There is none where a loopback of either end is not allocated.
+    fn between_loopbacks(
+        &self,
+        node: &Node,
+        underlay: &Intent<UnderlaySpec>,
+        ibgp: &IbgpSpec,
+    ) -> BTreeMap<NeighborTarget, Neighbor> {
+        let reflects = |node: &Node| ibgp.route_reflectors.as_ref().is_none_or(|reflectors| reflectors.picks(node));
+        let source = underlay.source_at("/spec/ibgp");
+        let next_hop_self = !self.selection.of(&node.name).sessions.is_empty();
+        let mut neighbors = BTreeMap::new();
+        let peers = self.selection.internal.get(&underlay.reference).into_iter().flatten();
+        for peer in peers.filter(|peer| peer.name != node.name && (reflects(node) || reflects(peer))) {
+            let client = reflects(node) && !reflects(peer);
+            for family in Family::ALL.into_iter().filter(|family| family.is_in(underlay.spec.families)) {
+                let loopback = |node: &Node| self.allocations.loopback(&node.name, family);
+                let (Some(local), Some(remote)) = (loopback(node), loopback(peer)) else { continue };
+                let mut provenance =
+                    Provenance::from(source.clone()).leaf("peer_as", underlay.source_at("/spec/ibgp/asn")).leaf(
+                        "local_address",
+                        self.address_source(AddressPurpose::Loopback, &[node], local).unwrap_or_else(|| source.clone()),
+                    );
+                if client {
+                    let reflectors = underlay.source_at("/spec/ibgp/route_reflectors");
+                    provenance = provenance.leaf("route_reflector_client", reflectors);
+                }
+                for session in &self.selection.of(&node.name).sessions {
+                    provenance = provenance.leaf("next_hop_self", session.peering.source());
+                }
+                let neighbor = Neighbor {
+                    description: peer.name.to_string(),
+                    interface: InterfaceName::loopback(),
+                    local_address: Some(local),
+                    route_reflector_client: client,
+                    next_hop_self,
+                    afi_safis: [unicast(family)].into(),
+                    peer_as: ibgp.asn,
+                    peer_type: PeerType::Internal,
+                    timers: underlay.spec.timers.map(timers),
+                    // The links are watched, and OSPF tells of what is lost.
+                    bfd: None,
+                    authentication: underlay.spec.authentication.as_ref().and_then(|key| key.tcp_md5.clone()),
+                    import_policy: None,
+                    export_policy: None,
+                    maximum_prefixes: None,
+                    provenance: settings(provenance, underlay),
+                };
+                neighbors.insert(NeighborTarget::Address(remote), neighbor);
+            }
+        }
+        neighbors
+    }
+}
+
+/// Names the sources of the settings that all sessions of an underlay have.
+fn settings(provenance: Provenance, underlay: &Intent<UnderlaySpec>) -> Provenance {
+    let given =
+        [("timers", underlay.spec.timers.is_some()), ("authentication", underlay.spec.authentication.is_some())];
+    given.into_iter().filter(|(_, given)| *given).fold(provenance, |provenance, (field, _)| {
+        provenance.leaf(field, underlay.source_at(&format!("/spec/{field}")))
+    })
 }
 
 /// Returns our end of a session with an external neighbor.
@@ -206,6 +275,9 @@ fn external(session: &Session<'_>, [import, export]: [Name; 2]) -> Neighbor {
     Neighbor {
         description: peering.reference.name.to_string(),
         interface: session.session.port.interface.clone(),
+        local_address: None,
+        route_reflector_client: false,
+        next_hop_self: false,
         afi_safis: [AfiSafi::Ipv4Unicast].into(),
         peer_as: spec.asn,
         peer_type: PeerType::External,

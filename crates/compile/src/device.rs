@@ -117,8 +117,11 @@ impl Compiler<'_> {
         self.addresses.iter().find(covers).map(|pool| pool.source("prefix"))
     }
 
-    /// Returns the source that names the pool which covers the AS number of a node.
+    /// Returns the source that names the AS number of a node: its internal BGP, or the pool which covers it.
     pub(crate) fn asn_source(&self, node: &Node, asn: Asn) -> Option<Source> {
+        if let Some((underlay, _)) = self.selection.of(&node.name).ibgp() {
+            return Some(underlay.source_at("/spec/ibgp/asn"));
+        }
         let covers = |pool: &&PoolSpec<'_, AsnPool>| {
             (pool.spec.range.first..=pool.spec.range.last).contains(&asn) && pool.spec.select.picks(node)
         };

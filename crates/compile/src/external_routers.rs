@@ -126,6 +126,9 @@ fn router(
         let neighbor = Neighbor {
             description: format!("{} {}", session.port.node, session.port.interface),
             interface,
+            local_address: None,
+            route_reflector_client: false,
+            next_hop_self: false,
             peer_as,
             peer_type: PeerType::External,
             timers: spec.timers.map(timers),
@@ -150,6 +153,7 @@ fn router(
     let bgp = Bgp {
         asn: spec.asn,
         router_id: router_id(spec)?,
+        cluster_id: None,
         maximum_paths: MAXIMUM_PATHS,
         networks,
         neighbors,

@@ -92,7 +92,8 @@ impl Compiler<'_> {
             let area = || Area { stub: true, provenance: Provenance::from(place.source.clone()) };
             areas.entry(place.area).or_insert_with(area);
         }
-        let redistribute_bgp = external_routes(touching, routing);
+        // Internal BGP tells the other nodes of them.
+        let redistribute_bgp = if touching.ibgp().is_none() { external_routes(touching, routing) } else { None };
         if redistribute_bgp.is_some() {
             for session in &touching.sessions {
                 provenance = provenance.leaf("redistribute_bgp", session.peering.source_at("/spec/accept/prefixes"));

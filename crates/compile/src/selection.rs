@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use weft_intent::{
     Intent, IntentSet,
     spec::{
-        AccessSpec, BaselineSpec, PeeringSession, PeeringSpec, Protocol, Scope, SegmentSpec, Selector, UnderlaySpec,
+        AccessSpec, BaselineSpec, IbgpSpec, PeeringSession, PeeringSpec, Protocol, Scope, SegmentSpec, Selector,
+        UnderlaySpec,
     },
 };
 use weft_model::{FabricName, IntentRef, InterfaceName, Link, Network, Node, NodeName, SiteName};
@@ -27,9 +28,14 @@ impl<'a> Touching<'a> {
         self.underlays.iter().copied().filter(move |underlay| underlay.spec.protocol == protocol)
     }
 
+    /// Returns the underlay with internal BGP, and what it says of that.
+    pub(crate) fn ibgp(&self) -> Option<(&'a Intent<UnderlaySpec>, &'a IbgpSpec)> {
+        self.underlays.iter().find_map(|underlay| Some((*underlay, underlay.spec.ibgp.as_ref()?)))
+    }
+
     /// Tells whether the node runs BGP: between the nodes, or with an external neighbor.
     pub(crate) fn speaks_bgp(&self) -> bool {
-        self.underlays_of(Protocol::Ebgp).next().is_some() || !self.sessions.is_empty()
+        self.underlays_of(Protocol::Ebgp).next().is_some() || self.ibgp().is_some() || !self.sessions.is_empty()
     }
 
     /// Tells whether an underlay routes a family on the node.
@@ -66,6 +72,8 @@ impl Session<'_> {
 /// The intents of a file set by the nodes they touch.
 pub(crate) struct Selection<'a> {
     nodes: BTreeMap<&'a str, Touching<'a>>,
+    /// The nodes of each underlay with internal BGP.
+    pub(crate) internal: BTreeMap<&'a IntentRef, Vec<&'a Node>>,
     /// Segments whose subnets stay in their site.
     pub(crate) site_segments: Vec<&'a Intent<SegmentSpec>>,
     /// The Access intents by the segments that they protect.
@@ -89,6 +97,8 @@ impl<'a> Selection<'a> {
         for underlay in intents.underlays.values() {
             touch(&underlay.spec.select, &mut |node| node.underlays.push(underlay));
         }
+        let with_ibgp = intents.underlays.values().filter(|underlay| underlay.spec.ibgp.is_some());
+        let internal = with_ibgp.map(|underlay| (&underlay.reference, picker.picked(&underlay.spec.select))).collect();
         for baseline in intents.baselines.values() {
             touch(&baseline.spec.select, &mut |node| node.baselines.push(baseline));
         }
@@ -120,7 +130,7 @@ impl<'a> Selection<'a> {
             .values()
             .flat_map(|access| access.spec.protect.iter().map(move |segment| (segment, access)));
         let protected = protected.collect();
-        Self { nodes, site_segments, protected, nothing: Touching::default() }
+        Self { nodes, internal, site_segments, protected, nothing: Touching::default() }
     }
 
     /// Returns the intents that touch `node`.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use weft_diagnostics::Diagnostic;
 use weft_intent::{
     Document, Intent,
-    spec::{AreaKind, Direction, PeeringSpec, Protocol, Relationship, Scope, UnderlaySpec, Way},
+    spec::{AreaKind, Direction, PeeringSpec, Protocol, Relationship, Scope, SteeringSpec, UnderlaySpec, Way},
 };
 use weft_model::{AreaId, Link, Node, NodeName};
 
@@ -20,7 +20,10 @@ impl Compiler<'_> {
             let links: Vec<(&Link, [&Node; 2])> = self.links(underlay);
             findings.extend(self.within_sites(underlay, &links));
             findings.extend(self.peerings_in_stubs(underlay, &links));
-            findings.extend(self.exchange_over_ospf(underlay, &links));
+            match underlay.spec.ibgp {
+                Some(_) => findings.extend(self.exits_of_some(underlay)),
+                None => findings.extend(self.exchange_over_ospf(underlay, &links)),
+            }
         }
         findings
     }
@@ -137,6 +140,31 @@ impl Compiler<'_> {
             }
         }
         findings
+    }
+
+    /// A local preference goes with a route through the whole AS: there is no exit that only some of its nodes prefer.
+    fn exits_of_some(&self, underlay: &Intent<UnderlaySpec>) -> Vec<Diagnostic> {
+        let nodes = self.selection.internal.get(&underlay.reference).map_or(&[][..], Vec::as_slice);
+        let inside = |way: &Way| {
+            let peering = way.peering.as_ref().and_then(|peering| self.intents.peerings.get(&peering.name));
+            let mut sessions = peering.into_iter().flat_map(|peering| &peering.spec.sessions);
+            sessions.any(|session| nodes.iter().any(|node| node.name == session.port.node))
+        };
+        let of_some = self.intents.steerings.values().filter(|steering| {
+            let spec = &steering.spec;
+            spec.direction == Direction::Outbound
+                && spec.prefer.iter().any(inside)
+                && !nodes.iter().all(|node| spec.from.picks(node))
+        });
+        let finding = |steering: &Intent<SteeringSpec>| {
+            let message =
+                "preferring an exit for the traffic of some nodes of an AS is not carried out by this version";
+            Diagnostic::error(codes::NOT_COMPILED, message)
+                .at(steering.document.key_span("/spec/from"))
+                .label(underlay.document.key_span("/spec/ibgp"), "the AS")
+                .help("remove `from`, or route by `ebgp`")
+        };
+        of_some.map(finding).collect()
     }
 
     /// External routes cannot be brought into a stub area.

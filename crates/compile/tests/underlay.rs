@@ -148,6 +148,62 @@ fn refused(file: &str, from: &str, to: &str) -> Vec<Code> {
 }
 
 #[test]
+fn internal_bgp_joins_loopbacks_to_the_reflectors() {
+    let lab = lab("ibgp-rr");
+    let (bgp, loopback) =
+        (|name: &str| lab.config(name).bgp.as_ref().unwrap(), |name: &str| lab.allocations.loopbacks[name]);
+    for config in lab.configs.values() {
+        assert_eq!(config.bgp.as_ref().unwrap().asn.get(), 64_500);
+        assert!(config.ospf.as_ref().unwrap().redistribute_bgp.is_none());
+    }
+    let internal = |name: &str| -> BTreeMap<String, (bool, bool)> {
+        let neighbors = bgp(name).neighbors.values().filter(|neighbor| neighbor.local_address.is_some());
+        neighbors.map(|n| (n.description.clone(), (n.route_reflector_client, n.next_hop_self))).collect()
+    };
+    let expected = |list: &[(&str, bool, bool)]| -> BTreeMap<String, (bool, bool)> {
+        list.iter().map(|(name, client, own)| ((*name).to_owned(), (*client, *own))).collect()
+    };
+    assert_eq!(internal("edge-1"), expected(&[("rr-1", false, false), ("rr-2", false, false)]));
+    assert_eq!(internal("border-2"), expected(&[("rr-1", false, true), ("rr-2", false, true)]));
+    let clients = ["border-1", "border-2", "border-3", "edge-1", "edge-2"].map(|name| (name, true, false));
+    assert_eq!(internal("rr-1"), expected(&[&clients[..], &[("rr-2", false, false)]].concat()));
+    assert_eq!((bgp("rr-1").cluster_id, bgp("edge-1").cluster_id), (Some(bgp("rr-1").router_id), None));
+    let session = &bgp("edge-1").neighbors[&NeighborTarget::Address(loopback("rr-1"))];
+    assert_eq!((session.local_address, session.peer_as.get()), (Some(loopback("edge-1")), 64_500));
+    assert_eq!(session.timers.map(|timers| timers.hold.0), Some(9));
+
+    // Without reflectors, every node has a session with every other.
+    let mut texts = lab_texts("ibgp-rr");
+    let network = texts.get_mut("network.yaml").unwrap();
+    *network = network.replace("    route_reflectors: { roles: [reflector] }\n", "");
+    let mesh = compiled(texts, &Allocations::default());
+    for config in mesh.configs.values() {
+        let bgp = config.bgp.as_ref().unwrap();
+        let internal = bgp.neighbors.values().filter(|neighbor| neighbor.local_address.is_some());
+        assert!(internal.clone().all(|neighbor| !neighbor.route_reflector_client));
+        assert_eq!((internal.count(), bgp.cluster_id), (mesh.configs.len() - 1, None));
+    }
+}
+
+#[test]
+fn an_exit_that_only_some_nodes_of_an_as_prefer_is_refused() {
+    let with = |from: &str| {
+        let mut texts = lab_texts("ibgp-rr");
+        let text = format!(
+            "apiVersion: weft/v1\nkind: Steering\nmetadata: {{ name: out }}\nspec: {{ {from}prefer: [{{ peering: \
+             peering/transit-b }}, {{ peering: peering/transit-a }}] }}\n"
+        );
+        texts.insert("steering.yaml".to_owned(), text);
+        let (intents, network) = read(&texts);
+        let (allocations, _) = allocate(&intents, &network, &Allocations::default());
+        let (_, findings) = compile(&intents, &network, &allocations, jiff::Timestamp::UNIX_EPOCH);
+        findings.into_iter().map(|finding| finding.code).collect::<Vec<Code>>()
+    };
+    assert_eq!(with(""), []);
+    assert_eq!(with("from: { roles: [edge] }, "), [codes::NOT_COMPILED]);
+}
+
+#[test]
 fn what_is_not_carried_out_is_refused() {
     let (network, services) = ("network.yaml", "services.yaml");
     for (from, to) in

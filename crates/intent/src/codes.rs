@@ -288,6 +288,12 @@ pub const NO_POOL: Code = Code::new(
     "no pool fits",
     "A node needs an address or a number, a link a subnet, or a tenant a VLAN or VNI, that no pool gives.",
 );
+/// Internal BGP and another underlay on one node.
+pub const IBGP_NOT_ALONE: Code = Code::new(
+    "WEFT-173",
+    "internal BGP and another underlay on one node",
+    "The nodes of an underlay with `ibgp` are of one AS, and tell each other what their neighbors outside announce. A node that is in another underlay, too, would be of two ASes, or would have to carry routes from one to the other.",
+);
 /// Link in two underlays.
 pub const TWO_UNDERLAYS: Code = Code::new(
     "WEFT-180",
@@ -424,7 +430,7 @@ pub const NOTHING_ANNOUNCED: Code = Code::new(
 pub const OWN_ASN: Code = Code::new(
     "WEFT-203",
     "neighbor with an AS number of ours",
-    "The AS number of an external neighbor lies in one of our pools.",
+    "The AS number of an external neighbor lies in one of our pools, or is that of an underlay with internal BGP.",
 );
 /// Reference to what does not exist.
 pub const UNKNOWN_REFERENCE: Code =
@@ -511,6 +517,7 @@ pub const ALL: &[Code] = &[
     POOLS_OVERLAP,
     POOL_EXHAUSTED,
     NO_POOL,
+    IBGP_NOT_ALONE,
     TWO_UNDERLAYS,
     TIMERS,
     MISSING_FEATURE,

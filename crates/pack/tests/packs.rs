@@ -141,8 +141,8 @@ fn what_devices_print_is_read_as_expected() {
                     StatePart::Interfaces(part) => state.interfaces = Some(part),
                     StatePart::Neighbors(part) => state.neighbors = Some(part),
                     StatePart::OspfNeighbors(part) => state.ospf_neighbors = Some(part),
-                    StatePart::Rib(part) => state.rib = Some(part),
-                    StatePart::Fib(part) => state.fib = Some(part),
+                    StatePart::Rib(part) => state.rib = Some(part.into()),
+                    StatePart::Fib(part) => state.fib = Some(part.into()),
                     StatePart::Advertised(part) => {
                         state.advertised = Some([("192.0.2.1".to_owned().try_into().unwrap(), part)].into());
                     }

@@ -9,8 +9,10 @@
 //! sessions on cables, IPv4 and IPv6 unicast, local preference, the shortest AS path, MED within an AS, loop detection,
 //! multipath over whatever is equal up to the router id, import and export policies with communities, `no-export` and
 //! `no-advertise` (RFC 1997), graceful shutdown (RFC 8326), maximum prefixes; OSPF for both families with
-//! areas, stub areas, external routes of type 2 from BGP, and the largest metric. Connected and static routes come before those of
-//! BGP, and these before those of OSPF. Sessions between routers of one AS are not modelled: they are predicted not to come up.
+//! areas, stub areas, external routes of type 2 from BGP, and the largest metric; internal BGP between loopbacks, which lasts as
+//! long as OSPF has a way between them, with reflection (RFC 4456), next hops that are resolved over OSPF, and the nearest exit.
+//! Connected and static routes come before those of other ASes, these before those of OSPF, and these before those of internal BGP.
+//! A session between routers of one AS over a cable is not modelled: it is predicted not to come up.
 //!
 //! [`Scenarios`] asks the same for some destinations and many failures: it computes only the routes that cover the destinations,
 //! and after a failure lets only those devices decide again that hear of it.
@@ -24,9 +26,12 @@ mod bgp;
 mod cabling;
 mod filters;
 mod forwarding;
+mod internal;
+mod local;
 mod ospf;
 mod policy;
 mod prediction;
+mod routing;
 mod scenario;
 mod session;
 
@@ -35,4 +40,5 @@ pub use cabling::Cable;
 pub use filters::Filters;
 pub use forwarding::{Forwarding, Hop, Outcome, Trace, trace};
 pub use prediction::{Failed, Prediction, simulate};
+pub use routing::Routing;
 pub use scenario::{Scenario, Scenarios, Walk};

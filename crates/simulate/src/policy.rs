@@ -1,8 +1,7 @@
 //! Routing policies, one answer per prefix, shared between devices that say the same.
 
-use std::collections::HashMap;
-
 use ipnet::IpNet;
+use rustc_hash::FxHashMap;
 use weft_device::config::{Action, RoutingPolicy, Statement};
 use weft_model::{Community, Name};
 
@@ -32,7 +31,7 @@ struct Step {
 #[derive(Debug, Default)]
 pub(crate) struct Policies {
     policies: Vec<Vec<Step>>,
-    known: HashMap<Vec<Step>, PolicyId>,
+    known: FxHashMap<Vec<Step>, PolicyId>,
 }
 
 /// What every policy of a network says about one prefix.
@@ -134,13 +133,29 @@ impl Policies {
         None
     }
 
-    /// Tells whether some policy may give a route to the prefix another local preference than others have.
-    pub(crate) fn prefers(&self, verdicts: &Verdicts) -> bool {
-        let prefers = |step: &Step| step.local_preference.is_some() || step.add.contains(&Community::GRACEFUL_SHUTDOWN);
-        let steps = |(policy, program): &(PolicyId, Box<[u16]>)| {
-            program.iter().any(|&step| prefers(&self.policies[*policy as usize][usize::from(step)]))
-        };
-        verdicts.programs.iter().any(steps)
+    /// Returns the ASes that a policy puts before paths.
+    pub(crate) fn prepended(&self, policy: PolicyId) -> impl Iterator<Item = u32> {
+        self.policies[policy as usize].iter().filter_map(|step| step.prepend.map(|(asn, _)| asn))
+    }
+
+    /// Tells whether the more a route to the prefix has passed, the less it is liked, whatever policies do on the way: none gives it a
+    /// local preference, and one that is marked as about to go away stays so.
+    pub(crate) fn keep_order(&self, verdicts: &Verdicts) -> bool {
+        let marks = |step: &Step| step.add.contains(&Community::GRACEFUL_SHUTDOWN);
+        let washes = |step: &Step| step.remove.contains(&Community::GRACEFUL_SHUTDOWN);
+        !self.any(verdicts, |step| step.local_preference.is_some())
+            && !(self.any(verdicts, marks) && self.any(verdicts, washes))
+    }
+
+    /// Tells whether some policy gives a route to the prefix a MED.
+    pub(crate) fn set_meds(&self, verdicts: &Verdicts) -> bool {
+        self.any(verdicts, |step| step.med.is_some())
+    }
+
+    fn any(&self, verdicts: &Verdicts, holds: impl Fn(&Step) -> bool) -> bool {
+        verdicts.programs.iter().any(|(policy, program)| {
+            program.iter().any(|&step| holds(&self.policies[*policy as usize][usize::from(step)]))
+        })
     }
 }
 

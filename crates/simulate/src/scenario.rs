@@ -14,13 +14,15 @@ use weft_device::{
 use weft_model::{InterfaceName, NodeName};
 
 use crate::{
-    Cable, Failed, Packet, acl,
-    bgp::{self, Choice, Class, Converged, Gone},
+    Cable, Failed, Packet, Routing, acl,
+    bgp::{self, Changes, Choice, Class, Converged, Gone, Scratch, Unsettled},
     cabling::Cabling,
+    internal::Ways,
+    local::{interfaces, local_routes},
     ospf::Ospf,
     policy::Policies,
-    prediction::{classes, interfaces, local_routes, origins, predict, simulate},
-    session::{self, Closed, Speaker},
+    routing::{classes, may_overfill, origins},
+    session::{Closed, Sessions, loopbacks},
 };
 
 /// A walk that meets more devices is left to [`crate::Forwarding`], which counts hops.
@@ -28,7 +30,7 @@ const MOST_DEVICES: usize = 200;
 
 /// A network whose routes to some destinations are asked for after each of many failures.
 ///
-/// Everything agrees with [`simulate`] and [`crate::trace`]. Sessions, interfaces and the routes that cover the destinations are
+/// Everything agrees with [`crate::simulate`] and [`crate::trace`]. Sessions, interfaces and the routes that cover the destinations are
 /// computed once, and a [`Scenario`] holds what differs. Where a session might be closed for too many prefixes, which depends
 /// on all routes together, or OSPF runs, scenarios are not shortened: [`Scenario::walk`] answers nothing, and
 /// [`Scenario::states`] simulates, where OSPF runs with no other routes than those that are asked for.
@@ -41,13 +43,12 @@ pub struct Scenarios<'a> {
     numbers: BTreeMap<&'a NodeName, usize>,
     interfaces: Vec<BTreeMap<InterfaceName, InterfaceState>>,
     local: Vec<RouteTable>,
-    speakers: Vec<Speaker<'a>>,
-    readers: Vec<Vec<usize>>,
+    sessions: Sessions<'a>,
     policies: Policies,
     /// The prefixes that cover a destination.
     tables: Vec<Table>,
     destinations: BTreeMap<IpAddr, Destination<'a>>,
-    unstable: BTreeSet<IpNet>,
+    unsettled: Unsettled,
     /// Whether no session can be closed for too many prefixes, and no OSPF runs.
     shortened: bool,
     /// Whether no session can be closed for too many prefixes.
@@ -78,7 +79,7 @@ pub struct Scenario<'s, 'a> {
     /// The devices whose interfaces and own routes differ.
     ends: Vec<End>,
     /// What devices choose otherwise, for each table; `None` where it is not known.
-    repaired: Vec<Option<HashMap<usize, Choice>>>,
+    repaired: Vec<Option<Changes>>,
 }
 
 #[derive(Debug)]
@@ -127,25 +128,23 @@ impl<'a> Scenarios<'a> {
             devices.iter().map(|(name, config)| interfaces(name, config, &cabling, &failed)).collect();
         let local: Vec<_> = devices.iter().zip(&interfaces).map(|((_, config), i)| local_routes(config, i)).collect();
         let mut policies = Policies::default();
-        let speakers = session::speakers(&by_name, &cabling, &failed, &Closed::new(), &mut policies);
-        let readers = bgp::readers(&speakers, &Gone::default());
-        // Where OSPF runs, a failure changes routes that no session carries: all is simulated.
-        let plain = !Ospf::new(&by_name, &cabling, &failed, |_| false).is_used();
         let interior = vec![RouteTable::new(); local.len()];
-        let classes = classes(&by_name, &local, &interior, &policies, |_| true);
-        let bgp = bgp::Network { speakers: &speakers, readers: &readers, policies: &policies };
-        let bounded = !may_overfill(&speakers, &classes);
+        let ways = Ways { local: &[], interior: &interior, costs: &[] };
+        let sessions = Sessions::new(&by_name, &cabling, &failed, &Closed::new(), &ways, &mut policies);
+        // Where OSPF runs, a failure changes routes that no session carries, and sessions between loopbacks: all is simulated.
+        let plain = !Ospf::new(&by_name, &cabling, &failed, |_| false).is_used() && loopbacks(&by_name).is_empty();
+        let prefixes: Vec<BTreeSet<IpNet>> = local.iter().map(|table| table.keys().copied().collect()).collect();
+        let classes = classes(&devices, &prefixes, &interior, &policies, |_| true);
+        let bgp = bgp::Network { sessions: &sessions, policies: &policies };
+        let bounded = !may_overfill(&sessions, &classes);
         let shortened = plain && bounded;
 
-        let mut unstable = BTreeSet::new();
+        let mut unsettled = Unsettled::default();
         let mut tables = Vec::new();
         let mut found = BTreeMap::new();
         if shortened {
-            let unsettled = |class: &&Class| !bgp::converge(bgp, class, &Gone::default()).stable;
-            let prefixes = |class: &Class| class.prefixes.clone();
-            unstable = classes.par_iter().filter(unsettled).flat_map_iter(prefixes).collect();
-
-            let mut origins = origins(&by_name, &local, &interior);
+            unsettled = bgp::unsettled(bgp, &classes);
+            let mut origins = origins(&devices, &prefixes, &interior);
             let known: BTreeSet<IpNet> =
                 origins.keys().chain(local.iter().flat_map(RouteTable::keys)).copied().collect();
             let mut asked: BTreeMap<IpNet, usize> = BTreeMap::new();
@@ -167,11 +166,11 @@ impl<'a> Scenarios<'a> {
                     verdicts: policies.verdicts(&prefix),
                 })
                 .collect();
-            let table = |class: Class| {
-                let converged = bgp::converge(bgp, &class, &Gone::default());
+            let table = |scratch: &mut Scratch, class: Class| {
+                let converged = bgp::converge(bgp, &class, &Gone::default(), scratch);
                 Table { prefix: class.prefixes[0], class, converged }
             };
-            tables = classes.into_par_iter().map(table).collect();
+            tables = classes.into_par_iter().map_init(Scratch::default, table).collect();
             for (number, (_, config)) in devices.iter().enumerate() {
                 for (name, interface) in &config.interfaces {
                     for address in &interface.addresses {
@@ -190,12 +189,11 @@ impl<'a> Scenarios<'a> {
             numbers,
             interfaces,
             local,
-            speakers,
-            readers,
+            sessions,
             policies,
             tables,
             destinations: found,
-            unstable,
+            unsettled,
             shortened,
             bounded,
         }
@@ -204,15 +202,24 @@ impl<'a> Scenarios<'a> {
     /// Returns the prefixes whose routes do not settle while nothing is broken.
     pub fn unstable(&self) -> BTreeSet<IpNet> {
         if self.shortened {
-            self.unstable.clone()
+            self.unsettled.unstable.clone()
         } else {
-            simulate(self.configs, self.cables, &Failed::default()).unstable
+            Routing::new(self.configs, self.cables, &Failed::default()).unstable()
+        }
+    }
+
+    /// Returns the prefixes whose routes settle while nothing is broken, but in another way when devices decide in another order.
+    pub fn ambiguous(&self) -> BTreeSet<IpNet> {
+        if self.shortened {
+            self.unsettled.ambiguous.clone()
+        } else {
+            Routing::new(self.configs, self.cables, &Failed::default()).ambiguous()
         }
     }
 
     /// Returns the network while nothing is broken.
     pub fn steady(&self) -> Scenario<'_, 'a> {
-        let settled = |table: &Table| table.converged.stable.then(HashMap::new);
+        let settled = |table: &Table| table.converged.stable.then(Changes::new);
         let repaired = self.tables.iter().map(settled).collect();
         Scenario { network: self, failed: Failed::default(), ends: Vec::new(), repaired }
     }
@@ -230,22 +237,21 @@ impl<'a> Scenarios<'a> {
                 let local = local_routes(config, &interfaces);
                 ends.push(End { device, interfaces, local });
             }
-            for (index, session) in self.speakers[device].sessions.iter().enumerate() {
-                if session.next_hop.interface() == Some(&end.interface) {
+            for (index, session) in self.sessions.speakers[device].sessions.iter().enumerate() {
+                if *session.interface() == end.interface {
                     sessions.push((device, index as u16));
                 }
             }
         }
-        let bgp = bgp::Network { speakers: &self.speakers, readers: &self.readers, policies: &self.policies };
+        let bgp = bgp::Network { sessions: &self.sessions, policies: &self.policies };
+        let mut scratch = Scratch::default();
+        let mut gone = Gone::new(sessions);
         let repair = |table: &Table| {
             let withdrawn =
                 |end: &&End| table.class.origins.contains(&end.device) && !end.local.contains_key(&table.prefix);
-            let gone = Gone {
-                sessions: sessions.clone(),
-                origins: ends.iter().filter(withdrawn).map(|end| end.device).collect(),
-            };
-            let repair = || bgp::repair(bgp, &table.class, &table.converged, &gone);
-            if table.converged.stable { repair() } else { None }
+            gone.withdraw(ends.iter().filter(withdrawn).map(|end| end.device));
+            let stable = table.converged.stable;
+            stable.then(|| bgp::repair(bgp, &table.class, &table.converged, &gone, &mut scratch))?
         };
         let repaired = self.tables.iter().map(repair).collect();
         Scenario { network: self, failed, ends, repaired }
@@ -281,7 +287,7 @@ impl Scenario<'_, '_> {
         let towards = self.network.destinations.get(&destination)?;
         let mut changed = BTreeSet::new();
         for &table in &towards.tables {
-            changed.extend(self.repaired[table].as_ref()?.keys());
+            changed.extend(self.repaired[table].as_ref()?.iter().map(|(device, _)| *device));
             let prefix = &self.network.tables[table].prefix;
             let other = |end: &&End| end.local.get(prefix) != self.network.local[end.device].get(prefix);
             changed.extend(self.ends.iter().filter(other).map(|end| end.device));
@@ -303,7 +309,7 @@ impl Scenario<'_, '_> {
                 Some(_) | None => {
                     let towards = |prefix: &IpNet| destinations.iter().any(|address| prefix.contains(address));
                     let asked = |prefix: &IpNet| !network.bounded || towards(prefix);
-                    return predict(network.configs, network.cables, &self.failed, asked).states;
+                    return Routing::to(network.configs, network.cables, &self.failed, asked).prediction().states;
                 }
             }
         }
@@ -332,9 +338,12 @@ impl Scenario<'_, '_> {
         self.end(device).map_or(&self.network.local[device], |end| &end.local)
     }
 
-    fn choice(&self, device: usize, table: usize) -> &Choice {
-        let repaired = self.repaired[table].as_ref().and_then(|repaired| repaired.get(&device));
-        repaired.unwrap_or(&self.network.tables[table].converged.choices[device])
+    fn choice(&self, device: usize, table: usize) -> Choice<'_> {
+        let repaired = self.repaired[table].as_ref().and_then(|changes| {
+            let index = changes.binary_search_by_key(&device, |(device, _)| *device).ok()?;
+            Some(changes[index].1.as_deref().map_or(Choice::None, Choice::Received))
+        });
+        repaired.unwrap_or_else(|| self.network.tables[table].converged.choice(device))
     }
 
     fn route(&self, device: usize, table: usize) -> Option<Route> {
@@ -344,8 +353,8 @@ impl Scenario<'_, '_> {
         match self.choice(device, table) {
             Choice::None | Choice::Local => None,
             Choice::Received(sessions) => {
-                let known = &self.network.speakers[device].sessions;
-                let next_hops = sessions.iter().map(|&session| known[usize::from(session)].next_hop.clone()).collect();
+                let known = &self.network.sessions.speakers[device].sessions;
+                let next_hops = sessions.iter().map(|&session| known[usize::from(session)].next_hop()).collect();
                 Some(Route { protocol: RouteProtocol::Bgp, next_hops })
             }
         }
@@ -394,9 +403,9 @@ impl Scenario<'_, '_> {
             } else if let Choice::Received(sessions) = self.choice(device, table) {
                 ways = sessions.len();
                 for &session in sessions {
-                    let session = &self.network.speakers[device].sessions[usize::from(session)];
-                    if session.next_hop.interface().is_none_or(|interface| self.lets_out(device, interface, journey)) {
-                        self.visit(session.peer, journey)?;
+                    let session = &self.network.sessions.speakers[device].sessions[usize::from(session)];
+                    if self.lets_out(device, session.interface(), journey) {
+                        self.visit(session.peer as usize, journey)?;
                     }
                 }
             }
@@ -445,22 +454,4 @@ impl Scenario<'_, '_> {
 fn covering(address: IpAddr) -> impl Iterator<Item = IpNet> {
     let longest = if address.is_ipv4() { 32 } else { 128 };
     (0..=longest).rev().filter_map(move |length| IpNet::new(address, length).ok().map(|prefix| prefix.trunc()))
-}
-
-/// Tells whether so many prefixes are originated and let through that a session could be closed for it, now or after a
-/// failure, which takes prefixes away but never adds one.
-fn may_overfill(speakers: &[Speaker<'_>], classes: &[Class]) -> bool {
-    let mut most = HashMap::new();
-    speakers.iter().flat_map(|speaker| &speaker.sessions).any(|session| {
-        let Some(maximum) = session.neighbor.maximum_prefixes else { return false };
-        let policies = [session.peer_export, session.import];
-        let counts = most.entry(policies).or_insert_with(|| {
-            let mut counts = [0; 2];
-            for class in classes.iter().filter(|c| policies.iter().all(|&policy| c.verdicts.may_take(policy))) {
-                counts[usize::from(class.prefixes[0].addr().is_ipv6())] += class.prefixes.len();
-            }
-            counts
-        });
-        [false, true].iter().zip(counts).any(|(&ipv6, count)| session.carries(ipv6) && *count > maximum as usize)
-    })
 }

@@ -11,7 +11,7 @@ use weft_device::{
     state::{NextHop, RouteProtocol, SessionState},
 };
 use weft_model::Community;
-use weft_simulate::{Failed, Prediction, simulate, trace};
+use weft_simulate::{Failed, Prediction, Scenarios, simulate, trace};
 
 const BLUE: Community = Community::Standard(64_496, 1);
 
@@ -252,6 +252,41 @@ fn policies_that_contradict_each_other_never_settle() {
     }
     let prediction = fabric.simulate();
     assert_eq!(prediction.unstable, BTreeSet::from([fabric.loopback("o")]));
+}
+
+#[test]
+fn policies_that_defer_to_each_other_settle_in_more_than_one_way() {
+    // Griffin, Shepherd and Wilfong's DISAGREE: each of two prefers the direct route of the other.
+    let mut fabric = Fabric::default();
+    for (name, asn) in [("o", 65_000), ("a", 65_001), ("b", 65_002), ("c", 65_003)] {
+        fabric.device(name, asn, 1);
+    }
+    for (near, far) in [("o", "a"), ("o", "b"), ("a", "b"), ("b", "c")] {
+        fabric.link(near, far, true);
+    }
+    fabric.community_set("direct", &[BLUE]);
+    let mark = fabric.policy("mark", &[(None, add(BLUE), Action::Accept)]);
+    let liked = |value| {
+        set(|t| {
+            t.local_preference = Some(value);
+            t.remove_communities = Some("direct".parse().unwrap());
+        })
+    };
+    let like = fabric.policy("like", &[(Some("direct"), liked(200), Action::Accept)]);
+    for (near, cable) in [("a", 0), ("b", 1)] {
+        fabric.neighbor("o", cable).export_policy = Some(mark.clone());
+        fabric.neighbor(near, 2).import_policy = Some(like.clone());
+    }
+    let prediction = fabric.simulate();
+    assert_eq!(prediction.unstable, BTreeSet::new());
+    assert_eq!(prediction.ambiguous, BTreeSet::from([fabric.loopback("o")]));
+    let scenarios = Scenarios::new(&fabric.configs, &fabric.cables, &BTreeSet::new());
+    assert_eq!(scenarios.ambiguous(), prediction.ambiguous);
+    // If one of them likes its own direct route as much, there is one way only.
+    let own = fabric.policy("own", &[(None, liked(300), Action::Accept)]);
+    fabric.neighbor("a", 0).import_policy = Some(own);
+    let prediction = fabric.simulate();
+    assert_eq!((prediction.unstable, prediction.ambiguous), (BTreeSet::new(), BTreeSet::new()));
 }
 
 #[test]

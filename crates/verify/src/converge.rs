@@ -171,7 +171,7 @@ pub struct Unsettled {
 }
 
 /// Waits until every intended session is established, and every OSPF adjacency full, between two of the `done` devices, and from each of them to external
-/// neighbors. It is the gate between two waves: what is not yet done has nothing to answer for.
+/// neighbors; until sessions between loopbacks are established only once all devices are done, as every device may be on the way. It is the gate between two waves: what is not yet done has nothing to answer for.
 ///
 /// # Errors
 /// Names the sessions that are not established when the limit is over.
@@ -188,7 +188,7 @@ pub async fn sessions_settled(
         .filter_map(|device| {
             let config = configs.get(device)?;
             let mut parts = Parts::new();
-            if wanted(config, done).next().is_some() {
+            if wanted(config, configs, done).next().is_some() {
                 parts.insert(Part::Neighbors);
             }
             if adjacencies::of(config, configs).any(|adjacency| done.contains(adjacency.peer)) {
@@ -222,9 +222,14 @@ pub async fn sessions_settled(
 /// Returns the sessions of a device that are to be established once the `done` devices are.
 fn wanted<'a>(
     config: &'a DeviceConfig,
+    configs: &BTreeMap<NodeName, DeviceConfig>,
     done: &BTreeSet<NodeName>,
 ) -> impl Iterator<Item = (&'a NeighborTarget, &'a Neighbor, String)> {
-    config.bgp.iter().flat_map(|bgp| &bgp.neighbors).filter_map(|(target, neighbor)| {
+    let all = configs.keys().all(|device| done.contains(device));
+    config.bgp.iter().flat_map(|bgp| &bgp.neighbors).filter_map(move |(target, neighbor)| {
+        if neighbor.local_address.is_some() {
+            return all.then(|| (target, neighbor, neighbor.description.clone()));
+        }
         let far = match config.interfaces.get(&neighbor.interface).map(|interface| &interface.kind) {
             Some(InterfaceKind::Link { peer }) => Some(&peer.node),
             Some(InterfaceKind::Loopback | InterfaceKind::Host | InterfaceKind::External) | None => None,
@@ -247,11 +252,11 @@ fn down(
     let device = &config.device;
     let mut down = Vec::new();
     match &seen.state.neighbors {
-        None if wanted(config, done).next().is_some() => {
+        None if wanted(config, configs, done).next().is_some() => {
             down.push(format!("{device}: {}", seen.reason(Part::Neighbors)));
         }
         None => {}
-        Some(states) => down.extend(wanted(config, done).filter_map(|(target, neighbor, far)| {
+        Some(states) => down.extend(wanted(config, configs, done).filter_map(|(target, neighbor, far)| {
             let state = match states.get(target).map(|state| state.session_state) {
                 Some(SessionState::Established) => return None,
                 Some(state) => state.to_string(),

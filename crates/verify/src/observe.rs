@@ -174,8 +174,8 @@ async fn read_part(
         (Part::Interfaces, StatePart::Interfaces(interfaces)) => seen.state.interfaces = Some(interfaces),
         (Part::Neighbors, StatePart::Neighbors(neighbors)) => seen.state.neighbors = Some(neighbors),
         (Part::OspfNeighbors, StatePart::OspfNeighbors(neighbors)) => seen.state.ospf_neighbors = Some(neighbors),
-        (Part::Rib, StatePart::Rib(rib)) => seen.state.rib = Some(rib),
-        (Part::Fib, StatePart::Fib(fib)) => seen.state.fib = Some(fib),
+        (Part::Rib, StatePart::Rib(rib)) => seen.state.rib = Some(rib.into()),
+        (Part::Fib, StatePart::Fib(fib)) => seen.state.fib = Some(fib.into()),
         (_, other) => return Err(unfit(&other)),
     }
     Ok(())

@@ -52,6 +52,9 @@ impl Owners {
                 network.nodes().filter(|node| underlay.spec.select.picks(node)).map(|node| &node.name).collect();
             for node in &picked {
                 owners.underlays.entry((*node).clone()).or_default().push(underlay.reference.clone());
+                if underlay.spec.ibgp.is_some() {
+                    owners.run(termination_point(node, &InterfaceName::loopback()), &underlay.reference);
+                }
                 for link in network.links_of(node) {
                     if link.ends.iter().all(|end| picked.contains(&end.node))
                         && let Some(end) = link.near_end(node)

@@ -117,7 +117,7 @@ fn states(intended: &Intended<'_>, observed: &BTreeMap<NodeName, Observed>) -> B
         for prefix in sent {
             let route = fib
                 .entry(*prefix)
-                .or_insert_with(|| Route { protocol: RouteProtocol::Bgp, next_hops: BTreeSet::new() });
+                .or_insert_with(|| Route { protocol: RouteProtocol::Bgp, next_hops: [].into() });
             if route.protocol == RouteProtocol::Bgp && !route.interfaces().contains(&router.interface) {
                 let (interface, via) = (router.interface.clone(), Some(session.address.addr()));
                 route.next_hops.insert(NextHop::Interface { interface, via });

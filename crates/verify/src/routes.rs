@@ -185,7 +185,7 @@ fn compare(
 ) -> usize {
     let mut compared = 0;
     let mut differs = |prefix: IpNet, is, expected: Option<&Route>, found: Option<&Route>| {
-        let hops = |route: Option<&Route>| route.map(|route| route.next_hops.clone()).unwrap_or_default();
+        let hops = |route: Option<&Route>| route.map(|route| BTreeSet::clone(&route.next_hops)).unwrap_or_default();
         let (expected, found, device) = (hops(expected), hops(found), device.clone());
         mismatches.push(RouteMismatch { device, table, prefix, is, expected, found, cause: None });
     };

@@ -1,7 +1,7 @@
 //! The two ends of an eBGP session are in different ASes.
 //!
 //! # What it does
-//! Compares the AS numbers of the devices at the two ends of each session.
+//! Compares the AS numbers of the devices at the two ends of each session on a link.
 //!
 //! # Why
 //! A router drops a route whose path has its own AS (RFC 4271 9.1.2), and the session would be an internal one, whose rules are others.
@@ -17,8 +17,8 @@ use crate::{
 };
 
 pub(super) fn find(fleet: &Fleet<'_>) -> Vec<Diagnostic> {
-    let same = fleet.session_pairs().filter(|(_, [a, b])| a.bgp.asn == b.bgp.asn);
-    same.map(|(_, [a, b])| {
+    let same = fleet.link_session_pairs().filter(|[a, b]| a.bgp.asn == b.bgp.asn);
+    same.map(|[a, b]| {
         let message = format!("`{}` and `{}` are neighbors and both in AS {}", a.device, b.device, a.bgp.asn);
         disagreement(codes::SAME_ASN, message, [a, b].map(|end| end.bgp.provenance.of("asn")))
             .help("take their AS numbers from different pools, or from one that gives each node its own")

@@ -1,7 +1,7 @@
 //! Each end of a session names the other as it is.
 //!
 //! # What it does
-//! For a neighbor named by its address: the interface that leads to it is in the same subnet, and the other end of the link has the address. For one named by an interface: the interface is unnumbered, and the other end names its own one too.
+//! For a session between loopbacks: our address is one of the device's loopback. For another neighbor named by its address: the interface that leads to it is in the same subnet, and the other end of the link has the address. For one named by an interface: the interface is unnumbered, and the other end names its own one too.
 //!
 //! # Why
 //! A session with an address that nobody has never comes up; one with an address that somebody else has comes up with the wrong device.
@@ -20,9 +20,21 @@ use crate::{
 };
 
 pub(super) fn find(fleet: &Fleet<'_>) -> Vec<Diagnostic> {
-    let internal = fleet.session_pairs().flat_map(|(_, [a, b])| [(a, Some(b)), (b, Some(a))]);
+    let internal = fleet.link_session_pairs().flat_map(|[a, b]| [(a, Some(b)), (b, Some(a))]);
     let external = fleet.external_neighbors().map(|end| (end, None));
-    internal.chain(external).filter_map(|(end, far)| mistake(fleet, end, far)).collect()
+    let on_links = internal.chain(external).filter_map(|(end, far)| mistake(fleet, end, far));
+    on_links.chain(fleet.loopback_sessions.iter().filter_map(|(end, _)| not_own(fleet, *end))).collect()
+}
+
+/// Returns the mistake of a session from an address that the device does not have.
+fn not_own(fleet: &Fleet<'_>, end: SessionEnd<'_>) -> Option<Diagnostic> {
+    let (interface, local) = (end.interface(fleet)?, end.neighbor.local_address?);
+    (!has(interface, local)).then(|| {
+        let name = &end.neighbor.interface;
+        let message =
+            format!("`{}` has a session with {} from {local}, which is no address of `{name}`", end.device, end.target);
+        error(codes::SESSION_ADDRESS_MISMATCH, message, end.neighbor.provenance.of("local_address"))
+    })
 }
 
 fn mistake<'a>(fleet: &Fleet<'a>, end: SessionEnd<'a>, far: Option<SessionEnd<'a>>) -> Option<Diagnostic> {

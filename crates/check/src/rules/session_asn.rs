@@ -18,7 +18,7 @@ use crate::{
 
 pub(super) fn find(fleet: &Fleet<'_>) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
-    for (_, [a, b]) in fleet.session_pairs() {
+    for [a, b] in fleet.session_pairs() {
         for (near, far) in [(a, b), (b, a)] {
             if near.neighbor.peer_as != far.bgp.asn {
                 let message = format!(

@@ -23,7 +23,7 @@ use crate::{
 
 pub(super) fn find(fleet: &Fleet<'_>) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
-    for (_, [a, b]) in fleet.session_pairs() {
+    for [a, b] in fleet.session_pairs() {
         let mistakes: Vec<Diagnostic> = [a, b].into_iter().filter_map(foreign).collect();
         if mistakes.is_empty() && a.neighbor.afi_safis != b.neighbor.afi_safis {
             let [near, far] = [a, b].map(|end| words(&end.neighbor.afi_safis));

@@ -1,4 +1,4 @@
-//! Every link of an underlay has its session at both ends.
+//! Every session is configured at both ends, and every link of an underlay of eBGP has one.
 //!
 //! # What it does
 //! Looks for a session at both ends of each link that an underlay runs over, and for the other end of each session that is configured.
@@ -40,6 +40,10 @@ pub(super) fn find(fleet: &Fleet<'_>) -> Vec<Diagnostic> {
                 findings.push(error(codes::SESSION_MISSING, message, &session.neighbor.provenance.sources));
             }
         }
+    }
+    for (end, _) in fleet.loopback_sessions.iter().filter(|(_, other)| other.is_none()) {
+        let message = format!("`{}` has a session with {}, and no device has the other end", end.device, end.target);
+        findings.push(error(codes::SESSION_MISSING, message, &end.neighbor.provenance.sources));
     }
     for end in &fleet.stray_sessions {
         let message = format!(

@@ -18,9 +18,9 @@ use crate::{
 };
 
 pub(super) fn find(fleet: &Fleet<'_>) -> Vec<Diagnostic> {
-    let different = fleet.session_pairs().filter(|(_, [a, b])| a.neighbor.timers != b.neighbor.timers);
+    let different = fleet.session_pairs().filter(|[a, b]| a.neighbor.timers != b.neighbor.timers);
     different
-        .map(|(_, [a, b])| {
+        .map(|[a, b]| {
             let [near, far] = [a, b].map(|end| words(end.neighbor));
             let message = format!("`{}` has {near} with `{}`, which has {far}", a.device, b.device);
             let sources = [a, b].map(|end| end.neighbor.provenance.of("timers"));

@@ -117,6 +117,8 @@ pub(crate) fn catalogue() -> Catalogue {
         "bgp.maximum-prefixes",
         "bgp.communities",
         "bgp.graceful-shutdown",
+        "bgp.ibgp",
+        "bgp.route-reflector",
         "ospf.max-metric",
         "ntp",
         "dns",

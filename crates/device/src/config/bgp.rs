@@ -18,6 +18,9 @@ pub struct Bgp {
     pub asn: Asn,
     /// The router id.
     pub router_id: Ipv4Addr,
+    /// The id of the cluster that the device reflects routes in (RFC 4456), where it has clients.
+    #[serde(default)]
+    pub cluster_id: Option<Ipv4Addr>,
     /// The most equal-cost paths that are used together. AS paths need only be of equal length (multipath-relax).
     pub maximum_paths: u16,
     /// Prefixes that the device originates while it has a route to them (connected or static) itself.
@@ -62,8 +65,19 @@ pub enum AfiSafi {
 pub struct Neighbor {
     /// Words for people, such as `b1-spine-01 swp1`; printable ASCII.
     pub description: String,
-    /// The interface that leads to the neighbor, also when it is named by its address.
+    /// The interface that leads to the neighbor, also when it is named by its address; the loopback where the session runs
+    /// between loopbacks.
     pub interface: InterfaceName,
+    /// Our end of a session between loopbacks, which comes up while the neighbor's loopback is reached; `None` where the
+    /// session is with the neighbor on a link.
+    #[serde(default)]
+    pub local_address: Option<IpAddr>,
+    /// Whether the neighbor is a client of the device, which reflects routes to it (RFC 4456).
+    #[serde(default)]
+    pub route_reflector_client: bool,
+    /// Whether the device names itself as the next hop of what it learned from another AS.
+    #[serde(default)]
+    pub next_hop_self: bool,
     /// The address families that are exchanged, at least one.
     #[serde(default = "ipv4_unicast")]
     pub afi_safis: BTreeSet<AfiSafi>,

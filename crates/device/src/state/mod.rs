@@ -6,6 +6,7 @@ mod bgp;
 mod interface;
 mod ospf;
 mod route;
+mod shared;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,7 @@ pub use bgp::{NeighborState, SessionState};
 pub use interface::{InterfaceState, OperStatus};
 pub use ospf::{OspfNeighborState, OspfState};
 pub use route::{NextHop, Route, RouteProtocol, RouteTable};
+pub use shared::Shared;
 
 /// What a device does. A part that was not collected is `None`, which is not the same as an empty one.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -30,9 +32,9 @@ pub struct DeviceState {
     /// The OSPF neighbors by interface, of both versions where both run.
     pub ospf_neighbors: Option<BTreeMap<InterfaceName, BTreeMap<AfiSafi, OspfNeighborState>>>,
     /// The routes that the routing daemon selected, without those of the management interface.
-    pub rib: Option<RouteTable>,
+    pub rib: Option<Shared<RouteTable>>,
     /// The routes that forward packets, read from the kernel or the hardware, without those of the management interface.
-    pub fib: Option<RouteTable>,
+    pub fib: Option<Shared<RouteTable>>,
     /// The prefixes announced to each external neighbor.
     pub advertised: Option<BTreeMap<NeighborTarget, std::collections::BTreeSet<IpNet>>>,
 }

@@ -10,6 +10,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use weft_model::InterfaceName;
 
+use super::Shared;
+
 /// The selected routes by prefix.
 pub type RouteTable = BTreeMap<IpNet, Route>;
 
@@ -18,8 +20,8 @@ pub type RouteTable = BTreeMap<IpNet, Route>;
 pub struct Route {
     /// Who made it.
     pub protocol: RouteProtocol,
-    /// The ECMP set.
-    pub next_hops: BTreeSet<NextHop>,
+    /// The ECMP set, which many routes have in common.
+    pub next_hops: Shared<BTreeSet<NextHop>>,
 }
 
 /// Who made a route.

@@ -30,6 +30,6 @@ pub use steering::{Direction, SteeringMethod, SteeringSpec, Way};
 pub use tenant::{Leak, TenantSegment, TenantSpec, Trunk};
 pub use topology::{TopologyLink, TopologyNode, TopologySpec};
 pub use underlay::{
-    Addressing, AreaKind, Authentication, BfdSpec, Families, OspfArea, OspfSpec, Protocol, TcpAo, TcpAoAlgorithm,
-    TimersSpec, UnderlaySpec,
+    Addressing, AreaKind, Authentication, BfdSpec, Families, IbgpSpec, OspfArea, OspfSpec, Protocol, TcpAo,
+    TcpAoAlgorithm, TimersSpec, UnderlaySpec,
 };

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use weft_model::{AreaId, SecretRef};
+use weft_model::{AreaId, Asn, SecretRef};
 
 use super::Selector;
 
@@ -24,17 +24,21 @@ pub struct UnderlaySpec {
     /// What OSPF needs, where it is the protocol.
     #[serde(default)]
     pub ospf: Option<OspfSpec>,
+    /// Internal BGP between the nodes, where OSPF is the protocol: what their Peerings bring is carried by it. Without, the
+    /// routes of Peerings are announced in OSPF.
+    #[serde(default)]
+    pub ibgp: Option<IbgpSpec>,
     /// The most equal-cost paths used together, 1 to 256. Default 64.
     #[schemars(range(min = 1, max = 256))]
     #[serde(default = "UnderlaySpec::default_maximum_paths")]
     pub maximum_paths: u16,
-    /// BGP timers; without them, the device's own.
+    /// BGP timers; without them, the device's own. With OSPF, those of the sessions of `ibgp`.
     #[serde(default)]
     pub timers: Option<TimersSpec>,
-    /// Bidirectional forwarding detection on every session.
+    /// Bidirectional forwarding detection on every link.
     #[serde(default)]
     pub bfd: Option<BfdSpec>,
-    /// Authentication of every session.
+    /// Authentication of every session of BGP.
     #[serde(default)]
     pub authentication: Option<Authentication>,
 }
@@ -112,6 +116,20 @@ impl Default for OspfSpec {
     fn default() -> Self {
         Self { areas: Vec::new(), hello_seconds: Self::default_hello(), dead_seconds: Self::default_dead() }
     }
+}
+
+/// Internal BGP (RFC 4271): the nodes are of one AS, and have sessions between their loopbacks over what OSPF routes. A node with
+/// a Peering is the next hop of what it learns there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IbgpSpec {
+    /// The AS of the nodes, which takes the place of numbers from Pools.
+    #[schemars(with = "u32", range(min = 1))]
+    pub asn: Asn,
+    /// The nodes that reflect routes (RFC 4456): each has all others as its clients, and a session with every other reflector.
+    /// Without them, every node has a session with every other.
+    #[serde(default)]
+    pub route_reflectors: Option<Selector>,
 }
 
 /// An OSPF area.

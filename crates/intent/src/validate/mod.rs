@@ -7,6 +7,7 @@ mod baseline;
 mod capacity;
 mod exchange;
 mod flow;
+mod ibgp;
 mod maintenance;
 mod martian;
 mod network;

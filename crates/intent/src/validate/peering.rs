@@ -9,7 +9,7 @@ use weft_model::{Node, TerminationPoint};
 use super::{Own, Routing, Spot, Validation, authentication, exchange, martian, routing::family_name, timers};
 use crate::{
     Intent, codes,
-    spec::{PeeringSession, PeeringSpec},
+    spec::{PeeringSession, PeeringSpec, UnderlaySpec},
 };
 
 pub(super) fn check<'a>(validation: &mut Validation<'a>, routing: &Routing<'a>) {
@@ -186,5 +186,14 @@ fn own_number(validation: &mut Validation<'_>, intent: &Intent<PeeringSpec>) {
                 return;
             }
         }
+    }
+    let ours = |underlay: &&Intent<UnderlaySpec>| underlay.spec.ibgp.as_ref().is_some_and(|ibgp| ibgp.asn == asn);
+    if let Some(underlay) = validation.set.underlays.values().find(ours) {
+        let message =
+            format!("AS {asn} of the neighbor is our own, that of the underlay `{}`", underlay.reference.name);
+        let finding = Diagnostic::error(codes::OWN_ASN, message)
+            .at(intent.document.span("/spec/asn"))
+            .label(underlay.document.span("/spec/ibgp/asn"), "our AS");
+        validation.report(finding.help("write the neighbor's own number"));
     }
 }

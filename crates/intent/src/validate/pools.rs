@@ -65,12 +65,18 @@ pub(super) fn check<'a>(validation: &mut Validation<'a>, underlays: &[UnderlaySc
             }
         }
     }
+    // Internal BGP brings its own number.
+    let internal: HashSet<&NodeName> = (underlays.iter().filter(|scope| scope.intent.spec.ibgp.is_some()))
+        .flat_map(|scope| scope.nodes.iter().map(|node| &node.name))
+        .collect();
     for peering in validation.set.peerings.values() {
         for (index, session) in peering.spec.sessions.iter().enumerate() {
             if let Some(node) = validation.network.node(session.port.node.as_str()) {
                 let spot = || Spot::new(&peering.document, format!("/spec/sessions/{index}/port"));
                 routing.entry(&node.name).or_insert_with(|| (node, spot()));
-                bgp.entry(&node.name).or_insert_with(|| (node, spot()));
+                if !internal.contains(&node.name) {
+                    bgp.entry(&node.name).or_insert_with(|| (node, spot()));
+                }
             }
         }
     }

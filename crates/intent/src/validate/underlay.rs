@@ -30,6 +30,7 @@ pub(super) fn check<'a>(validation: &mut Validation<'a>) -> Vec<UnderlayScope<'a
         scopes.push(UnderlayScope { intent, nodes, links: Vec::new() });
     }
     links(validation, &mut scopes);
+    super::ibgp::alone(validation, &scopes);
     for scope in &scopes {
         let (spec, document) = (&scope.intent.spec, &*scope.intent.document);
         timers(validation, spec.timers.as_ref(), document);
@@ -63,6 +64,9 @@ pub(super) fn check<'a>(validation: &mut Validation<'a>) -> Vec<UnderlayScope<'a
                 if let Some(ospf) = &spec.ospf {
                     super::ospf::check(validation, scope, ospf);
                 }
+                if let Some(ibgp) = &spec.ibgp {
+                    super::ibgp::check(validation, scope, ibgp);
+                }
             }
         }
     }
@@ -81,21 +85,22 @@ fn other_protocol(validation: &mut Validation<'_>, scope: &UnderlayScope<'_>) {
         }
     };
     match spec.protocol {
-        Protocol::Ebgp => refuse(
-            spec.ospf.is_some(),
-            "ospf",
-            "`ospf` is given, and the protocol is eBGP",
-            "remove it, or write `protocol: ospf`",
-        ),
+        Protocol::Ebgp => {
+            let help = "remove it, or write `protocol: ospf`";
+            refuse(spec.ospf.is_some(), "ospf", "`ospf` is given, and the protocol is eBGP", help);
+            refuse(spec.ibgp.is_some(), "ibgp", "`ibgp` is given, and the protocol is eBGP", help);
+        }
         Protocol::Ospf => {
+            // The settings of BGP are those of the internal sessions, where there are some.
+            let without = spec.ibgp.is_none();
             refuse(
-                spec.timers.is_some(),
+                without && spec.timers.is_some(),
                 "timers",
                 "`timers` are those of BGP, and the protocol is OSPF",
                 "write `hello_seconds` and `dead_seconds` under `ospf`",
             );
             refuse(
-                spec.authentication.is_some(),
+                without && spec.authentication.is_some(),
                 "authentication",
                 "`authentication` is for sessions of BGP, and the protocol is OSPF",
                 "remove it, or write `protocol: ebgp`",

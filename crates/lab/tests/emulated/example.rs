@@ -93,7 +93,7 @@ async fn as_predicted(intents: &str) -> (Lab, TempDir) {
         let mut observe =
             async |collector: CollectorName, command: &str| loom.parse(collector, &[shell.run(command).await]).unwrap();
         let StatePart::Rib(rib) = observe(Rib, "show route json").await else { panic!() };
-        assert_eq!(Some(&rib), state.rib.as_ref(), "{name}");
+        assert_eq!(Some(&rib), state.rib.as_deref(), "{name}");
         let StatePart::Neighbors(neighbors) = observe(Neighbors, "show bgp neighbors json").await else { panic!() };
         assert_eq!(&neighbors, state.neighbors.as_ref().unwrap_or(&BTreeMap::new()), "{name}");
         if configs[*name].ospf.is_some() {

@@ -62,6 +62,9 @@ fn transit() -> DeviceConfig {
         description: String::new(),
         interface: "eth1".parse().unwrap(),
         peer_as: 65_001.try_into().unwrap(),
+        local_address: None,
+        route_reflector_client: false,
+        next_hop_self: false,
         peer_type: PeerType::External,
         timers: None,
         bfd: None,
@@ -100,6 +103,7 @@ fn transit() -> DeviceConfig {
         bgp: Some(Bgp {
             asn: 64_496.try_into().unwrap(),
             router_id: Ipv4Addr::new(192, 0, 2, 1),
+            cluster_id: None,
             maximum_paths: 1,
             networks: [(default, Network { provenance: Provenance::default() })].into(),
             neighbors: [(NeighborTarget::Address(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 0))), neighbor)].into(),

@@ -86,6 +86,17 @@ impl Ospf {
         !self.domains.is_empty()
     }
 
+    /// Returns what it costs each device to reach some prefixes.
+    pub(crate) fn costs(&self, devices: usize, prefixes: &BTreeSet<IpNet>) -> Vec<BTreeMap<IpNet, u32>> {
+        let mut costs = vec![BTreeMap::new(); devices];
+        for domain in self.domains.iter().filter(|_| !prefixes.is_empty()) {
+            for (costs, of_domain) in costs.iter_mut().zip(domain.costs(prefixes)) {
+                costs.extend(of_domain);
+            }
+        }
+        costs
+    }
+
     /// Returns the routes of every device, while these prefixes are announced as external ones. What a device is connected to is
     /// not among its routes.
     pub(crate) fn routes(&self, external: &[BTreeSet<IpNet>]) -> Vec<RouteTable> {

@@ -7,15 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 use weft_device::{
     config::AfiSafi,
-    state::{Route, RouteProtocol, RouteTable},
+    state::{NextHop, Route, RouteProtocol, RouteTable, Shared},
 };
 use weft_model::AreaId;
 
 use super::{
     Router,
-    tree::{Way, offer, ways},
+    tree::{LinkSets, LinksId, NO_LINKS, Way, ways},
 };
 
 /// The metric of the default route into a stub area.
@@ -40,6 +41,9 @@ enum Destination {
 /// The ways of a device to everything, by number of the destination.
 type Ways = Vec<Option<Way>>;
 
+/// The next hops of sets of links of a device.
+type NextHops = FxHashMap<LinksId, Shared<BTreeSet<NextHop>>>;
+
 /// What border routers say into an area: who, and the number and cost of what each reaches.
 type Summaries = BTreeMap<AreaId, Vec<(usize, Vec<(usize, u32)>)>>;
 
@@ -61,6 +65,8 @@ struct Within {
     ways: Ways,
     /// The area of each way.
     areas: Vec<Option<AreaId>>,
+    /// The links of all these ways.
+    sets: LinkSets,
 }
 
 impl Domain {
@@ -82,6 +88,14 @@ impl Domain {
         computation.summarise(self.default_route());
         let table = |device| computation.table(device, &announcers);
         (0..self.routers.len()).into_par_iter().map(table).collect()
+    }
+
+    /// Returns what it costs every device to reach some prefixes.
+    pub(super) fn costs(&self, prefixes: &BTreeSet<IpNet>) -> Vec<BTreeMap<IpNet, u32>> {
+        let mut computation = Computation::new(&self.routers, self.default_route(), &BTreeSet::new());
+        computation.summarise(self.default_route());
+        let costs = |device| computation.costs(device, prefixes);
+        (0..self.routers.len()).into_par_iter().map(costs).collect()
     }
 
     fn default_route(&self) -> IpNet {
@@ -129,9 +143,10 @@ impl<'d> Computation<'d> {
     /// Returns what a device reaches within its areas.
     fn within(&self, device: usize) -> Within {
         let number = self.destinations.len();
-        let mut within = Within { trees: BTreeMap::new(), ways: vec![None; number], areas: vec![None; number] };
+        let (ways_to, areas, mut sets) = (vec![None; number], vec![None; number], LinkSets::new());
+        let mut within = Within { trees: BTreeMap::new(), ways: ways_to, areas, sets: LinkSets::new() };
         for &area in self.routers[device].areas.keys() {
-            let tree = ways(self.routers, device, area);
+            let tree = ways(self.routers, device, area, &mut sets);
             for &(announcer, number, cost) in self.announced.get(&area).into_iter().flatten() {
                 let Some(way) = &tree[announcer] else { continue };
                 let (cost, known) = (way.cost + cost, &mut within.ways[number]);
@@ -143,10 +158,11 @@ impl<'d> Computation<'d> {
                     Some(known) if known.cost == cost => {}
                     Some(_) | None => within.areas[number] = Some(area),
                 }
-                offer(known, Way { cost, links: way.links.clone() });
+                sets.offer(known, Way { cost, links: way.links });
             }
             within.trees.insert(area, tree);
         }
+        within.sets = sets;
         within
     }
 
@@ -159,14 +175,14 @@ impl<'d> Computation<'d> {
     }
 
     /// Adds to the ways of a device those that the border routers of some areas tell of, where it has none within its areas.
-    fn between(&self, within: &Within, areas: &[AreaId]) -> Ways {
+    fn between(&self, within: &mut Within, areas: &[AreaId]) -> Ways {
         let mut between: Ways = vec![None; self.destinations.len()];
         for area in areas {
             let Some(tree) = within.trees.get(area) else { continue };
             for (border, summary) in self.summaries.get(area).into_iter().flatten() {
-                let Some(way) = tree[*border].as_ref().filter(|way| !way.links.is_empty()) else { continue };
+                let Some(way) = tree[*border].filter(|way| way.links != NO_LINKS) else { continue };
                 for &(number, cost) in summary.iter().filter(|(number, _)| within.ways[*number].is_none()) {
-                    offer(&mut between[number], way.beyond(cost));
+                    within.sets.offer(&mut between[number], way.beyond(cost));
                 }
             }
         }
@@ -176,7 +192,7 @@ impl<'d> Computation<'d> {
     /// Lets the border routers say what they reach, first into the backbone, then out of it.
     fn summarise(&mut self, default: IpNet) {
         let borders: Vec<usize> = (0..self.routers.len()).filter(|&device| self.routers[device].is_border()).collect();
-        let within: Vec<Within> = borders.par_iter().map(|&device| self.within(device)).collect();
+        let mut within: Vec<Within> = borders.par_iter().map(|&device| self.within(device)).collect();
         let from_areas = |within: &Within| {
             let ways = within.ways.iter().zip(&within.areas).enumerate();
             let foreign = ways.filter(|(_, (_, area))| area.is_some_and(|area| area != AreaId::BACKBONE));
@@ -187,7 +203,7 @@ impl<'d> Computation<'d> {
 
         let default = self.number(Destination::Network(default));
         let mut summaries = Summaries::new();
-        for (&device, within) in borders.iter().zip(&within) {
+        for (&device, within) in borders.iter().zip(&mut within) {
             let between = self.between(within, &[AreaId::BACKBONE]);
             let areas = self.routers[device].areas.iter().filter(|(area, _)| **area != AreaId::BACKBONE);
             for (&area, &stub) in areas {
@@ -212,28 +228,46 @@ impl<'d> Computation<'d> {
         self.summaries.extend(summaries);
     }
 
+    /// Returns what a device reaches within its areas, and the ways between areas.
+    fn reached(&self, device: usize) -> (Within, Ways) {
+        let router = &self.routers[device];
+        let mut within = self.within(device);
+        let areas: Vec<AreaId> =
+            if router.is_border() { vec![AreaId::BACKBONE] } else { router.areas.keys().copied().collect() };
+        let between = self.between(&mut within, &areas);
+        (within, between)
+    }
+
+    /// Returns what it costs a device to reach some prefixes.
+    fn costs(&self, device: usize, prefixes: &BTreeSet<IpNet>) -> BTreeMap<IpNet, u32> {
+        let (within, between) = self.reached(device);
+        let cost = |prefix: &IpNet| {
+            let number = self.number(Destination::Network(*prefix))?;
+            Some((*prefix, within.ways[number].or(between[number])?.cost))
+        };
+        prefixes.iter().filter_map(cost).collect()
+    }
+
     /// Returns the routes of a device, without those to what it is connected to.
     fn table(&self, device: usize, announcers: &BTreeMap<IpNet, Vec<usize>>) -> RouteTable {
         let router = &self.routers[device];
-        let within = self.within(device);
-        let areas: Vec<AreaId> =
-            if router.is_border() { vec![AreaId::BACKBONE] } else { router.areas.keys().copied().collect() };
-        let between = self.between(&within, &areas);
-        let to = |number: usize| within.ways[number].as_ref().or(between[number].as_ref());
+        let (Within { ways, mut sets, .. }, between) = self.reached(device);
+        let to = |number: usize| ways[number].or(between[number]);
 
+        let mut next_hops = NextHops::default();
         let mut table = RouteTable::new();
         if router.areas.values().any(|stub| !stub) {
             for (prefix, announcers) in announcers.iter().filter(|(_, announcers)| !announcers.contains(&device)) {
                 let mut best = None;
                 for way in announcers.iter().filter_map(|&border| to(self.number(Destination::Border(border))?)) {
-                    offer(&mut best, way.clone());
+                    sets.offer(&mut best, way);
                 }
-                table.extend(best.and_then(|way| Some((*prefix, self.route(device, &way)?))));
+                table.extend(best.and_then(|way| Some((*prefix, self.route(device, way, &sets, &mut next_hops)?))));
             }
         }
         for (number, destination) in self.destinations.iter().enumerate() {
             let (Destination::Network(prefix), Some(way)) = (destination, to(number)) else { continue };
-            match self.route(device, way) {
+            match self.route(device, way, &sets, &mut next_hops) {
                 Some(route) => table.insert(*prefix, route),
                 None => table.remove(prefix),
             };
@@ -241,10 +275,15 @@ impl<'d> Computation<'d> {
         table
     }
 
-    fn route(&self, device: usize, way: &Way) -> Option<Route> {
+    fn route(&self, device: usize, way: Way, sets: &LinkSets, known: &mut NextHops) -> Option<Route> {
         let router = &self.routers[device];
-        let links = way.links.iter().take(router.maximum_paths);
-        let next_hops = links.map(|&link| router.links[usize::from(link)].next_hop.clone()).collect();
-        (!way.links.is_empty()).then_some(Route { protocol: RouteProtocol::Ospf, next_hops })
+        let next_hops = || {
+            let links = sets.get(way.links).iter().take(router.maximum_paths);
+            links.map(|&link| router.links[usize::from(link)].next_hop.clone()).collect()
+        };
+        (way.links != NO_LINKS).then(|| Route {
+            protocol: RouteProtocol::Ospf,
+            next_hops: known.entry(way.links).or_insert_with(next_hops).clone(),
+        })
     }
 }

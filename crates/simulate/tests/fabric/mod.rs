@@ -7,8 +7,8 @@ use std::{collections::BTreeMap, net::Ipv4Addr};
 use ipnet::IpNet;
 use weft_device::config::{
     Action, AfiSafi, Bgp, CommunitySet, Conditions, DeviceConfig, Interface, InterfaceAddress, InterfaceKind, Neighbor,
-    NeighborTarget, Network, Ospf, OspfInterface, PeerType, PolicyDefinition, RoutingPolicy, Seconds, SshServer,
-    Statement, StaticNextHop, StaticRoute, System, Transformations,
+    NeighborTarget, Network, Ospf, OspfInterface, PeerType, PolicyDefinition, PrefixMatch, PrefixSet, RoutingPolicy,
+    Seconds, SshServer, Statement, StaticNextHop, StaticRoute, System, Transformations,
 };
 use weft_model::{Community, InterfaceName, Name, NodeName, Provenance, TerminationPoint};
 use weft_simulate::{Cable, Failed, Prediction, simulate};
@@ -81,6 +81,7 @@ impl Fabric {
             bgp: Some(Bgp {
                 asn: asn.try_into().unwrap(),
                 router_id,
+                cluster_id: None,
                 maximum_paths,
                 networks: [(loopback, Network { provenance: Provenance::default() })].into(),
                 neighbors: BTreeMap::new(),
@@ -136,6 +137,9 @@ impl Fabric {
                 description: String::new(),
                 interface: ends[near].interface.clone(),
                 peer_as,
+                local_address: None,
+                route_reflector_client: false,
+                next_hop_self: false,
                 peer_type: PeerType::Internal,
                 timers: None,
                 bfd: None,
@@ -301,6 +305,51 @@ pub(crate) fn fat_tree(k: u32) -> Fabric {
                 fabric.link(&name, &format!("a-{pod}-{aggregation}"), false);
             }
             fabric.segment(&name, &format!("172.{}.{edge}.1/24", 16 + pod));
+        }
+    }
+    fabric
+}
+
+/// The same fat-tree with policies for each tier, as fabrics have them, and the subnets with hosts alone: edges announce these
+/// and mark them, and the others pass on what is marked.
+pub(crate) fn tiered_fat_tree(k: u32) -> Fabric {
+    let mut fabric = fat_tree(k);
+    let mark = Community::Standard(64_496, 1);
+    let subnets = PrefixMatch {
+        prefix: prefix("172.0.0.0/8"),
+        least_length: 24,
+        greatest_length: 24,
+        provenance: Provenance::default(),
+    };
+    let name = |text: &str| -> Name { text.parse().unwrap() };
+    let statement = |conditions, transformations| Statement {
+        sequence: 10,
+        conditions,
+        transformations,
+        action: Action::Accept,
+        provenance: Provenance::default(),
+    };
+    for (device, config) in &mut fabric.configs {
+        let edge = device.as_str().starts_with('e');
+        let (conditions, transformations) = if edge {
+            let set = PrefixSet { prefixes: vec![subnets.clone()], provenance: Provenance::default() };
+            config.routing_policy.prefix_sets.insert(name("subnets"), set);
+            let add = Transformations { add_communities: vec![mark], ..Default::default() };
+            (Conditions { prefix_set: Some(name("subnets")), community_set: None }, add)
+        } else {
+            let set = CommunitySet { communities: vec![mark], provenance: Provenance::default() };
+            config.routing_policy.community_sets.insert(name("marked"), set);
+            (Conditions { prefix_set: None, community_set: Some(name("marked")) }, Transformations::default())
+        };
+        let policy = PolicyDefinition {
+            statements: vec![statement(conditions, transformations)],
+            provenance: Provenance::default(),
+        };
+        config.routing_policy.policy_definitions.insert(name("out"), policy);
+        let bgp = config.bgp.as_mut().unwrap();
+        bgp.networks.retain(|prefix, _| prefix.prefix_len() == 24);
+        for neighbor in bgp.neighbors.values_mut() {
+            neighbor.export_policy = Some(name("out"));
         }
     }
     fabric

@@ -123,7 +123,11 @@ fn write_changes(out: &mut String, changes: &Transformations) -> fmt::Result {
 
 fn write_bgp(out: &mut String, config: &DeviceConfig, key: impl Fn(&SecretRef) -> String) -> fmt::Result {
     let Some(bgp) = &config.bgp else { return Ok(()) };
-    writeln!(out, "bgp {}\n  router-id {}\n  maximum-paths {}", bgp.asn, bgp.router_id, bgp.maximum_paths.max(1))?;
+    writeln!(out, "bgp {}\n  router-id {}", bgp.asn, bgp.router_id)?;
+    if let Some(cluster_id) = bgp.cluster_id {
+        writeln!(out, "  cluster-id {cluster_id}")?;
+    }
+    writeln!(out, "  maximum-paths {}", bgp.maximum_paths.max(1))?;
     for prefix in bgp.networks.keys() {
         writeln!(out, "  network {prefix}")?;
     }
@@ -138,9 +142,18 @@ fn write_bgp(out: &mut String, config: &DeviceConfig, key: impl Fn(&SecretRef) -
         if matches!(target, NeighborTarget::Address(_)) {
             writeln!(out, "    interface {}", neighbor.interface)?;
         }
+        if let Some(address) = neighbor.local_address {
+            writeln!(out, "    local-address {address}")?;
+        }
         writeln!(out, "    remote-as {}", neighbor.peer_as)?;
-        if neighbor.peer_type == PeerType::External {
-            writeln!(out, "    external")?;
+        for (word, given) in [
+            ("external", neighbor.peer_type == PeerType::External),
+            ("route-reflector-client", neighbor.route_reflector_client),
+            ("next-hop-self", neighbor.next_hop_self),
+        ] {
+            if given {
+                writeln!(out, "    {word}")?;
+            }
         }
         if let Some(timers) = neighbor.timers {
             writeln!(out, "    timers {} {} {}", timers.keepalive.0, timers.hold.0, timers.connect_retry.0)?;

@@ -20,9 +20,9 @@ pub(super) fn show(state: &DeviceState, what: &[&str]) -> Result<String, String>
         ["bgp", "neighbors", "json"] => print("neighbors", &state.neighbors),
         ["ospf", "neighbors"] => Ok(ospf_neighbors(state)),
         ["ospf", "neighbors", "json"] => print("ospf_neighbors", &state.ospf_neighbors),
-        ["route"] => Ok(routes(state.rib.as_ref())),
+        ["route"] => Ok(routes(state.rib.as_deref())),
         ["route", "json"] => print("rib", &state.rib),
-        ["forwarding"] => Ok(routes(state.fib.as_ref())),
+        ["forwarding"] => Ok(routes(state.fib.as_deref())),
         ["forwarding", "json"] => print("fib", &state.fib),
         ["bgp", "neighbor", neighbor, "advertised", "json"] => {
             let target = NeighborTarget::try_from((*neighbor).to_owned()).map_err(|error| error.to_string())?;

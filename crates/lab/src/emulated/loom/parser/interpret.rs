@@ -224,12 +224,14 @@ impl Interpretation {
 
     fn bgp(&mut self, asn: Asn, section: &Section) {
         let mut router_id = None;
+        let mut cluster_id = None;
         let mut maximum_paths = 1;
         let mut networks = BTreeMap::new();
         let mut neighbors = BTreeMap::new();
         for section in &section.sections {
             match &section.line {
                 Line::RouterId(id) => router_id = Some(*id),
+                Line::ClusterId(id) => cluster_id = Some(*id),
                 Line::MaximumPaths(paths) => maximum_paths = *paths,
                 Line::Network(prefix) => {
                     networks.insert(*prefix, Network { provenance: Provenance::default() });
@@ -245,7 +247,8 @@ impl Interpretation {
         match router_id {
             Some(router_id) => {
                 let provenance = Provenance::default();
-                self.config.bgp = Some(Bgp { asn, router_id, maximum_paths, networks, neighbors, provenance });
+                self.config.bgp =
+                    Some(Bgp { asn, router_id, cluster_id, maximum_paths, networks, neighbors, provenance });
             }
             None => self.mistake(section, "bgp has no router-id"),
         }
@@ -265,6 +268,9 @@ impl Interpretation {
             description: String::new(),
             interface: InterfaceName::loopback(),
             peer_as,
+            local_address: None,
+            route_reflector_client: false,
+            next_hop_self: false,
             peer_type: PeerType::Internal,
             timers: None,
             bfd: None,
@@ -279,6 +285,9 @@ impl Interpretation {
             match &section.line {
                 Line::Description(text) => neighbor.description.clone_from(text),
                 Line::OutgoingInterface(name) => interface = Some((section.number, name.clone())),
+                Line::LocalAddress(address) => neighbor.local_address = Some(*address),
+                Line::RouteReflectorClient => neighbor.route_reflector_client = true,
+                Line::NextHopSelf => neighbor.next_hop_self = true,
                 Line::External => neighbor.peer_type = PeerType::External,
                 Line::Timers(timers) => neighbor.timers = Some(*timers),
                 Line::Bfd(bfd) => neighbor.bfd = Some(*bfd),
@@ -338,7 +347,8 @@ impl Interpretation {
         let Some(bgp) = &mut self.config.bgp else { return };
         for (target, neighbor) in &mut bgp.neighbors {
             let NeighborTarget::Address(address) = target else { continue };
-            if neighbor.interface != InterfaceName::loopback() {
+            // A session from an address of the device's own leads wherever the routes do.
+            if neighbor.interface != InterfaceName::loopback() || neighbor.local_address.is_some() {
                 continue;
             }
             let on_subnet = |interface: &Interface| interface.addresses.iter().any(|own| own.prefix.contains(address));

@@ -60,10 +60,14 @@ pub(crate) enum Line {
     StaticRoute(IpNet),
     Bgp(Asn),
     RouterId(Ipv4Addr),
+    ClusterId(Ipv4Addr),
     MaximumPaths(u16),
     Network(IpNet),
     Neighbor(NeighborTarget),
     OutgoingInterface(InterfaceName),
+    LocalAddress(IpAddr),
+    RouteReflectorClient,
+    NextHopSelf,
     RemoteAs(Asn),
     External,
     Timers(Timers),
@@ -156,6 +160,7 @@ impl Line {
 
             (Context::Bgp | Context::Ospf, ["router-id", address]) => value(address).map(Self::RouterId),
             (Context::Bgp | Context::Ospf, ["maximum-paths", paths]) => positive(paths).map(Self::MaximumPaths),
+            (Context::Bgp, ["cluster-id", address]) => value(address).map(Self::ClusterId),
             (Context::Bgp, ["network", prefix]) => network(prefix).map(Self::Network),
             (Context::Bgp, ["neighbor", "interface", name]) => {
                 value(name).map(NeighborTarget::Interface).map(Self::Neighbor)
@@ -163,6 +168,9 @@ impl Line {
             (Context::Bgp, ["neighbor", address]) => value(address).map(NeighborTarget::Address).map(Self::Neighbor),
 
             (Context::Neighbor, ["interface", name]) => value(name).map(Self::OutgoingInterface),
+            (Context::Neighbor, ["local-address", address]) => value(address).map(Self::LocalAddress),
+            (Context::Neighbor, ["route-reflector-client"]) => Ok(Self::RouteReflectorClient),
+            (Context::Neighbor, ["next-hop-self"]) => Ok(Self::NextHopSelf),
             (Context::Neighbor, ["remote-as", asn]) => number(asn).map(Self::RemoteAs),
             (Context::Neighbor, ["external"]) => Ok(Self::External),
             (Context::Neighbor, ["timers", keepalive, hold, connect_retry]) => timers(keepalive, hold, connect_retry),
@@ -225,9 +233,13 @@ impl Line {
             | Self::Prepend(_)
             | Self::StaticRoute(_)
             | Self::RouterId(_)
+            | Self::ClusterId(_)
             | Self::MaximumPaths(_)
             | Self::Network(_)
             | Self::OutgoingInterface(_)
+            | Self::LocalAddress(_)
+            | Self::RouteReflectorClient
+            | Self::NextHopSelf
             | Self::RemoteAs(_)
             | Self::External
             | Self::Timers(_)
@@ -256,14 +268,22 @@ impl Line {
             | Self::MatchCommunitySet(_)
             | Self::CommunitySetEntry(_)
             | Self::RouterId(_)
+            | Self::ClusterId(_)
             | Self::AclEntry(_) => 0,
             Self::NtpServer(_)
             | Self::Mtu(_)
             | Self::MaximumPaths(_)
             | Self::OutgoingInterface(_)
+            | Self::LocalAddress(_)
             | Self::RemoveCommunities(_) => 1,
             Self::DnsServer(_) | Self::Address(_) | Self::Network(_) | Self::RemoteAs(_) | Self::AddCommunity(_) => 2,
-            Self::User(_) | Self::Unnumbered | Self::Neighbor(_) | Self::External | Self::LocalPreference(_) => 3,
+            Self::User(_)
+            | Self::Unnumbered
+            | Self::Neighbor(_)
+            | Self::External
+            | Self::RouteReflectorClient
+            | Self::NextHopSelf
+            | Self::LocalPreference(_) => 3,
             Self::Interface(_) | Self::Timers(_) | Self::EgressAcl(_) | Self::Med(_) => 4,
             Self::PrefixSet(_) | Self::CommunitySet(_) | Self::Bfd(_) | Self::Prepend(_) => 5,
             Self::Policy(_) | Self::Password(_) => 6,
@@ -306,10 +326,14 @@ impl Line {
             Self::StaticRoute(prefix) => format!("static-route {prefix}"),
             Self::Bgp(_) => "bgp".to_owned(),
             Self::RouterId(_) => "router-id".to_owned(),
+            Self::ClusterId(_) => "cluster-id".to_owned(),
             Self::MaximumPaths(_) => "maximum-paths".to_owned(),
             Self::Network(prefix) => format!("network {prefix}"),
             Self::Neighbor(target) => format!("neighbor {target}"),
             Self::OutgoingInterface(_) => "interface".to_owned(),
+            Self::LocalAddress(_) => "local-address".to_owned(),
+            Self::RouteReflectorClient => "route-reflector-client".to_owned(),
+            Self::NextHopSelf => "next-hop-self".to_owned(),
             Self::RemoteAs(_) => "remote-as".to_owned(),
             Self::External => "external".to_owned(),
             Self::Timers(_) => "timers".to_owned(),

@@ -1,0 +1,323 @@
+//! The BGP decision process, one class of prefixes at a time.
+//!
+//! Most classes are settled in the order of paths ([`levels`]), each device once. Those for which a policy sets a local preference,
+//! which comes before the length of a path, are settled by letting devices decide until none changes its mind ([`rounds`]).
+
+mod exchange;
+mod levels;
+mod rounds;
+mod survey;
+
+use std::collections::BTreeSet;
+
+use ipnet::IpNet;
+use rayon::prelude::*;
+
+use crate::{
+    attributes::{Attributes, Looks, Numbered, Route},
+    policy::{Policies, Verdicts},
+    session::Sessions,
+};
+
+use exchange::{Exchange, Passage};
+pub(crate) use survey::Survey;
+
+/// Classes that are computed at a time.
+const AT_A_TIME: usize = 64;
+
+/// The devices and what they say to each other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Network<'n> {
+    /// The devices.
+    pub(crate) sessions: &'n Sessions<'n>,
+    /// Their policies.
+    pub(crate) policies: &'n Policies,
+}
+
+/// Prefixes of one address family that the same devices originate and on which every policy says the same.
+#[derive(Debug)]
+pub(crate) struct Class {
+    /// The prefixes, in order.
+    pub(crate) prefixes: Vec<IpNet>,
+    /// The devices that originate them, in order.
+    pub(crate) origins: Vec<usize>,
+    /// What the policies say.
+    pub(crate) verdicts: Verdicts,
+}
+
+impl Class {
+    /// Tells whether the prefixes are those of IPv6.
+    pub(crate) fn is_ipv6(&self) -> bool {
+        self.prefixes.first().is_some_and(|prefix| prefix.addr().is_ipv6())
+    }
+}
+
+/// What a device chose for the prefixes of a class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Choice<'r> {
+    /// It has no BGP route.
+    None,
+    /// It originates them.
+    Local,
+    /// It uses the routes received over these of its sessions, the best first.
+    Received(&'r [u16]),
+}
+
+/// A choice as a number; a set of sessions is one of those of [`Lists`].
+type ChoiceId = u32;
+
+const NONE: ChoiceId = 0;
+const LOCAL: ChoiceId = 1;
+
+/// The different sets of sessions that devices use, each once, by their numbers as choices. The first two are none.
+type Lists<'b> = Numbered<'b, Box<[u16]>>;
+
+/// Returns no sets of sessions.
+fn no_lists() -> Lists<'static> {
+    let mut lists = Lists::new(None);
+    // The numbers of what is no set are taken by what cannot be one.
+    lists.number(&[][..], Box::default);
+    lists.number(&[u16::MAX, u16::MAX][..], || [u16::MAX, u16::MAX].into());
+    lists
+}
+
+/// Returns what a number stands for.
+fn choice<'r>(lists: &'r Lists<'_>, choice: ChoiceId) -> Choice<'r> {
+    match choice {
+        NONE => Choice::None,
+        LOCAL => Choice::Local,
+        list => Choice::Received(lists.get(list)),
+    }
+}
+
+/// The routes of all classes.
+#[derive(Debug)]
+pub(crate) struct Routes {
+    /// What each device chose, for each class.
+    chosen: Vec<Vec<ChoiceId>>,
+    lists: Lists<'static>,
+    /// Classes whose choices are not final because the bound on decisions was reached, with what devices announced then.
+    pub(crate) unsettled: Vec<(usize, Converged)>,
+    /// Classes for which devices may choose otherwise when they hear of routes in another order.
+    pub(crate) ambiguous: Vec<usize>,
+}
+
+impl Routes {
+    /// Computes all classes.
+    pub(crate) fn new(network: Network<'_>, classes: &[Class]) -> Self {
+        let (mut chosen, mut lists) = (Vec::with_capacity(classes.len()), no_lists());
+        let (mut unsettled, mut ambiguous) = (Vec::new(), Vec::new());
+        for (batch, first) in classes.chunks(AT_A_TIME).zip((0..).step_by(AT_A_TIME)) {
+            let settle = |scratch: &mut Scratch, class| {
+                let converged = converge(network, class, &Gone::default(), scratch);
+                (is_ambiguous(network, class, &converged), converged)
+            };
+            let settled: Vec<_> = batch.par_iter().map_init(Scratch::default, settle).collect();
+            for (number, (open, converged)) in (first..).zip(settled) {
+                let own = converged.lists.values().map(|list| lists.number(&list[..], || list.clone()));
+                let numbers: Vec<ChoiceId> = own.collect();
+                chosen.push(converged.state.chosen.iter().map(|&own| numbers[own as usize]).collect());
+                ambiguous.extend(open.then_some(number));
+                if !converged.stable {
+                    unsettled.push((number, converged));
+                }
+            }
+        }
+        Self { chosen, lists, unsettled, ambiguous }
+    }
+
+    /// Returns what a device chose.
+    pub(crate) fn choice(&self, class: usize, device: usize) -> Choice<'_> {
+        choice(&self.lists, self.chosen[class][device])
+    }
+
+    /// Returns a number that stands for what a device chose.
+    pub(crate) fn chosen(&self, class: usize, device: usize) -> u32 {
+        self.chosen[class][device]
+    }
+}
+
+/// What the devices chose for a class, and what they announce to each other.
+#[derive(Debug)]
+pub(crate) struct Converged {
+    state: State,
+    lists: Lists<'static>,
+    attributes: Attributes<'static>,
+    passages: Vec<Passage>,
+    /// Whether paths came one after the other.
+    ordered: bool,
+    /// Whether routes are compared by MEDs.
+    meds: bool,
+    /// Whether the choices are final; `false` when the bound on decisions was reached.
+    pub(crate) stable: bool,
+}
+
+impl Converged {
+    /// Returns what a device chose.
+    pub(crate) fn choice(&self, device: usize) -> Choice<'_> {
+        choice(&self.lists, self.state.chosen[device])
+    }
+}
+
+/// What every device holds and announces.
+#[derive(Debug, Default)]
+struct State {
+    /// The level of the route that each device holds; see [`levels`].
+    held: Vec<u32>,
+    /// The least level of what others can make of the route that each device announces.
+    offered: Vec<u32>,
+    /// The route that each device announces before its export policies, its own AS included, where it offers one.
+    announced: Vec<Route>,
+    chosen: Vec<ChoiceId>,
+}
+
+impl State {
+    /// Makes it that of devices without routes.
+    fn clear(&mut self, devices: usize) {
+        for levels in [&mut self.held, &mut self.offered] {
+            levels.clear();
+            levels.resize(devices, levels::NEVER);
+        }
+        self.announced.clear();
+        self.announced.resize(devices, Attributes::originated());
+        self.chosen.clear();
+        self.chosen.resize(devices, NONE);
+    }
+
+    fn copy(&mut self, other: &Self) {
+        self.held.clone_from(&other.held);
+        self.offered.clone_from(&other.offered);
+        self.announced.clone_from(&other.announced);
+        self.chosen.clone_from(&other.chosen);
+    }
+
+    /// Returns what a device announces.
+    fn announced(&self, device: usize) -> Option<Route> {
+        (self.offered[device] != levels::NEVER).then(|| self.announced[device])
+    }
+}
+
+/// What is gone after a failure.
+#[derive(Debug, Default)]
+pub(crate) struct Gone {
+    /// Sessions, as device and index, from both ends.
+    sessions: Vec<(usize, u16)>,
+    /// Devices that originate the class no more.
+    origins: Vec<usize>,
+    /// The devices that lost a session, each once.
+    ends: Vec<usize>,
+}
+
+impl Gone {
+    /// Returns what is gone when these sessions are, as device and index, from both ends.
+    pub(crate) fn new(sessions: Vec<(usize, u16)>) -> Self {
+        let mut ends: Vec<usize> = sessions.iter().map(|(device, _)| *device).collect();
+        ends.sort_unstable();
+        ends.dedup();
+        Self { sessions, origins: Vec::new(), ends }
+    }
+
+    /// Says which devices originate a class no more.
+    pub(crate) fn withdraw(&mut self, origins: impl Iterator<Item = usize>) {
+        self.origins.clear();
+        self.origins.extend(origins);
+    }
+
+    /// Returns the sessions of a device that are gone.
+    fn of(&self, device: usize) -> Vec<u16> {
+        self.sessions.iter().filter(|(end, _)| *end == device).map(|(_, session)| *session).collect()
+    }
+}
+
+/// Room that one computation leaves to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    state: State,
+    queue: levels::Queue,
+}
+
+/// Computes one class, without what is gone.
+pub(crate) fn converge(network: Network<'_>, class: &Class, gone: &Gone, scratch: &mut Scratch) -> Converged {
+    let Network { sessions, policies } = network;
+    let (ordered, meds) = (policies.keep_order(&class.verdicts), policies.set_meds(&class.verdicts));
+    let at_passed = ordered.then(|| sessions.ambiguous.clone());
+    let exchange = Exchange::new(
+        network,
+        class,
+        exchange::passages(network, class),
+        Attributes::new(Looks { at_first: meds, at_passed }),
+    );
+    if ordered {
+        levels::converge(exchange, meds, gone, scratch)
+    } else {
+        rounds::converge(exchange, meds, gone, rounds::Order::First)
+    }
+}
+
+/// Tells whether devices that hear of routes in another order choose otherwise for a class that settled. They never do where paths
+/// come one after the other.
+fn is_ambiguous(network: Network<'_>, class: &Class, converged: &Converged) -> bool {
+    if converged.ordered || !converged.stable {
+        return false;
+    }
+    rounds::Order::OTHERS.iter().any(|&order| {
+        let looks = Looks { at_first: converged.meds, at_passed: None };
+        let exchange = Exchange::new(network, class, converged.passages.clone(), Attributes::new(looks));
+        let other = rounds::converge(exchange, converged.meds, &Gone::default(), order);
+        (0..network.sessions.len()).any(|device| other.choice(device) != converged.choice(device))
+    })
+}
+
+/// Prefixes whose routes do not settle, or in more than one way, while nothing is broken.
+#[derive(Debug, Default)]
+pub(crate) struct Unsettled {
+    pub(crate) unstable: BTreeSet<IpNet>,
+    pub(crate) ambiguous: BTreeSet<IpNet>,
+}
+
+/// Returns the prefixes whose routes do not settle, and those whose routes may settle otherwise.
+pub(crate) fn unsettled(network: Network<'_>, classes: &[Class]) -> Unsettled {
+    let settle = |scratch: &mut Scratch, class: &Class| {
+        if network.policies.keep_order(&class.verdicts) {
+            return (false, false);
+        }
+        let converged = converge(network, class, &Gone::default(), scratch);
+        (!converged.stable, is_ambiguous(network, class, &converged))
+    };
+    let settled: Vec<(bool, bool)> = classes.par_iter().map_init(Scratch::default, settle).collect();
+    let mut unsettled = Unsettled::default();
+    for (class, (unstable, ambiguous)) in classes.iter().zip(settled) {
+        if unstable {
+            unsettled.unstable.extend(&class.prefixes);
+        }
+        if ambiguous {
+            unsettled.ambiguous.extend(&class.prefixes);
+        }
+    }
+    unsettled
+}
+
+/// What devices choose otherwise, in their order; `None` is no route.
+pub(crate) type Changes = Vec<(usize, Option<Box<[u16]>>)>;
+
+/// Returns what devices choose otherwise once something is gone; `None` when the bound on decisions was reached.
+///
+/// Where paths come one after the other, only those decide again that hear of it. Elsewhere all is computed from the start.
+pub(crate) fn repair(
+    network: Network<'_>,
+    class: &Class,
+    base: &Converged,
+    gone: &Gone,
+    scratch: &mut Scratch,
+) -> Option<Changes> {
+    if base.ordered {
+        return Some(levels::repair(network, class, base, gone, scratch));
+    }
+    let converged = converge(network, class, gone, scratch);
+    let other = |&device: &usize| converged.choice(device) != base.choice(device);
+    let changed = (0..network.sessions.len()).filter(other).map(|device| match converged.choice(device) {
+        Choice::None | Choice::Local => (device, None),
+        Choice::Received(sessions) => (device, Some(sessions.into())),
+    });
+    converged.stable.then(|| changed.collect())
+}
