@@ -464,7 +464,7 @@ fn causes(world: &World) -> Vec<String> {
 fn subnet_of(segment: &str) -> (String, ipnet::IpNet) {
     let subnets = &EXAMPLE.allocations.segments[&segment.parse::<weft_model::Name>().unwrap()];
     let (port, subnet) = subnets.iter().next().unwrap();
-    (port.node.to_string(), subnet.trunc())
+    (port.to_string().split(':').next().unwrap().to_owned(), subnet.trunc())
 }
 
 #[test]
