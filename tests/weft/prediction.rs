@@ -46,7 +46,7 @@ pub(crate) enum Cuts {
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     /// The lab.
-    pub(crate) name: String,
+    name: String,
     routers: usize,
     links: usize,
     cut: usize,
@@ -70,22 +70,22 @@ fn say(words: impl fmt::Display) {
 }
 
 /// Brings up a lab of real routers, lets the pipeline configure them, and compares.
-pub(crate) fn prove(intents: &str, cuts: Cuts) -> Counts {
+pub(crate) fn prove(name: &str, intents: &str, cuts: Cuts) -> Counts {
     let begun = Instant::now();
     let project = Project::of(intents);
     project.weft("compile -q").expect(0);
     project.weft("lab up --backend netns").expect(0);
     let lab = Lab::attach(&project.path().join(".weft/lab")).expect("the lab runs");
     project.weft("run").expect(0);
-    say(format_args!("- {intents}: runs after {:.1} s", begun.elapsed().as_secs_f64()));
-    let mut counts = prove_running(&project, &lab, intents, cuts);
+    say(format_args!("- {name}: runs after {:.1} s", begun.elapsed().as_secs_f64()));
+    let mut counts = prove_running(&project, &lab, name, cuts);
     counts.took = begun.elapsed();
     say(&counts);
     counts
 }
 
-/// Compares in a lab that runs and is as its intents say; leaves it whole.
-pub(crate) fn prove_running(project: &Project, lab: &Lab, name: &str, cuts: Cuts) -> Counts {
+/// Compares in a lab that runs and is as its intents say.
+fn prove_running(project: &Project, lab: &Lab, name: &str, cuts: Cuts) -> Counts {
     let begun = Instant::now();
     let root = project.path();
     let (sources, _) = source::read(root, None).expect("the project's files");
@@ -107,7 +107,7 @@ pub(crate) fn prove_running(project: &Project, lab: &Lab, name: &str, cuts: Cuts
     };
     let mut counts = Counts { name: name.to_owned(), routers: targets.len(), links: cables.len(), ..Counts::default() };
 
-    routers.settle(&prediction.states, "nothing", &mut counts);
+    routers.settle(&prediction.states, "nothing is cut", &mut counts);
     let mut configs: BTreeMap<NodeName, DeviceConfig> = compiled.external.configs.clone();
     configs.extend(compiled.configs.clone());
     let mut whole: Option<Fault> = None;
@@ -120,12 +120,15 @@ pub(crate) fn prove_running(project: &Project, lab: &Lab, name: &str, cuts: Cuts
             lab.heal(&repaired).expect("a link is repaired");
         }
         lab.inject(&fault).expect("a link is cut");
-        routers.settle(&predicted, &end.to_string(), &mut counts);
+        routers.settle(&predicted, &format!("{end} is cut"), &mut counts);
         counts.cut += 1;
+    }
+    if let Cuts::At(ports) = cuts {
+        assert_eq!(counts.cut, ports.len(), "each of {ports:?} is the port of a link of its own");
     }
     if let Some(repaired) = whole {
         lab.heal(&repaired).expect("a link is repaired");
-        routers.settle(&prediction.states, "nothing any more", &mut counts);
+        routers.settle(&prediction.states, "all is whole again", &mut counts);
     }
     counts.took = begun.elapsed();
     counts
@@ -206,12 +209,12 @@ impl Routers<'_> {
         };
         counts.entries += entries;
         say(format_args!(
-            "  {cut} is cut: {entries} entries, {} differ, after {:.1} s",
+            "  {cut}: {entries} entries, {} differ, after {:.1} s",
             differing.len(),
             begun.elapsed().as_secs_f64()
         ));
         for (device, _, words) in differing {
-            let mismatch = format!("{cut} is cut: {device}: {words}");
+            let mismatch = format!("{cut}: {device}: {words}");
             say(format_args!("    {mismatch}"));
             counts.mismatches.push(mismatch);
         }

@@ -194,7 +194,8 @@ impl<'a> Detective<'a> {
         }
     }
 
-    /// Looks at the device first, then at the place the prefix comes from, then upstream; last at anything else that is broken.
+    /// Looks for what is down first: at the device, where the prefix comes from, upstream. A configuration that is not the
+    /// intended one explains less, since a link that is down is one, too. Last comes anything else that is broken.
     fn trace(&self, mismatch: &RouteMismatch, asked: &mut BTreeSet<NodeName>) -> Option<Cause> {
         let device = &mismatch.device;
         asked.insert(device.clone());
@@ -202,13 +203,31 @@ impl<'a> Detective<'a> {
         interfaces
             .iter()
             .find_map(|interface| self.faults.at(device, interface))
-            .or_else(|| self.faults.of(device))
-            .or_else(|| self.narrow(mismatch))
             .or_else(|| self.origin(mismatch))
             .or_else(|| interfaces.iter().find_map(|interface| self.upstream(mismatch, interface, asked)))
+            .or_else(|| self.drift(mismatch, &interfaces))
+            .or_else(|| self.narrow(mismatch))
             .or_else(|| self.kept_back(mismatch, &interfaces))
             .or_else(|| self.faults.elsewhere())
             .or_else(|| self.let_in(mismatch))
+    }
+
+    /// Finds a configuration that is not the intended one: of the device, of those upstream, of the place the prefix comes from.
+    fn drift(&self, mismatch: &RouteMismatch, interfaces: &BTreeSet<&InterfaceName>) -> Option<Cause> {
+        let device = &mismatch.device;
+        let upstream = interfaces.iter().filter_map(|interface| self.peer(device, interface));
+        let origin = self.claimed(&mismatch.prefix).map(|(node, _)| node);
+        std::iter::once(device).chain(upstream).chain(origin).find_map(|node| self.faults.of(node))
+    }
+
+    /// Returns the node that a prefix belongs to, and its port where it is the subnet of one.
+    fn claimed(&self, prefix: &IpNet) -> Option<(&'a NodeName, Option<&'a InterfaceName>)> {
+        let claims = self.owners.prefix(prefix)?;
+        match (&claims.host_port, &claims.loopback) {
+            (Some((_, port)), _) => Some((&port.node, Some(&port.interface))),
+            (None, Some(node)) => Some((node, None)),
+            (None, None) => None,
+        }
     }
 
     /// A daemon that takes fewer paths than it is told to never has more of them, whatever the prefix.
@@ -231,15 +250,9 @@ impl<'a> Detective<'a> {
             MismatchKind::Missing => Cause::new(CauseKind::MissingOrigin, format!("missing origin: {cause}")),
             MismatchKind::Unexpected | MismatchKind::Thinner | MismatchKind::Different => cause,
         };
-        let claims = self.owners.prefix(&mismatch.prefix);
-        let claimed = claims.and_then(|claims| match (&claims.host_port, &claims.loopback) {
-            (Some((_, port)), _) => Some((&port.node, Some(&port.interface))),
-            (None, Some(node)) => Some((node, None)),
-            (None, None) => None,
-        });
-        if let Some((node, interface)) = claimed {
+        if let Some((node, interface)) = self.claimed(&mismatch.prefix) {
             let at_port = interface.and_then(|interface| self.faults.at(node, interface));
-            if let Some(fault) = at_port.or_else(|| self.faults.of(node)) {
+            if let Some(fault) = at_port.or_else(|| self.faults.silent(node)) {
                 return Some(missing(fault));
             }
         }
@@ -268,7 +281,7 @@ impl<'a> Detective<'a> {
         let theirs = self.differing.get(&(peer, mismatch.prefix));
         match theirs {
             Some(theirs) => self.trace(theirs, asked),
-            None => self.faults.of(peer),
+            None => self.faults.silent(peer),
         }
     }
 

@@ -70,13 +70,14 @@ impl Faults {
 
     /// Returns what is broken at this device as a whole, if something is.
     pub(crate) fn of(&self, device: &NodeName) -> Option<Cause> {
-        if self.unreachable.contains(device) {
-            Some(Cause::new(CauseKind::Unobserved, format!("{device} does not answer")))
-        } else if self.drifted.contains(device) {
-            Some(Cause::new(CauseKind::Drift, format!("configuration drift on {device}")))
-        } else {
-            None
-        }
+        let drift = || Cause::new(CauseKind::Drift, format!("configuration drift on {device}"));
+        self.silent(device).or_else(|| self.drifted.contains(device).then(drift))
+    }
+
+    /// Returns that a device does not answer, if it does not.
+    pub(crate) fn silent(&self, device: &NodeName) -> Option<Cause> {
+        let words = || format!("{device} does not answer");
+        self.unreachable.contains(device).then(|| Cause::new(CauseKind::Unobserved, words()))
     }
 
     /// Returns the fault that most likely explains a difference anywhere else, if there is one.
