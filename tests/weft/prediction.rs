@@ -312,6 +312,9 @@ impl Routers<'_> {
             MismatchKind::Unexpected if self.compiled.configs.values().any(of_link) => {
                 Some("ospf6d keeps the subnet of a link that is down")
             }
+            MismatchKind::Different if config.pack.as_str() == "frr" && mismatch.prefix.prefix_len() == 128 => {
+                Some("ospf6d takes no loopback of a BIRD router from a border that runs FRR")
+            }
             MismatchKind::Different if config.pack.as_str() == "frr" => {
                 Some("ospf6d stays with the border router that it had")
             }
