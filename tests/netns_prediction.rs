@@ -10,7 +10,8 @@ mod weft;
 use prediction::{Counts, Cuts, prove};
 use weft::lab;
 
-/// A lab, the folder of its intents, and the links that the short test cuts: one of each kind.
+/// A lab, the folder of its intents, and the links that the short test cuts: one of each kind, and none where `netns_underlay` and
+/// `netns` cut some already.
 type Case = (&'static str, &'static str, &'static [&'static str]);
 
 const LABS: [Case; 7] = [
@@ -18,7 +19,7 @@ const LABS: [Case; 7] = [
     ("fabric-unnumbered", "tests/labs/fabric-unnumbered/intents", &["f-leaf-01:swp15", "f-leaf-03:swp16"]),
     ("three-tiers", "tests/labs/three-tiers/intents", &["f-p1-leaf-01:swp15", "f-p2-spine-02:swp15"]),
     ("ospf-mesh", "tests/labs/ospf-mesh/intents", &["core-1:swp1", "core-3:swp4"]),
-    ("ospf-dual", "tests/labs/ospf-dual/intents", &["core-2:swp3"]),
+    ("ospf-dual", "tests/labs/ospf-dual/intents", &[]),
     ("ebgp-dual", "tests/labs/ebgp-dual/intents", &["spine-1:swp1", "spine-2:swp2"]),
     ("two-buildings", "intents", &[]),
 ];
