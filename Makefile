@@ -4,7 +4,7 @@ WEFT := target/debug/weft
 WEFT_BENCH := $(or $(CARGO_TARGET_DIR),target)/release/weft
 export CARGO_TERM_PROGRESS_WHEN := never
 
-.PHONY: help build demo test lab-packages lint unit fuzz bench clean
+.PHONY: help build demo test lab-packages lint unit labs fuzz bench clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -26,6 +26,9 @@ lint: ## Formatting and lints
 
 unit: ## All tests; those that need what this machine lacks say what they skip
 	cargo test --locked --workspace
+
+labs: lab-packages ## The prediction against real routers, every link of every lab cut in turn: a quarter of an hour, as root
+	cargo test --locked --workspace --test netns_prediction -- --ignored --nocapture
 
 fuzz: ## A minute of fuzzing: what reads texts never panics, whatever the text is
 	tests/fuzz.sh

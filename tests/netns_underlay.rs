@@ -154,7 +154,14 @@ fn ebgp_routes_both_families_with_and_without_addresses_on_links() {
     assert_eq!(running.failing_pings(), []);
     running.says("hosts reach each other");
     running.project.weft("lab fault link-down spine-1:swp1").expect(0);
-    running.project.weft("verify --now").expect(1);
     wait_for("hosts to reach each other again", || running.failing_pings().is_empty());
+    // One cause explains every route that went over the link, at its ends and elsewhere.
+    running.project.weft("verify --now").expect(1);
+    let report = running.report();
+    let causes = report["routes"]["causes"].as_array().expect("causes");
+    let at_leaf: Vec<_> = causes.iter().filter(|cause| cause["device"] == "leaf-1").collect();
+    assert!(at_leaf.len() == 1 && at_leaf[0]["cause"] == "link down: leaf-1:swp1", "{causes:#?}");
+    assert!(at_leaf[0]["routes"].as_u64() > Some(3), "{causes:#?}");
+    assert!(causes.iter().all(|cause| cause["kind"] == "interface-down"), "{causes:#?}");
     running.heal(150);
 }

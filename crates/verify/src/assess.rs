@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use weft_model::NodeName;
 
 use crate::{
-    Compliance, DeviceDrift, Intended, IntentResult, Observed, Parts, ProbeResults, RouteComparison, adjacencies,
-    drift, faults::Faults, ledger::Ledger, links, owners::Owners, peering, pools, reachability, routes, segments,
-    sessions,
+    Compliance, DeviceDrift, Intended, IntentResult, Observed, Parts, ProbeResults, RouteComparison, SessionComparison,
+    adjacencies, drift, faults::Faults, ledger::Ledger, links, neighbors, owners::Owners, peering, pools, reachability,
+    routes, segments, sessions,
 };
 
 /// How the network stands against its intents.
@@ -21,6 +21,8 @@ pub struct Assessment {
     pub drift: Vec<DeviceDrift>,
     /// The devices that could not be observed, and why.
     pub unobserved: BTreeMap<NodeName, String>,
+    /// How far the observed sessions are the predicted ones.
+    pub sessions: SessionComparison,
     /// How far the observed routes are the predicted ones.
     pub routes: RouteComparison,
 }
@@ -78,6 +80,7 @@ pub(crate) fn assess_and_ask(
     adjacencies::assess(intended, observed, &owners, &mut faults, &mut ledger);
     peering::assess(intended, observed, &mut ledger);
     let routes = routes::assess(intended, observed, &owners, &faults, &mut ledger);
+    let compared = neighbors::assess(intended, observed, &faults);
     reachability::assess(intended, observed, probes, &owners, &faults, &mut ledger);
     let unobserved = intended
         .configs
@@ -88,5 +91,5 @@ pub(crate) fn assess_and_ask(
         })
         .collect();
     let (intents, unsettled) = ledger.results();
-    (Assessment { intents, drift, unobserved, routes }, unsettled)
+    (Assessment { intents, drift, unobserved, sessions: compared, routes }, unsettled)
 }

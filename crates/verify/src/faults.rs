@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use weft_device::config::InterfaceKind;
 use weft_model::{InterfaceName, NodeName, TerminationPoint};
 
-use crate::{DeviceDrift, Intended, Observed, view};
+use crate::{Cause, CauseKind, DeviceDrift, Intended, Observed, view};
 
 /// What is visibly broken.
 #[derive(Debug, Default)]
@@ -43,37 +43,49 @@ impl Faults {
         faults
     }
 
-    /// Returns words for what is broken at this interface of a device, if something is.
-    pub(crate) fn at(&self, device: &NodeName, interface: &InterfaceName) -> Option<String> {
+    /// Returns what is broken at this interface of a device, if something is.
+    pub(crate) fn at(&self, device: &NodeName, interface: &InterfaceName) -> Option<Cause> {
         let port = TerminationPoint { node: device.clone(), interface: interface.clone() };
-        if self.ports.contains(&port) {
-            return Some(format!("link down: {port}"));
-        }
-        let session = self.sessions.get(device)?.get(interface)?;
-        Some(format!("session down: {device} {session}"))
+        let session = || self.sessions.get(device)?.get(interface).map(|session| session_down(device, session));
+        self.port(&port).or_else(session)
     }
 
-    /// Returns words for what is broken at this device as a whole, if something is.
-    pub(crate) fn of(&self, device: &NodeName) -> Option<String> {
-        if self.unreachable.contains(device) {
-            Some(format!("{device} does not answer"))
-        } else if self.drifted.contains(device) {
-            Some(format!("configuration drift on {device}"))
-        } else {
-            None
-        }
+    /// Returns that an interface is down, if it is.
+    pub(crate) fn port(&self, port: &TerminationPoint) -> Option<Cause> {
+        self.ports.contains(port).then(|| Cause::new(CauseKind::InterfaceDown, format!("link down: {port}")))
     }
 
-    /// Returns words for the fault that most likely explains a difference anywhere else, if there is one.
-    pub(crate) fn elsewhere(&self) -> Option<String> {
-        if let Some(port) = self.ports.first() {
-            return Some(format!("link down: {port}"));
-        }
+    /// Returns what is broken at either end of a link, by the interface of one of them: a port, else a device.
+    pub(crate) fn of_link(
+        &self,
+        intended: &Intended<'_>,
+        device: &NodeName,
+        interface: &InterfaceName,
+    ) -> Option<Cause> {
+        let port = TerminationPoint { node: device.clone(), interface: interface.clone() };
+        let far = intended.network.link_at(&port).and_then(|link| link.far_end(device));
+        let ends = || [Some(&port), far].into_iter().flatten();
+        ends().find_map(|end| self.port(end)).or_else(|| ends().find_map(|end| self.of(&end.node)))
+    }
+
+    /// Returns what is broken at this device as a whole, if something is.
+    pub(crate) fn of(&self, device: &NodeName) -> Option<Cause> {
+        let drift = || Cause::new(CauseKind::Drift, format!("configuration drift on {device}"));
+        self.silent(device).or_else(|| self.drifted.contains(device).then(drift))
+    }
+
+    /// Returns that a device does not answer, if it does not.
+    pub(crate) fn silent(&self, device: &NodeName) -> Option<Cause> {
+        let words = || format!("{device} does not answer");
+        self.unreachable.contains(device).then(|| Cause::new(CauseKind::Unobserved, words()))
+    }
+
+    /// Returns the fault that most likely explains a difference anywhere else, if there is one.
+    pub(crate) fn elsewhere(&self) -> Option<Cause> {
         let session = self.sessions.iter().find_map(|(device, sessions)| Some((device, sessions.values().next()?)));
-        if let Some((device, session)) = session {
-            return Some(format!("session down: {device} {session}"));
-        }
-        self.drifted.first().or_else(|| self.unreachable.first()).and_then(|device| self.of(device))
+        let device = || self.drifted.first().or_else(|| self.unreachable.first()).and_then(|device| self.of(device));
+        let port = self.ports.first().and_then(|port| self.port(port));
+        port.or_else(|| session.map(|(device, session)| session_down(device, session))).or_else(device)
     }
 
     /// Returns words for the links and sessions that the network has lost; with `external`, those to external neighbors
@@ -105,4 +117,8 @@ impl Faults {
         }
         lost.into_iter().collect()
     }
+}
+
+fn session_down(device: &NodeName, session: &str) -> Cause {
+    Cause::new(CauseKind::SessionDown, format!("session down: {device} {session}"))
 }

@@ -2,9 +2,10 @@
 //!
 //! | function | does |
 //! |---|---|
-//! | [`observe`] | reads devices over SSH: running configuration, interfaces, neighbors, routes, what they announce |
+//! | [`observe`], [`read`] | reads devices over SSH: running configuration, interfaces, neighbors, routes, what they announce |
 //! | [`probes`], [`run_probes`] | which echo requests the intents ask for, and what comes of them |
 //! | [`assess`] | compares all of that with what is intended and predicted; pure |
+//! | [`compare_routes`], [`compare_sessions`] | compare with what is predicted alone, entry by entry; pure |
 //! | [`converge`] | does all three until the network is as intended or the time is over |
 //! | [`sessions_settled`] | the gate between two waves of a rollout |
 //!
@@ -26,6 +27,7 @@
 
 mod adjacencies;
 mod assess;
+mod cause;
 mod compliance;
 mod converge;
 mod drift;
@@ -34,6 +36,7 @@ mod flows;
 mod intended;
 mod ledger;
 mod links;
+mod neighbors;
 mod observe;
 mod observed;
 mod owners;
@@ -47,11 +50,13 @@ mod sessions;
 mod view;
 
 pub use assess::{Assessment, assess};
+pub use cause::{Cause, CauseGroup, CauseKind};
 pub use compliance::{Compliance, Evidence, IntentResult};
 pub use converge::{ConvergePolicy, Converged, Round, Unsettled, converge, sessions_settled};
 pub use drift::{DeviceDrift, DriftKind, DriftLine};
 pub use intended::{Intended, Normaliser};
-pub use observe::{ObserveTarget, Reading, WhatToCollect, observe};
+pub use neighbors::{SessionComparison, SessionMismatch, compare_sessions};
+pub use observe::{ObserveTarget, Reading, WhatToCollect, observe, read};
 pub use observed::{Observed, Part, Parts};
 pub use probes::{Coverage, Probe, ProbeOutcome, ProbePlan, ProbeResult, ProbeResults, probes, run_probes};
-pub use routes::{MismatchKind, RouteComparison, RouteMismatch, Table};
+pub use routes::{MismatchKind, RouteComparison, RouteMismatch, Table, compare_routes};

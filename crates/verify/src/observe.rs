@@ -78,7 +78,7 @@ pub async fn observe(
         let (device, what, reading, places) = (device.clone(), what.clone(), reading.clone(), places.clone());
         tasks.spawn(async move {
             let _place = places.acquire_owned().await;
-            let seen = read(&device, &target, &what, &*reading.secrets, &reading.limits).await;
+            let seen = read_device(&device, &target, &what, &*reading.secrets, &reading.limits).await;
             (device, seen)
         });
     }
@@ -90,22 +90,30 @@ pub async fn observe(
     observed
 }
 
-/// Reads one device. A part that fails leaves the others; a connection that breaks leaves what was read before.
-async fn read(
+/// Opens a session with one device and reads it.
+async fn read_device(
     device: &NodeName,
     target: &ObserveTarget,
     what: &WhatToCollect,
     secrets: &dyn Secrets,
     limits: &Limits,
 ) -> Observed {
-    let mut seen = Observed::default();
     let mut session = match Session::open(device, &target.target, target.pack.clone(), limits, secrets).await {
         Ok(session) => session,
         Err(error) => return Observed::unreachable(reason(device, &error)),
     };
+    let seen = read(&mut session, device, what).await;
+    session.close().await;
+    seen
+}
+
+/// Reads one device over a session that is open. A part that fails leaves the others; a connection that breaks leaves what was
+/// read before.
+pub async fn read(session: &mut Session<'_>, device: &NodeName, what: &WhatToCollect) -> Observed {
+    let mut seen = Observed::default();
     let mut parts = what.parts.iter();
     while let Some(&part) = parts.next() {
-        match read_part(&mut session, device, part, what, &mut seen).await {
+        match read_part(session, device, part, what, &mut seen).await {
             Ok(()) => {}
             Err(Problem::Part(problem)) => {
                 seen.problems.insert(part, problem);
@@ -117,7 +125,6 @@ async fn read(
             }
         }
     }
-    session.close().await;
     seen
 }
 

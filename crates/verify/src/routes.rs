@@ -9,11 +9,12 @@ use std::{
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use weft_device::state::{NextHop, Route, RouteProtocol, RouteTable};
-use weft_model::{IntentKind, IntentRef, InterfaceName, NodeName};
+use weft_device::state::{DeviceState, NextHop, Route, RouteProtocol, RouteTable};
+use weft_model::{IntentKind, IntentRef, NodeName};
 
 use crate::{
-    Compliance, Evidence, Intended, Observed, Part,
+    Cause, CauseGroup, Compliance, Evidence, Intended, Observed, Part,
+    cause::{self, Detective},
     faults::Faults,
     ledger::{CAUSE, Ledger, Topic},
     owners::{Claims, Owners},
@@ -34,6 +35,8 @@ pub struct RouteComparison {
     pub mismatched: usize,
     /// The entries that differ, by device, table and prefix; the first thousand.
     pub mismatches: Vec<RouteMismatch>,
+    /// What most likely causes them, by device, those first that explain most.
+    pub causes: Vec<CauseGroup>,
 }
 
 /// An entry that differs.
@@ -52,9 +55,8 @@ pub struct RouteMismatch {
     pub expected: BTreeSet<NextHop>,
     /// The observed next hops; none where there is no route.
     pub found: BTreeSet<NextHop>,
-    /// What most likely causes it, in a line, if anything else is seen to be broken.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub cause: Option<String>,
+    /// What most likely causes it.
+    pub cause: Cause,
 }
 
 /// A table of routes.
@@ -81,6 +83,16 @@ pub enum MismatchKind {
     Different,
 }
 
+impl Table {
+    /// Returns what is read to have it.
+    fn part(self) -> Part {
+        match self {
+            Self::Rib => Part::Rib,
+            Self::Fib => Part::Fib,
+        }
+    }
+}
+
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
@@ -94,6 +106,35 @@ impl fmt::Display for Table {
 type Gathered<'m> =
     BTreeMap<(IntentRef, Compliance, MismatchKind), BTreeMap<IpNet, (BTreeSet<Table>, &'m RouteMismatch)>>;
 
+/// Compares the routes of the devices that were observed with those that are predicted, entry by entry, whosever they are. It
+/// does not look for causes.
+pub fn compare_routes(
+    predicted: &BTreeMap<NodeName, DeviceState>,
+    observed: &BTreeMap<NodeName, Observed>,
+) -> RouteComparison {
+    let mut comparison = RouteComparison::default();
+    for (device, seen) in observed {
+        let Some(predicted) = predicted.get(device) else { continue };
+        for (table, expected, found) in tables(predicted, Some(seen)) {
+            let (Some(expected), Some(found)) = (expected, found) else { continue };
+            comparison.compared += compare(device, table, expected, found, &mut comparison.mismatches, |_, _| {});
+        }
+    }
+    comparison.mismatched = comparison.mismatches.len();
+    comparison
+}
+
+/// Returns each table as it was predicted and as it was observed.
+fn tables<'a>(
+    predicted: &'a DeviceState,
+    seen: Option<&'a Observed>,
+) -> [(Table, Option<&'a RouteTable>, Option<&'a RouteTable>); 2] {
+    let of = |table, state: fn(&DeviceState) -> Option<&RouteTable>| {
+        (table, state(predicted), seen.and_then(|seen| state(&seen.state)))
+    };
+    [of(Table::Rib, |state| state.rib.as_ref()), of(Table::Fib, |state| state.fib.as_ref())]
+}
+
 /// Compares every device.
 pub(crate) fn assess(
     intended: &Intended<'_>,
@@ -102,21 +143,17 @@ pub(crate) fn assess(
     faults: &Faults,
     ledger: &mut Ledger,
 ) -> RouteComparison {
-    let mut comparison = RouteComparison::default();
+    let mut compared = 0;
+    let mut mismatches = Vec::new();
     for device in intended.configs.keys() {
         let Some(predicted) = intended.predicted.states.get(device) else { continue };
         let seen = observed.get(device);
         let mut good: HashMap<&IntentRef, usize> = HashMap::new();
-        let mut mismatches = Vec::new();
-        for (table, part) in [(Table::Rib, Part::Rib), (Table::Fib, Part::Fib)] {
-            let (expected, found) = match table {
-                Table::Rib => (&predicted.rib, seen.and_then(|seen| seen.state.rib.as_ref())),
-                Table::Fib => (&predicted.fib, seen.and_then(|seen| seen.state.fib.as_ref())),
-            };
+        for (table, expected, found) in tables(predicted, seen) {
             let Some(expected) = expected else { continue };
             match found {
                 Some(found) => {
-                    comparison.compared += compare(device, table, expected, found, &mut mismatches, |prefix, route| {
+                    compared += compare(device, table, expected, found, &mut mismatches, |prefix, route| {
                         let Some(claims) = owners.prefix(prefix) else { return };
                         for intent in answering(claims, owners, device, &route.next_hops) {
                             *good.entry(intent).or_default() += 1;
@@ -130,7 +167,7 @@ pub(crate) fn assess(
                         .flat_map(|(claims, route)| answering(claims, owners, device, &route.next_hops))
                         .collect();
                     for intent in answering {
-                        ledger.unread(intent, device, seen, part);
+                        ledger.unread(intent, device, seen, table.part());
                     }
                 }
             }
@@ -138,25 +175,26 @@ pub(crate) fn assess(
         for (intent, number) in good {
             ledger.holds(intent, Topic::Route, number);
         }
-        for mismatch in &mut mismatches {
-            mismatch.cause = cause(mismatch, owners.prefix(&mismatch.prefix), seen, faults);
-        }
-        for (key, prefixes) in gather(&mismatches, owners, faults) {
-            let (intent, compliance, kind) = key;
+    }
+    let causes: Vec<Cause> = {
+        let detective = Detective::new(intended, observed, owners, faults, &mismatches);
+        mismatches.iter().map(|mismatch| detective.of_route(mismatch)).collect()
+    };
+    for (mismatch, cause) in mismatches.iter_mut().zip(causes) {
+        mismatch.cause = cause;
+    }
+    for of_device in mismatches.chunk_by(|a, b| a.device == b.device) {
+        let device = &of_device[0].device;
+        for ((intent, compliance, kind), prefixes) in gather(of_device, owners, faults) {
             ledger.fails(&intent, Topic::Route, evidence(device, compliance, kind, &prefixes));
         }
-        for mismatch in &mismatches {
-            let part = match mismatch.table {
-                Table::Rib => Part::Rib,
-                Table::Fib => Part::Fib,
-            };
-            ledger.unsettled(Some(device), part);
-        }
-        comparison.mismatched += mismatches.len();
-        let room = MOST_MISMATCHES.saturating_sub(comparison.mismatches.len());
-        comparison.mismatches.extend(mismatches.into_iter().take(room));
     }
-    comparison
+    for mismatch in &mismatches {
+        ledger.unsettled(Some(&mismatch.device), mismatch.table.part());
+    }
+    let (mismatched, causes) = (mismatches.len(), cause::group(&mismatches));
+    mismatches.truncate(MOST_MISMATCHES);
+    RouteComparison { compared, mismatched, mismatches, causes }
 }
 
 /// Returns the intents that want this prefix on this device to have these next hops: the underlays that carry a loopback
@@ -187,7 +225,7 @@ fn compare(
     let mut differs = |prefix: IpNet, is, expected: Option<&Route>, found: Option<&Route>| {
         let hops = |route: Option<&Route>| route.map(|route| BTreeSet::clone(&route.next_hops)).unwrap_or_default();
         let (expected, found, device) = (hops(expected), hops(found), device.clone());
-        mismatches.push(RouteMismatch { device, table, prefix, is, expected, found, cause: None });
+        mismatches.push(RouteMismatch { device, table, prefix, is, expected, found, cause: Cause::unknown() });
     };
     let (mut left, mut right) = (expected.iter().peekable(), found.iter().peekable());
     loop {
@@ -244,7 +282,7 @@ fn is_link_local(address: &IpAddr) -> bool {
 }
 
 /// Compares next hops: outgoing interfaces, and addresses where both sides have one that is not link-local.
-fn difference(expected: &BTreeSet<NextHop>, found: &BTreeSet<NextHop>) -> Option<MismatchKind> {
+pub(crate) fn difference(expected: &BTreeSet<NextHop>, found: &BTreeSet<NextHop>) -> Option<MismatchKind> {
     if expected == found {
         return None;
     }
@@ -270,7 +308,7 @@ fn same_hop(a: &NextHop, b: &NextHop) -> bool {
 }
 
 /// Returns the expected next hops that were not found.
-fn lost(mismatch: &RouteMismatch) -> impl Iterator<Item = &NextHop> {
+pub(crate) fn lost(mismatch: &RouteMismatch) -> impl Iterator<Item = &NextHop> {
     mismatch.expected.iter().filter(|hop| !mismatch.found.iter().any(|other| same_hop(hop, other)))
 }
 
@@ -342,7 +380,7 @@ fn evidence(
     let example = prefixes.values().next().map(|(_, mismatch)| *mismatch);
     let hops = |of: fn(&RouteMismatch) -> &BTreeSet<NextHop>| example.map(of).map(words).unwrap_or_default();
     let (expected, found) = (hops(|mismatch| &mismatch.expected), hops(|mismatch| &mismatch.found));
-    let why = example.and_then(|mismatch| mismatch.cause.as_ref()).map(|cause| format!("{CAUSE}{cause}"));
+    let why = example.and_then(|mismatch| mismatch.cause.known()).map(|cause| format!("{CAUSE}{cause}"));
     let why = why.unwrap_or_default();
     let (expected, observed) = match kind {
         MismatchKind::Missing => (format!("next hop {expected}"), format!("no route{why}")),
@@ -359,45 +397,4 @@ fn evidence(
 pub(crate) fn words(hops: &BTreeSet<NextHop>) -> String {
     let hops: Vec<String> = hops.iter().map(ToString::to_string).collect();
     if hops.is_empty() { "none".to_owned() } else { hops.join(", ") }
-}
-
-/// Says what most likely causes a difference: a fault at the interface that should be used, the device itself, the place
-/// the prefix comes from, or the first fault anywhere.
-fn cause(
-    mismatch: &RouteMismatch,
-    claims: Option<&Claims>,
-    seen: Option<&Observed>,
-    faults: &Faults,
-) -> Option<String> {
-    let device = &mismatch.device;
-    if mismatch.table == Table::Fib {
-        let rib = seen.and_then(|seen| seen.state.rib.as_ref()).and_then(|rib| rib.get(&mismatch.prefix));
-        let as_predicted = match rib {
-            Some(route) => difference(&mismatch.expected, &route.next_hops).is_none(),
-            None => mismatch.is == MismatchKind::Unexpected,
-        };
-        if as_predicted {
-            return Some("the forwarding table does not follow the routing daemon".to_owned());
-        }
-    }
-    let interfaces: BTreeSet<&InterfaceName> = lost(mismatch).filter_map(NextHop::interface).collect();
-    if let Some(fault) = interfaces.into_iter().find_map(|interface| faults.at(device, interface)) {
-        return Some(fault);
-    }
-    if let Some(fault) = faults.of(device) {
-        return Some(fault);
-    }
-    let origin = claims.and_then(|claims| match (&claims.host_port, &claims.loopback) {
-        (Some((_, port)), _) => Some((&port.node, Some(&port.interface))),
-        (None, Some(node)) => Some((node, None)),
-        (None, None) => None,
-    });
-    if let Some((node, interface)) = origin {
-        let fault = interface.and_then(|interface| faults.at(node, interface)).or_else(|| faults.of(node));
-        if let Some(fault) = fault {
-            let missing = mismatch.is == MismatchKind::Missing;
-            return Some(if missing { format!("missing origin: {fault}") } else { fault });
-        }
-    }
-    faults.elsewhere()
 }

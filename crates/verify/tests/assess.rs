@@ -243,7 +243,7 @@ fn text(assessment: &Assessment) -> String {
                 mismatch.is,
                 hops(&mismatch.found),
                 hops(&mismatch.expected),
-                mismatch.cause.as_deref().unwrap_or("no cause seen")
+                mismatch.cause
             )
             .unwrap();
         }
@@ -449,6 +449,132 @@ fn a_wrong_mtu_and_a_missing_loopback_address_violate() {
 #[test]
 fn a_transit_that_is_gone_degrades_its_peering() {
     golden("transit-session-down", &World::with_cut(&["b1-border-01:swp1"]));
+}
+
+/// Returns what the differences of routes are put down to, such as `2 of b1-leaf-01: session-down: ...`.
+fn causes(world: &World) -> Vec<String> {
+    let assessment = world.assess();
+    let groups = assessment.routes.causes.iter();
+    groups
+        .map(|group| format!("{} of {}: {}: {}", group.routes, group.device, group.cause.kind.as_str(), group.cause))
+        .collect()
+}
+
+/// Returns the first subnet of a segment, and the device that has it.
+fn subnet_of(segment: &str) -> (String, ipnet::IpNet) {
+    let subnets = &EXAMPLE.allocations.segments[&segment.parse::<weft_model::Name>().unwrap()];
+    let (port, subnet) = subnets.iter().next().unwrap();
+    (port.to_string().split(':').next().unwrap().to_owned(), subnet.trunc())
+}
+
+#[test]
+fn one_session_that_is_down_explains_every_route_that_went_over_it() {
+    let mut world = World::with_cut(&["b1-leaf-01:swp15"]);
+    // The ports look well, as where a cable delivers nothing.
+    for port in ["b1-leaf-01:swp15", "b1-spine-01:swp1"] {
+        world.interface(port).oper_status = OperStatus::Up;
+    }
+    let found = causes(&world);
+    let session = format!(
+        "session-down: session down: b1-leaf-01 session swp15 to b1-spine-01 ({})",
+        neighbor_at("b1-leaf-01", "swp15")
+    );
+    assert!(found.iter().any(|cause| cause.contains(" of b1-leaf-01: ") && cause.contains(&session)), "{found:#?}");
+    assert!(found.iter().all(|cause| cause.contains("session-down")), "{found:#?}");
+    let sessions = world.assess().sessions;
+    assert_eq!(sessions.mismatches.len(), 2, "{sessions:#?}");
+    assert!(sessions.compared > 60, "{}", sessions.compared);
+}
+
+#[test]
+fn a_session_between_ports_that_are_down_is_put_down_to_them() {
+    let sessions = World::with_cut(&["b1-leaf-01:swp15"]).assess().sessions;
+    let words: Vec<String> = sessions
+        .mismatches
+        .iter()
+        .map(|session| {
+            format!(
+                "{} {}: {} not {}: {}",
+                session.device, session.neighbor, session.found, session.expected, session.cause
+            )
+        })
+        .collect();
+    let neighbor = neighbor_at("b1-leaf-01", "swp15");
+    assert_eq!(
+        words[0],
+        format!(
+            "b1-leaf-01 BGP {neighbor}: not established not established with AS 64601: link down: b1-leaf-01:swp15"
+        )
+    );
+    assert_eq!(words.len(), 2);
+}
+
+#[test]
+fn a_prefix_that_its_own_device_lacks_has_a_missing_origin() {
+    let mut world = World::as_predicted();
+    let (origin, subnet) = subnet_of("web");
+    for seen in world.observed.values_mut() {
+        seen.state.rib.as_mut().unwrap().remove(&subnet);
+        seen.state.fib.as_mut().unwrap().remove(&subnet);
+    }
+    let found = causes(&world);
+    let missing = format!("missing-origin: missing origin: {origin} has no {subnet}");
+    assert!(found.len() > 10 && found.iter().all(|cause| cause.ends_with(&missing)), "{found:#?}");
+}
+
+#[test]
+fn a_route_that_is_kept_back_while_the_session_is_up_is_a_matter_of_policies() {
+    let mut world = World::as_predicted();
+    let (_, subnet) = subnet_of("web");
+    let state = &mut world.device("b1-leaf-03").state;
+    state.rib.as_mut().unwrap().remove(&subnet).unwrap();
+    state.fib.as_mut().unwrap().remove(&subnet).unwrap();
+    assert_eq!(causes(&world), ["1 of b1-leaf-03: unknown: unknown"]);
+    let neighbor = world.neighbor("b1-leaf-03", &neighbor_at("b1-leaf-03", "swp15"));
+    let predicted = neighbor.prefixes_received.unwrap();
+    neighbor.prefixes_received = Some(predicted - 1);
+    let words = format!(
+        "policy: {} of {predicted} prefixes are accepted from b1-spine-01, and the session is up",
+        predicted - 1
+    );
+    assert_eq!(causes(&world), [format!("1 of b1-leaf-03: policy: {words}")]);
+}
+
+#[test]
+fn what_is_let_in_though_it_should_not_is_a_matter_of_policies() {
+    let mut world = World::as_predicted();
+    let (_, subnet) = subnet_of("storage");
+    let next_hop = NextHop::Interface { interface: "swp15".parse().unwrap(), via: None };
+    let route = Route { protocol: RouteProtocol::Bgp, next_hops: [next_hop].into() };
+    world.device("b2-leaf-01").state.rib.as_mut().unwrap().insert(subnet, route);
+    let neighbor = world.neighbor("b2-leaf-01", "swp15");
+    let predicted = neighbor.prefixes_received.unwrap();
+    neighbor.prefixes_received = Some(predicted + 1);
+    let words = format!("policy: {} prefixes are accepted from b2-spine-01, and {predicted} were to be", predicted + 1);
+    assert_eq!(causes(&world), [format!("1 of b2-leaf-01: policy: {words}")]);
+}
+
+#[test]
+fn a_daemon_that_never_uses_more_than_one_path_has_a_limit() {
+    let mut world = World::as_predicted();
+    let state = &mut world.device("b1-leaf-01").state;
+    for route in [&mut state.rib, &mut state.fib].into_iter().flat_map(|table| table.as_mut().unwrap().values_mut()) {
+        while route.next_hops.len() > 1 {
+            route.next_hops.pop_last();
+        }
+    }
+    let found = causes(&world);
+    let words = "of b1-leaf-01: multipath-limit: no route of b1-leaf-01 is wider than 1, and 16 next hops are allowed";
+    assert!(found.len() == 1 && found[0].ends_with(words), "{found:#?}");
+}
+
+#[test]
+fn a_kernel_that_does_not_follow_its_daemon_is_stale() {
+    let mut world = World::as_predicted();
+    let (_, subnet) = subnet_of("db");
+    world.device("b1-leaf-01").state.fib.as_mut().unwrap().remove(&subnet).unwrap();
+    let words = "stale-forwarding: the forwarding table does not follow the routing daemon";
+    assert_eq!(causes(&world), [format!("1 of b1-leaf-01: {words}")]);
 }
 
 #[test]

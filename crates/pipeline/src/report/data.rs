@@ -8,7 +8,7 @@ use weft_plan::{DeviceChange, Plan};
 use weft_push::PushReport;
 use weft_verify::{Assessment, IntentResult};
 
-use super::network::{self, DriftReport, FailureReport, RoutesReport};
+use super::network::{self, DriftReport, FailureReport, RoutesReport, SessionsReport};
 use crate::run::{
     DeviceResult, LinkRecord, LinkState, NetworkRecord, NodeRecord, RunDirectory, RunId, RunRecord, RunState,
     StageRecord, StoreError, Timestamp, WaveRecord,
@@ -35,6 +35,9 @@ pub struct Report {
     /// The lines of configurations that were seen not to be as intended, by device, file and place.
     #[serde(default)]
     pub drift: Vec<DriftReport>,
+    /// How far the observed sessions are the predicted ones; `None` where none were compared.
+    #[serde(default)]
+    pub sessions: Option<SessionsReport>,
     /// How far the observed routes are the predicted ones; `None` where none were compared.
     #[serde(default)]
     pub routes: Option<RoutesReport>,
@@ -304,6 +307,7 @@ impl Report {
             devices,
             intents,
             drift: assessment.map(network::drift).unwrap_or_default(),
+            sessions: assessment.and_then(network::sessions),
             routes: assessment.and_then(network::routes),
             unobserved,
             nodes: network.nodes.clone(),

@@ -10,8 +10,8 @@ use minijinja::{
 use serde::Serialize;
 
 use super::{
-    DeviceReport, DriftIs, DriftReport, LineReport, Report, RouteReport, RoutesReport, RunReport, Standing, Totals,
-    counted, data::stage_milliseconds, duration, network::causes, topology,
+    CauseReport, DeviceReport, DriftIs, DriftReport, LineReport, Report, RouteReport, RoutesReport, RunReport,
+    SessionsReport, Standing, Totals, counted, data::stage_milliseconds, duration, network::causes, topology,
 };
 use crate::run::{DeviceResult, RunState, StageRecord, StageState, WaveRecord};
 
@@ -79,6 +79,7 @@ pub(super) fn render(report: &Report) -> Result<String, minijinja::Error> {
         links_down: report.links_down().map(|link| format!("{} – {}", link.a, link.b)).collect(),
         drift: report.drift.iter().take(MOST_ROWS).map(DriftView::new).collect(),
         drifted: report.drift.len(),
+        sessions: report.sessions.as_ref(),
         routes: report.routes.as_ref().map(RoutesView::new),
         intents: report.intents.iter().map(IntentView::new).collect(),
         standings: standings(report),
@@ -110,6 +111,7 @@ struct Page<'a> {
     links_down: Vec<String>,
     drift: Vec<DriftView<'a>>,
     drifted: usize,
+    sessions: Option<&'a SessionsReport>,
     routes: Option<RoutesView<'a>>,
     intents: Vec<IntentView<'a>>,
     standings: Vec<StandingView>,
@@ -299,6 +301,7 @@ impl<'a> DriftView<'a> {
 struct RoutesView<'a> {
     compared: usize,
     mismatched: usize,
+    causes: Vec<String>,
     shown: Vec<RouteView<'a>>,
     left_out: usize,
 }
@@ -329,7 +332,8 @@ impl<'a> RoutesView<'a> {
             })
             .collect();
         let left_out = routes.mismatched.saturating_sub(shown.len());
-        Self { compared: routes.compared, mismatched: routes.mismatched, shown, left_out }
+        let causes = routes.causes.iter().take(MOST_ROWS).map(CauseReport::words).collect();
+        Self { compared: routes.compared, mismatched: routes.mismatched, causes, shown, left_out }
     }
 }
 

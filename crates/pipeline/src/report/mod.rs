@@ -14,7 +14,8 @@ mod topology;
 pub use data::{DeviceReport, EvidenceReport, FileReport, IntentReport, Report, RunReport, Standing, Totals};
 pub(crate) use markdown::{Bounded, cell, code, folded};
 pub use network::{
-    DriftIs, DriftReport, FailureReport, LineReport, RouteReport, RoutesReport, SourceReport, own_words,
+    CauseReport, DriftIs, DriftReport, FailureReport, LineReport, RouteReport, RoutesReport, SessionReport,
+    SessionsReport, SourceReport, own_words,
 };
 pub(crate) use network::{by_reason, named, own_failure};
 pub use text::{WIDTH, wrap};

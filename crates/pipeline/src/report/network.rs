@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use weft_model::Source;
 use weft_push::{DeviceResult, StepName};
-use weft_verify::{Assessment, DriftKind, MismatchKind};
+use weft_verify::{Assessment, CauseGroup, DriftKind, MismatchKind, SessionMismatch};
 
 /// Most routes that are listed one by one; all are counted.
 const MOST_ROUTES: usize = 200;
@@ -109,8 +109,55 @@ pub struct RoutesReport {
     pub compared: usize,
     /// Entries that differ.
     pub mismatched: usize,
+    /// What most likely causes them, by device, those first that explain most; the first 200.
+    #[serde(default)]
+    pub causes: Vec<CauseReport>,
     /// The entries that differ, by device, table and prefix; the first 200.
     pub mismatches: Vec<RouteReport>,
+}
+
+/// How many routes of a device one cause explains.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CauseReport {
+    /// The device.
+    pub device: String,
+    /// `interface-down`, `session-down`, `unobserved` (a device did not answer), `drift`, `missing-origin` (the prefix is not
+    /// where it comes from), `policy` (a session is up and something is kept back), `multipath-limit`, `stale-forwarding` (the
+    /// routing daemon is right) or `unknown`.
+    pub kind: String,
+    /// What it is, such as `link down: b1-leaf-01:swp15`.
+    pub cause: String,
+    /// The prefixes whose routes differ for it.
+    pub routes: usize,
+    /// The entries of routing and forwarding tables.
+    pub entries: usize,
+}
+
+impl From<&CauseGroup> for CauseReport {
+    fn from(group: &CauseGroup) -> Self {
+        Self {
+            device: group.device.to_string(),
+            kind: group.cause.kind.as_str().to_owned(),
+            cause: group.cause.to_string(),
+            routes: group.routes,
+            entries: group.entries,
+        }
+    }
+}
+
+impl CauseReport {
+    /// Says it in a line, such as `12 routes of b1-leaf-01: link down: b1-leaf-01:swp15`.
+    pub(super) fn words(&self) -> String {
+        let Self { device, cause, routes, .. } = self;
+        format!("{routes} {} of {device}: {cause}", if *routes == 1 { "route" } else { "routes" })
+    }
+
+    /// Tells whether it explains an entry.
+    pub(super) fn explains(&self, route: &RouteReport) -> bool {
+        let cause = route.cause.as_deref().unwrap_or("unknown");
+        self.device == route.device && self.kind == route.cause_kind && self.cause == cause
+    }
 }
 
 /// An entry of a table that differs.
@@ -131,6 +178,8 @@ pub struct RouteReport {
     pub found: Vec<String>,
     /// What most likely causes it, if anything else is seen to be broken.
     pub cause: Option<String>,
+    /// Of what kind the cause is, as in `causes`.
+    pub cause_kind: String,
 }
 
 impl RouteReport {
@@ -149,6 +198,7 @@ pub(super) fn routes(assessment: &Assessment) -> Option<RoutesReport> {
     (routes.compared > 0).then(|| RoutesReport {
         compared: routes.compared,
         mismatched: routes.mismatched,
+        causes: routes.causes.iter().take(MOST_ROUTES).map(CauseReport::from).collect(),
         mismatches: routes
             .mismatches
             .iter()
@@ -166,9 +216,58 @@ pub(super) fn routes(assessment: &Assessment) -> Option<RoutesReport> {
                 .to_owned(),
                 expected: words(&mismatch.expected),
                 found: words(&mismatch.found),
-                cause: mismatch.cause.clone(),
+                cause: mismatch.cause.known().map(ToString::to_string),
+                cause_kind: mismatch.cause.kind.as_str().to_owned(),
             })
             .collect(),
+    })
+}
+
+/// How far the observed sessions are the predicted ones.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SessionsReport {
+    /// BGP sessions and OSPF adjacencies that were compared, each from both of its ends.
+    pub compared: usize,
+    /// Those that differ.
+    pub mismatched: usize,
+    /// Those that differ, by device; the first 200.
+    pub mismatches: Vec<SessionReport>,
+}
+
+/// A session that differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SessionReport {
+    /// The device.
+    pub device: String,
+    /// The neighbor as the device names it, such as `BGP 10.1.0.17` or `OSPFv2 swp15`.
+    pub neighbor: String,
+    /// The predicted state.
+    pub expected: String,
+    /// The observed state.
+    pub found: String,
+    /// What most likely causes it, if anything else is seen to be broken.
+    pub cause: Option<String>,
+    /// Of what kind the cause is, as in `routes.causes`.
+    pub cause_kind: String,
+}
+
+/// Returns the sessions of an assessment; `None` where none could be compared.
+pub(super) fn sessions(assessment: &Assessment) -> Option<SessionsReport> {
+    let sessions = &assessment.sessions;
+    let report = |mismatch: &SessionMismatch| SessionReport {
+        device: mismatch.device.to_string(),
+        neighbor: mismatch.neighbor.clone(),
+        expected: mismatch.expected.clone(),
+        found: mismatch.found.clone(),
+        cause: mismatch.cause.known().map(ToString::to_string),
+        cause_kind: mismatch.cause.kind.as_str().to_owned(),
+    };
+    (sessions.compared > 0).then(|| SessionsReport {
+        compared: sessions.compared,
+        mismatched: sessions.mismatches.len(),
+        mismatches: sessions.mismatches.iter().take(MOST_ROUTES).map(report).collect(),
     })
 }
 

@@ -29,6 +29,7 @@ pub(super) fn render(report: &Report, colour: bool) -> String {
     page.waves(report);
     page.devices(report);
     page.intents(report);
+    page.sessions(report);
     page.routes(report);
     page.out
 }
@@ -276,15 +277,28 @@ impl Page {
     fn routes(&mut self, report: &Report) {
         let Some(routes) = &report.routes else { return };
         self.title(&format!("Routes: {} compared, {} not as predicted", routes.compared, routes.mismatched));
-        for route in routes.mismatches.iter().take(MOST_EVIDENCE) {
-            let lead = format!("  {} {} {}: ", route.device, route.table.to_uppercase(), route.prefix);
-            let (expected, found) = (RouteReport::hops(&route.expected), RouteReport::hops(&route.found));
-            self.wrapped(&lead, 4, &format!("expected {expected}; found {found}"), Style::new());
-            if let Some(cause) = &route.cause {
-                self.wrapped("    likely cause: ", 18, cause, QUIET);
+        for cause in routes.causes.iter().take(MOST_EVIDENCE) {
+            self.wrapped("  ", 4, &cause.words(), Style::new());
+            if let Some(route) = routes.mismatches.iter().find(|route| cause.explains(route)) {
+                let (expected, found) = (RouteReport::hops(&route.expected), RouteReport::hops(&route.found));
+                let table = route.table.to_uppercase();
+                let example = format!("{} in the {table}: expected {expected}; found {found}", route.prefix);
+                self.wrapped("    such as ", 12, &example, QUIET);
             }
         }
-        self.more(routes.mismatched, MOST_EVIDENCE, "routes");
+        self.more(routes.causes.len(), MOST_EVIDENCE, "causes");
+    }
+
+    fn sessions(&mut self, report: &Report) {
+        let Some(sessions) = report.sessions.as_ref().filter(|sessions| sessions.mismatched > 0) else { return };
+        self.title(&format!("Sessions: {} compared, {} not as predicted", sessions.compared, sessions.mismatched));
+        for session in sessions.mismatches.iter().take(MOST_EVIDENCE) {
+            let lead = format!("  {} {}: ", session.device, session.neighbor);
+            let cause = session.cause.as_ref().map(|cause| format!("; likely cause: {cause}")).unwrap_or_default();
+            let words = format!("expected {}; found {}{cause}", session.expected, session.found);
+            self.wrapped(&lead, 4, &words, Style::new());
+        }
+        self.more(sessions.mismatched, MOST_EVIDENCE, "sessions");
     }
 
     fn more(&mut self, count: usize, most: usize, noun: &str) {
