@@ -8,13 +8,13 @@ mod example;
 use std::collections::BTreeMap;
 
 use example::{Compiled, compiled, example, example_texts};
-use weft_check::{Violation, check_predicted, codes};
+use weft_check::{Broken, Element, check_predicted, codes};
 use weft_compile::Allocations;
 use weft_device::config::{AclAction, AclEntry, AclSet, InterfaceKind, IpProtocol};
 use weft_diagnostics::Diagnostic;
 use weft_model::{Provenance, Source};
 
-fn predicted(network: &Compiled) -> (Vec<Diagnostic>, Vec<Violation>) {
+fn predicted(network: &Compiled) -> (Vec<Diagnostic>, Broken) {
     let Compiled { intents, network, allocations, configs, external, .. } = network;
     check_predicted(intents, network, allocations, configs, external)
 }
@@ -30,8 +30,8 @@ fn with_intent(spec: &str) -> BTreeMap<String, String> {
 
 #[test]
 fn every_promise_of_the_example_holds_also_while_any_link_is_down() {
-    let (findings, violations) = predicted(&example());
-    assert!(findings.is_empty() && violations.is_empty(), "{findings:#?}");
+    let (findings, broken) = predicted(&example());
+    assert!(findings.is_empty() && broken == Broken::default(), "{findings:#?}");
 }
 
 #[test]
@@ -51,12 +51,15 @@ fn a_broken_promise_is_told_with_its_path_at_its_line() {
         ("{ from: segment/storage, to: 198.51.100.1 }", codes::NOT_REACHABLE, "are not all answered"),
     ] {
         let network = compiled(with_intent(spec), &Allocations::default());
-        let (findings, violations) = predicted(&network);
+        let (findings, broken) = predicted(&network);
         let [finding] = &findings[..] else { panic!("{spec}: {findings:#?}") };
         assert_eq!(finding.code, code, "{spec}: {finding:#?}");
         assert!(finding.message.contains(words), "{spec}: {}", finding.message);
         assert_eq!(finding.span.as_ref().map(|span| (&*span.file, span.line)), Some(("asked.yaml", 5)));
-        assert!(violations.iter().all(|violation| violation.code == code && violation.failure.is_none()));
+        assert!(broken.flows.iter().all(|violation| violation.code == code && violation.failure.is_none()));
+        // The path is told hop by hop, with the route that decides.
+        let path: Vec<String> = finding.path.iter().map(ToString::to_string).collect();
+        assert!(path[0].starts_with(first), "{spec}: {path:?}");
     }
 }
 
@@ -69,11 +72,11 @@ fn a_promise_that_a_failure_breaks_names_the_failure() {
         *text = text.replacen("spine: { count: 2,", "spine: { count: 1,", 1);
         *text = text.lines().filter(|line| !line.contains("b1-spine-02")).map(|line| format!("{line}\n")).collect();
     }
-    let (findings, violations) = predicted(&compiled(texts, &Allocations::default()));
+    let (findings, broken) = predicted(&compiled(texts, &Allocations::default()));
     let [finding] = &findings[..] else { panic!("{findings:#?}") };
     assert_eq!(finding.code, codes::DOES_NOT_SURVIVE);
     assert!(finding.message.contains("while b1-leaf-01:swp15 -- b1-spine-01:swp1 is down"), "{}", finding.message);
-    assert!(violations.iter().all(|violation| violation.failure.is_some()));
+    assert!(broken.flows.iter().all(|violation| violation.failure.is_some()));
 }
 
 /// Lets only TCP for port 5432 pass to hosts, and drops that of port 5433 by a rule of its own, which stands in the third line of a

@@ -7,7 +7,7 @@ use weft_model::NodeName;
 
 use crate::{
     Compliance, DeviceDrift, Intended, IntentResult, Observed, Parts, ProbeResults, RouteComparison, adjacencies,
-    drift, faults::Faults, ledger::Ledger, links, owners::Owners, peering, pools, reachability, routes, segments,
+    capacity, drift, faults::Faults, ledger::Ledger, links, owners::Owners, peering, pools, reachability, routes, segments,
     sessions,
 };
 
@@ -79,6 +79,7 @@ pub(crate) fn assess_and_ask(
     peering::assess(intended, observed, &mut ledger);
     let routes = routes::assess(intended, observed, &owners, &faults, &mut ledger);
     reachability::assess(intended, observed, probes, &owners, &faults, &mut ledger);
+    capacity::assess(intended, observed, &owners, &mut ledger);
     let unobserved = intended
         .configs
         .keys()
