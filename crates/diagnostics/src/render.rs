@@ -18,10 +18,10 @@ pub fn text(diagnostics: &[Diagnostic], sources: &SourceMap, colour: bool) -> St
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(120);
     let mut texts = Texts::new(diagnostics, sources);
+    let paths: Vec<String> = diagnostics.iter().map(path).collect();
     let mut out = String::new();
-    for diagnostic in diagnostics {
-        let path = path(diagnostic);
-        out.push_str(&renderer.render(&groups(diagnostic, &path, &mut texts)));
+    for (diagnostic, path) in diagnostics.iter().zip(&paths) {
+        out.push_str(&renderer.render(&groups(diagnostic, path, &mut texts)));
         out.push_str("\n\n");
     }
     out

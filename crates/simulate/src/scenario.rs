@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use rayon::prelude::*;
 use weft_device::{
     config::DeviceConfig,
-    state::{DeviceState, InterfaceState, NextHop, OperStatus, Route, RouteProtocol, RouteTable},
+    state::{DeviceState, InterfaceState, OperStatus, Route, RouteProtocol, RouteTable},
 };
 use weft_model::{InterfaceName, NodeName};
 
