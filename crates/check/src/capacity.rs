@@ -85,8 +85,7 @@ fn streams(checked: Checked<'_>, intent: &Intent<CapacitySpec>) -> Vec<Stream> {
     let mut streams = Vec::new();
     for (demand, asked) in intent.spec.demands.iter().enumerate() {
         let pairs = checked.places.pairs(&asked.from, &asked.to);
-        #[allow(clippy::cast_precision_loss, reason = "exact up to 9 Pbit/s")]
-        let amount = asked.bandwidth.bits_per_second() as f64 / pairs.len().max(1) as f64;
+        let amount = exact(asked.bandwidth.bits_per_second()) / exact(pairs.len().max(1) as u64);
         streams.extend(pairs.into_iter().map(|(from, to)| {
             let end = to.known.then(|| to.node.clone());
             Stream { demand, from, to: to.address, end, amount }
@@ -139,7 +138,8 @@ impl Matrix<'_> {
                     let found = self.overloads(&self.load(scenario, Some(failure)), Some(failure));
                     found.into_iter().map(|overload| (0, overload)).collect::<Vec<_>>()
                 };
-                let used = |scenario: &Scenario<'_, '_>, failure: &Failure, _: usize| self.used(scenario, failure, kind);
+                let used =
+                    |scenario: &Scenario<'_, '_>, failure: &Failure, _: usize| self.used(scenario, failure, kind);
                 let (after, searched) = search.run([0].into(), used, judge);
                 found.extend(after.into_iter().map(|(_, overload)| overload));
                 if most > 1 && !searched.exhausted {
@@ -200,8 +200,7 @@ impl Matrix<'_> {
             let Some(link) = self.network.link_at(from) else { continue };
             let (Some(capacity), Some(to)) = (link.capacity, link.far_end(&from.node)) else { continue };
             let load: f64 = parts.values().sum();
-            #[allow(clippy::cast_precision_loss, reason = "exact up to 9 Pbit/s")]
-            let allowed = capacity.bits_per_second() as f64 * most;
+            let allowed = exact(capacity.bits_per_second()) * most;
             // Sums of shares are not exact to the last bit.
             if load > allowed * (1.0 + 1e-9) {
                 let mut demands: Vec<(usize, f64)> = parts.iter().map(|(demand, part)| (*demand, *part)).collect();
@@ -222,8 +221,7 @@ impl Matrix<'_> {
 
     /// Returns the finding about the fullest link.
     fn worst(&self, overloads: &[Overload]) -> Option<Diagnostic> {
-        #[allow(clippy::cast_precision_loss, reason = "exact up to 9 Pbit/s")]
-        let utilisation = |overload: &Overload| overload.load * 100.0 / overload.capacity as f64;
+        let utilisation = |overload: &Overload| overload.load * 100.0 / exact(overload.capacity);
         // The first of equally full ones.
         let worst = overloads.iter().reduce(|a, b| if utilisation(b) > utilisation(a) { b } else { a })?;
         let spec = &self.intent.spec;
@@ -243,8 +241,7 @@ impl Matrix<'_> {
             worst.from,
             worst.to,
             bits(worst.load),
-            #[allow(clippy::cast_precision_loss, reason = "exact up to 9 Pbit/s")]
-            bits(worst.capacity as f64),
+            bits(exact(worst.capacity)),
             utilisation(worst),
             spec.maximum_utilisation_percent,
             parts.join(", ")
@@ -285,6 +282,11 @@ fn spread<'n>(
     true
 }
 
+#[allow(clippy::cast_precision_loss, reason = "exact up to 9 Pbit/s")]
+fn exact(number: u64) -> f64 {
+    number as f64
+}
+
 /// Returns a number of bits per second in words, such as `12.5 Gbit/s`.
 fn bits(amount: f64) -> String {
     let units = [(1e12, "Tbit/s"), (1e9, "Gbit/s"), (1e6, "Mbit/s"), (1e3, "kbit/s")];
@@ -299,7 +301,9 @@ mod tests {
 
     #[test]
     fn amounts_have_a_unit_and_no_more_digits_than_they_need() {
-        for (amount, words) in [(1e10, "10 Gbit/s"), (2.5e9, "2.5 Gbit/s"), (1e7 / 3.0, "3.33 Mbit/s"), (12.0, "12 bit/s")] {
+        for (amount, words) in
+            [(1e10, "10 Gbit/s"), (2.5e9, "2.5 Gbit/s"), (1e7 / 3.0, "3.33 Mbit/s"), (12.0, "12 bit/s")]
+        {
             assert_eq!(bits(amount), words);
         }
     }

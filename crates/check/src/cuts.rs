@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use petgraph::{
     algo::ford_fulkerson,
     graph::{DiGraph, NodeIndex},
-    visit::{EdgeRef, IntoEdgeReferences},
+    visit::EdgeRef,
 };
 use weft_model::NodeName;
 use weft_simulate::Cable;

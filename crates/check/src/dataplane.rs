@@ -45,7 +45,7 @@ impl<'a> Fibs<'a> {
         let mut tables: BTreeMap<IpNet, Vec<u32>> = BTreeMap::new();
         let mut routes = Vec::new();
         for (device, (name, state)) in states.iter().enumerate() {
-            let mut known: HashMap<&BTreeSet<NextHop>, u32> = HashMap::new();
+            let mut known: BTreeMap<&BTreeSet<NextHop>, u32> = BTreeMap::new();
             let mut own = Vec::new();
             for (prefix, route) in state.fib.iter().flatten() {
                 let number = *known.entry(&route.next_hops).or_insert_with(|| {
@@ -73,9 +73,9 @@ impl<'a> Fibs<'a> {
 
     /// Returns the prefixes that contain one, itself first if it is known.
     fn covering(&self, prefix: IpNet) -> impl Iterator<Item = (IpNet, &Vec<u32>)> {
-        let shorter = (0..=prefix.prefix_len()).rev().filter_map(move |length| {
-            Some(IpNet::new(prefix.addr(), length).ok()?.trunc())
-        });
+        let shorter = (0..=prefix.prefix_len())
+            .rev()
+            .filter_map(move |length| Some(IpNet::new(prefix.addr(), length).ok()?.trunc()));
         shorter.filter_map(|prefix| Some((prefix, self.tables.get(&prefix)?)))
     }
 
@@ -128,7 +128,8 @@ struct Broken {
 
 /// Returns a finding for each loop and each blackhole on the way to an advertised prefix.
 pub(crate) fn check(fibs: &Fibs<'_>, configs: &BTreeMap<NodeName, DeviceConfig>) -> Vec<Diagnostic> {
-    let broken: Vec<Broken> = fibs.groups().par_iter().flat_map_iter(|&(prefix, prefixes)| broken(fibs, prefix, prefixes)).collect();
+    let broken: Vec<Broken> =
+        fibs.groups().par_iter().flat_map_iter(|&(prefix, prefixes)| broken(fibs, prefix, prefixes)).collect();
     // One cause shows at many prefixes: it is told once.
     let mut told: BTreeMap<(Code, Vec<NodeName>), (Broken, usize)> = BTreeMap::new();
     for broken in broken {
@@ -223,8 +224,64 @@ fn cycle<I: Iterator<Item = usize>>(devices: usize, next: impl Fn(usize) -> I) -
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
-    use super::cycle;
+    use super::*;
+
+    /// Returns three devices in a triangle, `a:b` being the port of `a` to `b`, with a route for each prefix and device that hands
+    /// on to another.
+    fn checked(routes: &[(&str, &str, &str)]) -> Vec<Diagnostic> {
+        let end =
+            |node: &str, far: &str| TerminationPoint { node: node.parse().unwrap(), interface: far.parse().unwrap() };
+        let cables = [("a", "b"), ("a", "c"), ("b", "c")].map(|(a, b)| [end(a, b), end(b, a)]);
+        let mut states: BTreeMap<NodeName, DeviceState> = BTreeMap::new();
+        for name in ["a", "b", "c"] {
+            let fib = routes.iter().filter(|(_, from, _)| *from == name).map(|(prefix, _, to)| {
+                let (protocol, next_hop) = match *to {
+                    "own" => {
+                        (RouteProtocol::Connected, NextHop::Interface { interface: "swp1".parse().unwrap(), via: None })
+                    }
+                    to => (RouteProtocol::Bgp, NextHop::Interface { interface: to.parse().unwrap(), via: None }),
+                };
+                (prefix.parse().unwrap(), Route { protocol, next_hops: [next_hop].into() })
+            });
+            states.insert(name.parse().unwrap(), DeviceState { fib: Some(fib.collect()), ..DeviceState::default() });
+        }
+        check(&Fibs::new(&states, &cables), &BTreeMap::new())
+    }
+
+    #[test]
+    fn loops_and_blackholes_are_found_past_longer_and_shorter_prefixes() {
+        let fine = [("10.0.0.0/24", "a", "b"), ("10.0.0.0/24", "b", "c"), ("10.0.0.0/24", "c", "own")];
+        assert_eq!(checked(&fine), []);
+        // What the longer prefix of one device lacks, the shorter one of the next has.
+        let shorter = [("10.0.0.0/25", "a", "b"), ("10.0.0.0/24", "b", "c"), ("10.0.0.0/24", "c", "own")];
+        assert_eq!(checked(&shorter), []);
+        let lost = checked(&[
+            ("10.0.0.0/24", "a", "b"),
+            ("10.0.1.0/24", "a", "b"),
+            ("10.0.2.0/24", "a", "c"),
+            ("10.0.2.0/24", "c", "own"),
+        ]);
+        let [finding] = &lost[..] else { panic!("{lost:?}") };
+        assert_eq!(finding.code, codes::BLACKHOLE);
+        assert_eq!(
+            finding.message,
+            "packets to 10.0.0.0/24 and 1 more prefix are lost at a -> b, which has no route for them"
+        );
+        let round = checked(&[
+            ("0.0.0.0/0", "a", "b"),
+            ("10.0.0.0/8", "b", "c"),
+            ("10.0.0.0/24", "c", "a"),
+            ("0.0.0.0/0", "b", "own"),
+            ("0.0.0.0/0", "c", "own"),
+        ]);
+        let [finding] = &round[..] else { panic!("{round:?}") };
+        assert_eq!(finding.code, codes::LOOP);
+        assert!(finding.message.ends_with("go round in a loop: a -> b -> c -> a"), "{}", finding.message);
+        let path: Vec<String> = finding.path.iter().map(ToString::to_string).collect();
+        assert_eq!(path, ["a -> b (bgp 0.0.0.0/0)", "b -> c (bgp 10.0.0.0/8)", "c -> a (bgp 10.0.0.0/24)", "a"]);
+    }
 
     #[test]
     fn a_loop_is_found_behind_a_way_into_it() {

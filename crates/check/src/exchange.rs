@@ -27,11 +27,7 @@ use crate::{
 };
 
 /// Returns a finding for each peer or transit to which something is announced that another one sent.
-pub(crate) fn leaks(
-    intents: &IntentSet,
-    states: &BTreeMap<NodeName, DeviceState>,
-    fibs: &Fibs<'_>,
-) -> Vec<Diagnostic> {
+pub(crate) fn leaks(intents: &IntentSet, states: &BTreeMap<NodeName, DeviceState>, fibs: &Fibs<'_>) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     for peering in intents.peerings.values().filter(|peering| !is_customer(peering)) {
         let mut leaked: BTreeMap<&IpNet, (Vec<usize>, &Intent<PeeringSpec>)> = BTreeMap::new();
@@ -62,7 +58,8 @@ pub(crate) fn leaks(
             exit.reference.name
         );
         let column = fibs.column(*prefix);
-        let hops = way.iter().enumerate().map(|(index, &device)| fibs.hop(device, &column, way.get(index + 1).copied()));
+        let hops =
+            way.iter().enumerate().map(|(index, &device)| fibs.hop(device, &column, way.get(index + 1).copied()));
         let hops: Vec<_> = hops.collect();
         findings.push(
             Diagnostic::error(codes::ROUTE_LEAK, message)
@@ -149,7 +146,8 @@ impl<'a> Orders<'a> {
                 continue;
             }
             let offered: BTreeSet<IpNet> = spec.prefer.iter().flat_map(|way| offered(checked, way)).collect();
-            let meant = |prefix: &IpNet| spec.prefixes.is_empty() || spec.prefixes.iter().any(|own| own.trunc() == *prefix);
+            let meant =
+                |prefix: &IpNet| spec.prefixes.is_empty() || spec.prefixes.iter().any(|own| own.trunc() == *prefix);
             for prefix in offered.into_iter().filter(meant) {
                 let nodes = spec.from.pick(network).into_iter().map(|node| &node.name);
                 let nodes: Vec<NodeName> = nodes.filter(|node| known.insert((prefix, *node))).cloned().collect();
@@ -259,5 +257,6 @@ fn up(intents: &IntentSet, way: &Way, states: &BTreeMap<NodeName, DeviceState>) 
         let neighbor = neighbors.and_then(|neighbors| neighbors.get(&NeighborTarget::Address(session.neighbor)));
         neighbor.is_some_and(|neighbor| neighbor.session_state == SessionState::Established)
     });
-    up.map(|session| TerminationPoint { node: session.port.node.clone(), interface: session.port.interface.clone() }).collect()
+    up.map(|session| TerminationPoint { node: session.port.node.clone(), interface: session.port.interface.clone() })
+        .collect()
 }

@@ -241,7 +241,7 @@ impl Search<'_, '_> {
         for (subject, _) in &found {
             alive.remove(subject);
         }
-        let several = (2..=self.most).map(|count| combinations(elements.len(), count)).sum();
+        let several: u128 = (2..=self.most).map(|count| combinations(elements.len(), count)).sum();
         let all = elements.len() as u128 + several;
         let mut tried = elements.len() as u128;
         if several == 0 || alive.is_empty() {

@@ -90,9 +90,8 @@ impl<'w, 'a> Seen<'w, 'a> {
             (std::ptr::from_ref(spec), miss, self.ways.meet(&numbers(&spec.avoid, plane)))
         };
         let (of, miss, meet) = self.bound.get_or_init(marks);
-        let strays = |miss: &Marks<'_, '_>, meet: &Marks<'_, '_>| {
-            (!spec.via.is_empty() && miss.has(from)) || meet.has(from)
-        };
+        let strays =
+            |miss: &Marks<'_, '_>, meet: &Marks<'_, '_>| (!spec.via.is_empty() && miss.has(from)) || meet.has(from);
         if std::ptr::eq(*of, spec) {
             strays(miss, meet)
         } else {
@@ -156,7 +155,10 @@ pub(crate) fn follow<T: Send, P: Plane>(
         let from: Vec<usize> = group.iter().map(|(_, from)| *from).collect();
         let ways = plane.ways(destination, None, &from);
         let seen = ways.as_ref().map(Seen::new);
-        group.into_iter().map(|(index, from)| (index, visit(flows[index], seen.as_ref(), from, true))).collect::<Vec<_>>()
+        group
+            .into_iter()
+            .map(|(index, from)| (index, visit(flows[index], seen.as_ref(), from, true)))
+            .collect::<Vec<_>>()
     };
     results.extend(back.into_par_iter().flat_map_iter(of_group).collect::<Vec<_>>());
     results

@@ -15,8 +15,12 @@ use weft_simulate::Cable;
 /// one path to each prefix, as in a Clos fabric, and each prefix comes from one AS. Elsewhere a refused route may go away
 /// with a failure, and a better one come in its place.
 pub(crate) fn is_monotone(configs: &BTreeMap<NodeName, DeviceConfig>, cables: &[Cable]) -> bool {
-    let areas: BTreeSet<AreaId> =
-        configs.values().filter_map(|config| config.ospf.as_ref()).flat_map(|ospf| &ospf.interfaces).map(|(_, i)| i.area).collect();
+    let areas: BTreeSet<AreaId> = configs
+        .values()
+        .filter_map(|config| config.ospf.as_ref())
+        .flat_map(|ospf| &ospf.interfaces)
+        .map(|(_, i)| i.area)
+        .collect();
     let with_bgp = configs.values().any(|config| config.bgp.is_some());
     if !areas.is_empty() {
         return areas.len() == 1 && !with_bgp;

@@ -62,8 +62,7 @@ pub fn check_predicted(
     let places = Places::new(hosts(intents, network, allocations), allocations, external);
     let elements = Elements::new(network, &cables);
     let monotone = is_monotone(&all, &cables);
-    let checked =
-        Checked { intents, configs: &all, cables: &cables, places: &places, elements: &elements, monotone };
+    let checked = Checked { intents, configs: &all, cables: &cables, places: &places, elements: &elements, monotone };
 
     let (flows, mut findings) = reachability::flows(checked);
     let orders = Orders::new(checked, network);

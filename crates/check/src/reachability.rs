@@ -102,11 +102,7 @@ pub(crate) fn flows<'a>(checked: Checked<'a>) -> (Vec<Flow<'a>>, Vec<Diagnostic>
 }
 
 /// Returns a finding where the failure of shared-risk groups is to be survived and there are none.
-pub(crate) fn nothing_to_fail(
-    elements: &Elements,
-    groups: u8,
-    document: &weft_intent::Document,
-) -> Option<Diagnostic> {
+pub(crate) fn nothing_to_fail(elements: &Elements, groups: u8, document: &weft_intent::Document) -> Option<Diagnostic> {
     if groups == 0 || !elements.of(Kind::Group).is_empty() {
         return None;
     }
@@ -171,9 +167,9 @@ pub(crate) fn not_exhausted(searched: &Searched, kind: Kind, most: usize, span: 
         "not exhausted: {tried} of {of} failures of up to {most} {} were tried, and what they break is told",
         kind.words()
     );
-    Diagnostic::warning(codes::NOT_EXHAUSTED, message)
-        .at(span)
-        .help("the others are of elements that no packet of the promise uses at the time; a smaller promise is tried whole")
+    Diagnostic::warning(codes::NOT_EXHAUSTED, message).at(span).help(
+        "the others are of elements that no packet of the promise uses at the time; a smaller promise is tried whole",
+    )
 }
 
 /// The devices that flows pass while nothing is broken.
@@ -255,10 +251,16 @@ impl Survival<'_, '_> {
         if most > 1 {
             // What so few elements hold together breaks when they fail: no search is needed for the counterexample.
             let mut cut = BTreeMap::new();
-            for &subject in subjects.iter().filter(|&&subject| flows[subject].intent.spec.expect == Expectation::Reachable) {
+            for &subject in
+                subjects.iter().filter(|&&subject| flows[subject].intent.spec.expect == Expectation::Reachable)
+            {
                 let Flow { from, to, .. } = flows[subject];
                 let set = cut.entry((&from.node, &to.node, to.known)).or_insert_with(|| {
-                    if to.known { cuts::cut(configs.keys(), cables, elements, kind, &from.node, &to.node, most) } else { None }
+                    if to.known {
+                        cuts::cut(configs.keys(), cables, elements, kind, &from.node, &to.node, most)
+                    } else {
+                        None
+                    }
                 });
                 let Some(failure) = set else { continue };
                 let scenario = self.scenarios.fail(&failure.failed());

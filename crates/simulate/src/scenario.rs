@@ -229,7 +229,8 @@ impl<'a> Scenarios<'a> {
             let config = self.configs.get_key_value(node);
             config.into_iter().flat_map(|(node, config)| config.interfaces.keys().map(move |port| (node, port)))
         };
-        let cut = failed.links.iter().map(|end| (&end.node, &end.interface)).chain(failed.nodes.iter().flat_map(ports_of));
+        let cut =
+            failed.links.iter().map(|end| (&end.node, &end.interface)).chain(failed.nodes.iter().flat_map(ports_of));
         let ports: BTreeSet<(&NodeName, &InterfaceName)> = cut
             .flat_map(|(node, port)| {
                 let far = self.cabling.far_end(node, port).map(|far| (&far.node, &far.interface));

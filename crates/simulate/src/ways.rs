@@ -274,12 +274,7 @@ impl<'a> Ways<'a> {
         self.way(from, |_| true, |place| self.passes(place, avoid))
     }
 
-    fn way(
-        &self,
-        from: usize,
-        within: impl Fn(usize) -> bool,
-        to: impl Fn(usize) -> bool,
-    ) -> Option<Vec<usize>> {
+    fn way(&self, from: usize, within: impl Fn(usize) -> bool, to: impl Fn(usize) -> bool) -> Option<Vec<usize>> {
         let start = self.place(from).filter(|place| within(*place))?;
         let mut earlier = vec![usize::MAX; self.steps.len()];
         earlier[start] = start;
@@ -318,11 +313,7 @@ impl<'a> Ways<'a> {
     /// Spreads traffic from devices evenly over the equal-cost ways out of each device that it meets, and tells of each hop how
     /// much goes over it: the device, its interface, the amount. Returns how much does not arrive. What comes into a loop is taken
     /// to be lost at once.
-    pub fn spread(
-        &self,
-        traffic: &[(usize, f64)],
-        mut over: impl FnMut(usize, &'a InterfaceName, f64),
-    ) -> f64 {
+    pub fn spread(&self, traffic: &[(usize, f64)], mut over: impl FnMut(usize, &'a InterfaceName, f64)) -> f64 {
         let mut amounts = vec![0.0; self.steps.len()];
         let mut lost = 0.0;
         for &(from, amount) in traffic {

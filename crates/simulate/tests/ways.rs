@@ -44,7 +44,9 @@ impl Plane {
                 // A cable of its own for each way: 1, 2, ... at this end and from 1001 on at the other.
                 let number = cables.len() + 1;
                 let ends = [(device, number), (*far, 1000 + number)];
-                cables.push(ends.map(|(device, number)| TerminationPoint { node: name(device), interface: port(number) }));
+                cables.push(
+                    ends.map(|(device, number)| TerminationPoint { node: name(device), interface: port(number) }),
+                );
                 next_hops.insert(NextHop::Interface { interface: port(number), via: None });
             }
             let mut fib = RouteTable::new();
@@ -108,7 +110,8 @@ fn agrees(plane: &Plane, via: &BTreeSet<usize>, avoid: &BTreeSet<usize>, most: u
         assert_eq!(looping.contains(&from), any(&|(_, end, _)| end.is_none()));
         let met: BTreeSet<usize> = paths.iter().flat_map(|(path, _, _)| path.iter().copied()).collect();
         assert_eq!(ways.passed(from), met);
-        let at: BTreeSet<usize> = paths.iter().filter(|(_, end, _)| *end == Some(true)).map(|(path, _, _)| path[path.len() - 1]).collect();
+        let at: BTreeSet<usize> =
+            paths.iter().filter(|(_, end, _)| *end == Some(true)).map(|(path, _, _)| path[path.len() - 1]).collect();
         assert_eq!(ways.delivered_at(from), at);
         let trace = forwarding.trace(&name(from), destination, destination);
         assert_eq!(trace.is_delivered(), !marks.1.has(from));

@@ -7,8 +7,8 @@ use weft_model::NodeName;
 
 use crate::{
     Compliance, DeviceDrift, Intended, IntentResult, Observed, Parts, ProbeResults, RouteComparison, adjacencies,
-    capacity, drift, faults::Faults, ledger::Ledger, links, owners::Owners, peering, pools, reachability, routes, segments,
-    sessions,
+    capacity, drift, faults::Faults, ledger::Ledger, links, owners::Owners, peering, pools, reachability, routes,
+    segments, sessions,
 };
 
 /// How the network stands against its intents.
