@@ -194,10 +194,10 @@ fn broken(fibs: &Fibs<'_>, prefix: IpNet, prefixes: usize) -> Vec<Broken> {
 fn cycle<I: Iterator<Item = usize>>(devices: usize, next: impl Fn(usize) -> I) -> Option<Vec<usize>> {
     let mut before: Vec<Vec<usize>> = vec![Vec::new(); devices];
     let mut open = vec![0; devices];
-    for device in 0..devices {
+    for (device, open) in open.iter_mut().enumerate() {
         for far in next(device) {
             before[far].push(device);
-            open[device] += 1;
+            *open += 1;
         }
     }
     let mut ended: Vec<usize> = (0..devices).filter(|&device| open[device] == 0).collect();

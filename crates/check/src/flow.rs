@@ -27,6 +27,12 @@ pub(crate) struct Flow<'a> {
     pub(crate) end: Option<NodeName>,
 }
 
+/// A destination, and the packet that access lists are asked about.
+type Towards = (IpAddr, Option<Packet>);
+
+/// A flow by its number, and the device where its packets start.
+type Start = (usize, usize);
+
 /// A data plane that is asked for all ways to a destination at once.
 pub(crate) trait Plane: Sync {
     /// Returns the number by which it knows a device.
@@ -116,7 +122,7 @@ pub(crate) fn follow<T: Send, P: Plane>(
     filters: &Filters,
     visit: impl Fn(&Flow<'_>, Option<&Seen<'_, '_>>, usize, bool) -> T + Sync,
 ) -> Vec<(usize, T)> {
-    let mut there: BTreeMap<(IpAddr, Option<Packet>), Vec<(usize, usize)>> = BTreeMap::new();
+    let mut there: BTreeMap<Towards, Vec<Start>> = BTreeMap::new();
     let mut results = Vec::new();
     for (index, flow) in flows.iter().enumerate() {
         let Some(from) = plane.number(&flow.from.node) else {
@@ -128,7 +134,7 @@ pub(crate) fn follow<T: Send, P: Plane>(
             there.entry((flow.to.address, packet)).or_default().push((index, from));
         }
     }
-    let of_group = |((destination, packet), group): ((IpAddr, Option<Packet>), Vec<(usize, usize)>)| {
+    let of_group = |((destination, packet), group): (Towards, Vec<Start>)| {
         let from: Vec<usize> = group.iter().map(|(_, from)| *from).collect();
         let ways = plane.ways(destination, packet.as_ref(), &from);
         let seen = ways.as_ref().map(Seen::new);
