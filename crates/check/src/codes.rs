@@ -226,6 +226,13 @@ pub const WRONG_EXIT: Code = Code::new(
     "On the predicted network, traffic that a Steering intent is about leaves by another exit than the first of its list that is \
      there, in the steady state or when those before it are gone.",
 );
+/// Told of what a pipeline silences.
+pub const SILENCED: Code = Code::new(
+    "WEFT-536",
+    "silenced",
+    "The stage `check` of a pipeline silences what would be found without any intent, by its name in `silence`. The note says how \
+     many findings there were.",
+);
 /// See [`crate::check_predicted`].
 pub const NOT_REACHABLE: Code = Code::new(
     "WEFT-550",
@@ -305,6 +312,7 @@ pub const ALL: &[Code] = &[
     BLACKHOLE,
     ROUTE_LEAK,
     WRONG_EXIT,
+    SILENCED,
     NOT_REACHABLE,
     NOT_ISOLATED,
     TOO_FEW_PATHS,
