@@ -21,6 +21,9 @@ struct Plane {
     next: Vec<Vec<usize>>,
 }
 
+/// The devices of a path, whether it arrives, and how much of a unit goes along it; `None` for one that comes back to where it was.
+type Path = (Vec<usize>, Option<bool>, f64);
+
 fn name(device: usize) -> NodeName {
     format!("d{device}").parse().unwrap()
 }
@@ -65,7 +68,7 @@ impl Plane {
     }
 
     /// Adds every path from a device, with how much of a unit goes along it; `None` where it comes back to where it was.
-    fn paths(&self, path: &mut Vec<usize>, share: f64, found: &mut Vec<(Vec<usize>, Option<bool>, f64)>) {
+    fn paths(&self, path: &mut Vec<usize>, share: f64, found: &mut Vec<Path>) {
         let device = *path.last().unwrap();
         if device == 0 {
             return found.push((path.clone(), Some(true), share));
@@ -100,7 +103,7 @@ fn agrees(plane: &Plane, via: &BTreeSet<usize>, avoid: &BTreeSet<usize>, most: u
     for from in devices {
         let mut paths = Vec::new();
         plane.paths(&mut vec![from], 1.0, &mut paths);
-        let any = |holds: &dyn Fn(&(Vec<usize>, Option<bool>, f64)) -> bool| paths.iter().any(holds);
+        let any = |holds: &dyn Fn(&Path) -> bool| paths.iter().any(holds);
         let past = |path: &[usize], devices: &BTreeSet<usize>| path.iter().any(|device| devices.contains(device));
         assert_eq!(marks.0.has(from), any(&|(_, end, _)| *end == Some(true)));
         assert_eq!(marks.4.has(from), marks.0.has(from));
@@ -165,7 +168,9 @@ fn traffic_is_split_at_each_device_and_not_by_paths() {
     let forwarding = Forwarding::new(&plane.states, &plane.cables);
     let ways = forwarding.ways(DESTINATION.parse().unwrap(), None, [3]);
     let mut over = BTreeMap::new();
-    let lost = ways.spread(&[(3, 12.0)], |_, port, amount| drop(over.insert(port.to_string(), amount)));
+    let lost = ways.spread(&[(3, 12.0)], |_, port, amount| {
+        over.insert(port.to_string(), amount);
+    });
     assert!((lost - 4.0).abs() < 1e-9);
     let over: Vec<(&str, f64)> = over.iter().map(|(port, amount)| (port.as_str(), *amount)).collect();
     assert_eq!(over, [("swp1", 4.0), ("swp2", 4.0), ("swp3", 4.0), ("swp4", 6.0), ("swp5", 6.0), ("swp6", 6.0)]);
