@@ -222,3 +222,85 @@ proptest! {
         failures_agree(&fabric, &destinations, &picked);
     }
 }
+
+/// Asserts that after a failure, the failure of one more cable or device that packets do not pass changes nothing for them. A
+/// search over elements in use, one after the other, rests on this.
+fn elsewhere_changes_nothing(fabric: &Fabric, destinations: &BTreeSet<IpAddr>, picked: &[Picked]) {
+    let scenarios = Scenarios::new(&fabric.configs, &fabric.cables, destinations);
+    let devices: Vec<_> = fabric.configs.keys().collect();
+    for (cables, nodes) in picked {
+        let end = |number: &usize| Some(fabric.cables.get(number % fabric.cables.len().max(1))?[0].clone());
+        let failed = Failed {
+            links: cables.iter().filter_map(end).collect(),
+            nodes: nodes.iter().take(1).map(|number| devices[number % devices.len()].clone()).collect(),
+        };
+        let more = fabric.cables.iter().map(|cable| {
+            let links = failed.links.iter().cloned().chain([cable[0].clone()]).collect();
+            (cable.iter().cloned().collect::<BTreeSet<_>>(), None, Failed { links, nodes: failed.nodes.clone() })
+        });
+        let off = devices.iter().enumerate().map(|(number, node)| {
+            let nodes = failed.nodes.iter().chain([*node]).cloned().collect();
+            (BTreeSet::new(), Some(number), Failed { links: failed.links.clone(), nodes })
+        });
+        let before = scenarios.fail(&failed);
+        for (ends, node, failed) in more.chain(off) {
+            let after = scenarios.fail(&failed);
+            for &destination in destinations {
+                let all = || 0..devices.len();
+                let [before, after] =
+                    [&before, &after].map(|scenario| scenario.ways(destination, None, all()).unwrap());
+                let (arrive, fail) = ((before.arrive(), after.arrive()), (before.fail(), after.fail()));
+                for from in 0..devices.len() {
+                    let hops = before.hops(from);
+                    let over = |device: usize, port: &weft_model::InterfaceName| {
+                        ends.iter().any(|end| end.node == *devices[device] && end.interface == *port)
+                    };
+                    if hops.iter().any(|(device, port, _)| over(*device, port))
+                        || node.is_some_and(|node| before.passed(from).contains(&node))
+                    {
+                        continue;
+                    }
+                    assert_eq!(hops, after.hops(from), "{failed:?}: {} to {destination}", devices[from]);
+                    assert_eq!((arrive.0.has(from), fail.0.has(from)), (arrive.1.has(from), fail.1.has(from)));
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_failure_elsewhere_changes_nothing_where_no_as_is_used_twice(
+        devices in 3_usize..8,
+        links in proptest::collection::vec((0_usize..8, 0_usize..8), 3..14),
+        maximum_paths in 1_u16..4,
+        picked in failures(),
+    ) {
+        let mut fabric = Fabric::default();
+        for device in 0..devices {
+            fabric.device(&format!("d{device}"), 65_000 + u32::try_from(device).unwrap(), maximum_paths);
+        }
+        for (a, b) in links.into_iter().map(|(a, b)| (a % devices, b % devices)).filter(|(a, b)| a != b) {
+            fabric.link(&format!("d{a}"), &format!("d{b}"), true);
+        }
+        // Two devices announce an aggregate.
+        for device in ["d0", "d2"] {
+            fabric.discard(device, "192.0.2.0/24");
+            fabric.originate(device, "192.0.2.0/24");
+        }
+        let destinations = ["10.0.0.1", "10.0.0.3", "192.0.2.1"].map(|address| address.parse().unwrap()).into();
+        elsewhere_changes_nothing(&fabric, &destinations, &picked);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    #[test]
+    fn a_failure_elsewhere_changes_nothing_in_a_fat_tree(picked in failures()) {
+        let destinations = ["172.16.0.10", "10.0.0.1"].map(|address| address.parse().unwrap()).into();
+        elsewhere_changes_nothing(&fat_tree(4), &destinations, &picked);
+    }
+}
