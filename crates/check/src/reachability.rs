@@ -167,9 +167,9 @@ pub(crate) fn not_exhausted(searched: &Searched, kind: Kind, most: usize, span: 
         "not exhausted: {tried} of {of} failures of up to {most} {} were tried, and what they break is told",
         kind.words()
     );
-    Diagnostic::warning(codes::NOT_EXHAUSTED, message).at(span).help(
-        "the others are of elements that no packet of the promise uses at the time; a smaller promise is tried whole",
-    )
+    Diagnostic::warning(codes::NOT_EXHAUSTED, message)
+        .at(span)
+        .help("a failure that was not tried may break it; a promise of less, or between fewer places, is tried whole")
 }
 
 /// The devices that flows pass while nothing is broken.

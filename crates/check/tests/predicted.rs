@@ -254,6 +254,15 @@ fn failures_in_a_large_network_are_searched_on_the_ways_of_packets() {
     texts.insert("network.yaml".to_owned(), network.to_owned());
     let (findings, broken) = predicted(&compiled(texts.clone(), &Allocations::default()));
     assert!(findings.is_empty() && broken.flows.is_empty(), "{findings:#?}");
+    // Where something else than lengths may decide, what was not tried is not shown to be safe.
+    let mut limited = compiled(texts.clone(), &Allocations::default());
+    let bgp = limited.configs.get_mut("f-leaf-09").unwrap().bgp.as_mut().unwrap();
+    bgp.neighbors.values_mut().next().unwrap().maximum_prefixes = Some(1000);
+    let (findings, broken) = predicted(&limited);
+    let [finding] = &findings[..] else { panic!("{findings:#?}") };
+    assert_eq!((finding.code, finding.severity), (codes::NOT_EXHAUSTED, weft_diagnostics::Severity::Warning));
+    assert!(finding.message.contains(" of 39340 failures of up to 2 links were tried"), "{}", finding.message);
+    assert!(broken.flows.is_empty());
     // With three spines left to go by, three links are a cut, which is found without a search.
     let cut = network.replace("links: 2", "links: 3").replace("spine: { count: 7", "spine: { count: 3");
     texts.insert("network.yaml".to_owned(), cut);
