@@ -12,6 +12,8 @@ use weft_simulate::{Cable, Failed, Scenario, Scenarios, Ways};
 
 /// So many failures of several elements are tried for one promise and kind of element; each costs a prediction of what changes.
 const MOST_SCENARIOS: usize = 20_000;
+/// So many where each costs a whole prediction.
+const MOST_WHOLE_SCENARIOS: usize = 500;
 /// So many sets of failed elements are looked at next to each other.
 const AT_ONCE: usize = 256;
 
@@ -247,7 +249,8 @@ impl Search<'_, '_> {
         if several == 0 || alive.is_empty() {
             return (found, Searched { tried, of: all, exhausted: true });
         }
-        if several <= MOST_SCENARIOS as u128 {
+        let budget = if self.scenarios.is_shortened() { MOST_SCENARIOS } else { MOST_WHOLE_SCENARIOS };
+        if several <= budget as u128 {
             let mut sets = single;
             for _ in 2..=self.most {
                 sets = longer(&sets, elements);
@@ -260,7 +263,7 @@ impl Search<'_, '_> {
             }
             return (found, Searched { tried, of: all, exhausted: true });
         }
-        let mut left = MOST_SCENARIOS;
+        let mut left = budget;
         let mut whole = true;
         let nothing = Failure(BTreeSet::new());
         let mut sets = self.next([(nothing, alive.clone())].into(), &used, &mut whole, usize::MAX);

@@ -202,6 +202,11 @@ impl<'a> Scenarios<'a> {
         }
     }
 
+    /// Tells whether scenarios are shortened: what changes is predicted, not all.
+    pub fn is_shortened(&self) -> bool {
+        self.shortened
+    }
+
     /// Returns the number of a device: its place in the order of names.
     pub fn number(&self, node: &NodeName) -> Option<usize> {
         self.numbers.get(node).copied()
