@@ -7,7 +7,7 @@ mod example;
 
 use std::collections::BTreeMap;
 
-use example::{Compiled, compiled, example, example_texts};
+use example::{Compiled, compiled, example, example_texts, lab_texts};
 use weft_check::{Broken, Element, check_predicted, codes};
 use weft_compile::Allocations;
 use weft_device::config::{AclAction, AclEntry, AclSet, InterfaceKind, IpProtocol};
@@ -271,6 +271,21 @@ fn failures_in_a_large_network_are_searched_on_the_ways_of_packets() {
     assert_eq!(finding.code, codes::DOES_NOT_SURVIVE);
     let failure = broken.flows[0].failure.as_ref().unwrap();
     assert!(failure.0.len() == 3 && failure.0.iter().all(|element| matches!(element, Element::Link(_))), "{failure}");
+}
+
+#[test]
+fn promises_are_kept_on_whole_predictions_where_ospf_runs() {
+    let with = |promise: &str| {
+        let mut texts = lab_texts("ospf-dual");
+        let spec = format!("{{ from: node/core-1, to: node/core-3, {promise} }}");
+        let intent = format!("apiVersion: weft/v1\nkind: Reachability\nmetadata: {{ name: asked }}\nspec: {spec}\n");
+        texts.insert("asked.yaml".to_owned(), intent);
+        predicted(&compiled(texts, &Allocations::default())).0
+    };
+    let codes = |promise: &str| with(promise).iter().map(|finding| finding.code).collect::<Vec<_>>();
+    assert_eq!(codes("survive: { links: 1, nodes: 1 }"), []);
+    assert_eq!(codes("max_hops: 2, survive: { links: 1 }"), [codes::TOO_MANY_HOPS]);
+    assert_eq!(codes("survive: { links: 3 }"), [codes::DOES_NOT_SURVIVE]);
 }
 
 /// Lets only TCP for port 5432 pass to hosts, and drops that of port 5433 by a rule of its own, which stands in the third line of a
