@@ -145,6 +145,103 @@ pub const AMBIGUOUS_ROUTES: Code = Code::new(
      tried, so that not every such prefix is found.",
 );
 /// See [`crate::check_predicted`].
+pub const NOT_VIA: Code = Code::new(
+    "WEFT-523",
+    "way past the nodes of `via`",
+    "On the predicted data plane, packets of a Reachability intent arrive without passing any of the nodes that it names in \
+     `via`. The finding shows such a path, and the failure after which it is taken.",
+);
+/// See [`crate::check_predicted`].
+pub const NOT_AVOIDED: Code = Code::new(
+    "WEFT-524",
+    "way over a node to avoid",
+    "On the predicted data plane, packets of a Reachability intent pass a node that it names in `avoid`. The finding shows \
+     the path to it, and the failure after which it is taken.",
+);
+/// See [`crate::check_predicted`].
+pub const TOO_MANY_HOPS: Code = Code::new(
+    "WEFT-525",
+    "path too long",
+    "On the predicted data plane, packets of a Reachability intent pass more devices than its `max_hops`. The finding shows \
+     the longest path, and the failure after which it is taken.",
+);
+/// See [`crate::check_predicted`].
+pub const NOT_EXHAUSTED: Code = Code::new(
+    "WEFT-526",
+    "not every failure tried",
+    "A promise is to survive the failure of several elements at the same time, and there are more combinations than are tried. \
+     Those of elements that packets use, one after the other, were tried first. What was not tried is not shown to be safe.",
+);
+/// See [`crate::check_predicted`].
+pub const OVERLOADED: Code = Code::new(
+    "WEFT-527",
+    "link too full",
+    "On the predicted data plane, with every demand spread evenly over equal-cost paths at each device, a link carries more \
+     in one direction than a Capacity intent allows. The finding names the fullest one and the demands that make up its load.",
+);
+/// See [`crate::check_predicted`].
+pub const OVERLOADED_BY_FAILURE: Code = Code::new(
+    "WEFT-528",
+    "link too full after a failure",
+    "On the predicted data plane, all links carry what a Capacity intent allows, but not any more after a failure that it is \
+     to survive. The finding names the failure, the fullest link, and the demands that make up its load.",
+);
+/// See [`crate::check_predicted`].
+pub const DEMAND_LOST: Code = Code::new(
+    "WEFT-529",
+    "demand does not arrive",
+    "On the predicted data plane, some of a demand of a Capacity intent does not arrive: it loads fewer links than it is \
+     meant to.",
+);
+/// See [`crate::check_predicted`].
+pub const NO_GROUP: Code = Code::new(
+    "WEFT-530",
+    "no shared-risk group to survive",
+    "A promise is to survive the failure of shared-risk groups, and no links of a Topology have `shared_risks`: nothing \
+     can fail.",
+);
+/// See [`crate::check_predicted`].
+pub const ASKS_FOR_NOTHING: Code = Code::new(
+    "WEFT-531",
+    "asks for nothing",
+    "A Reachability intent says which ways packets take, and that none arrives: nothing can be checked of the ways.",
+);
+/// See [`crate::check_predicted`].
+pub const LOOP: Code = Code::new(
+    "WEFT-532",
+    "forwarding loop",
+    "On the predicted data plane, packets to a prefix that a routing protocol carries go round in a loop. No intent needs to ask \
+     for that.",
+);
+/// See [`crate::check_predicted`].
+pub const BLACKHOLE: Code = Code::new(
+    "WEFT-533",
+    "blackhole",
+    "On the predicted data plane, a device hands packets to a prefix that a routing protocol carries to a neighbor that has no \
+     route for them. No intent needs to ask for that.",
+);
+/// See [`crate::check_predicted`].
+pub const ROUTE_LEAK: Code = Code::new(
+    "WEFT-534",
+    "route leak",
+    "On the predicted network, a prefix that a peer or a transit sent is announced to another one: a route leak (RFC 7908). \
+     The finding shows where its packets would go.",
+);
+/// See [`crate::check_predicted`].
+pub const WRONG_EXIT: Code = Code::new(
+    "WEFT-535",
+    "not the preferred exit",
+    "On the predicted network, traffic that a Steering intent is about leaves by another exit than the first of its list that is \
+     there, in the steady state or when those before it are gone.",
+);
+/// Told of what a pipeline silences.
+pub const SILENCED: Code = Code::new(
+    "WEFT-536",
+    "silenced",
+    "The stage `check` of a pipeline silences what would be found without any intent, by its name in `silence`. The note says how \
+     many findings there were.",
+);
+/// See [`crate::check_predicted`].
 pub const NOT_REACHABLE: Code = Code::new(
     "WEFT-550",
     "destination not reached",
@@ -211,6 +308,20 @@ pub const ALL: &[Code] = &[
     SESSION_FAMILY_MISMATCH,
     UNDEFINED_SERVICE,
     AMBIGUOUS_ROUTES,
+    NOT_VIA,
+    NOT_AVOIDED,
+    TOO_MANY_HOPS,
+    NOT_EXHAUSTED,
+    OVERLOADED,
+    OVERLOADED_BY_FAILURE,
+    DEMAND_LOST,
+    NO_GROUP,
+    ASKS_FOR_NOTHING,
+    LOOP,
+    BLACKHOLE,
+    ROUTE_LEAK,
+    WRONG_EXIT,
+    SILENCED,
     NOT_REACHABLE,
     NOT_ISOLATED,
     TOO_FEW_PATHS,

@@ -2,13 +2,22 @@
 //!
 //! [`check`] compares the configurations of all devices with each other: what two ends must agree on, what must be there
 //! once, what must be defined before it is used. Each rule is one file under `rules/` and one line of [`RULES`].
-//! [`check_predicted`] asks the simulated data plane whether every Reachability intent holds, in the steady state and
-//! after failures.
+//! [`check_predicted`] asks the simulated data plane whether every Reachability and Capacity intent holds, in the steady state and
+//! after failures; whether Peerings leak and Steerings are followed; and what must hold without any intent: no loop, no blackhole.
 //!
 //! Findings stand at the line of the intent that caused the element, which every element of a configuration knows.
 
+mod capacity;
 pub mod codes;
+mod cuts;
+mod dataplane;
+mod exchange;
+mod failures;
 mod fleet;
+mod flow;
+mod monotone;
+mod places;
+mod predicted;
 mod reachability;
 mod rules;
 
@@ -16,12 +25,16 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 use weft_device::config::DeviceConfig;
-use weft_diagnostics::Diagnostic;
+use weft_diagnostics::{Diagnostic, PathStep};
 use weft_intent::IntentSet;
 use weft_model::{Network, NodeName};
+use weft_simulate::Hop;
 
+pub use capacity::Overload;
+pub use failures::{Element, Failure};
 pub use fleet::Fleet;
-pub use reachability::{Violation, check_predicted};
+pub use predicted::{Broken, check_predicted};
+pub use reachability::Violation;
 pub use rules::{RULES, Rule};
 
 /// Returns what the rules find in the configurations of a network, in order. Near-linear in the size of the
@@ -32,4 +45,15 @@ pub fn check(intents: &IntentSet, network: &Network, configs: &BTreeMap<NodeName
     findings.sort();
     findings.dedup();
     findings
+}
+
+/// Returns hops as a finding shows them.
+pub(crate) fn steps(hops: &[Hop]) -> Vec<PathStep> {
+    let step = |hop: &Hop| PathStep {
+        node: hop.node.to_string(),
+        interface: hop.interface.as_ref().map(ToString::to_string),
+        protocol: hop.route.as_ref().map(|route| route.protocol_name().to_owned()),
+        prefix: hop.route.as_ref().map(|route| route.prefix.to_string()),
+    };
+    hops.iter().map(step).collect()
 }

@@ -6,19 +6,22 @@ use std::{
 };
 
 use rayon::prelude::*;
-use weft_compile::{Allocations, ExternalRouters, Family, Host, flow_protocol, hosts};
 use weft_device::config::{DeviceConfig, IpProtocol};
 use weft_diagnostics::{Code, Diagnostic, SourceSpan};
 use weft_intent::{
     Intent, IntentSet,
-    spec::{Expectation, FlowEnd, ReachabilitySpec},
+    spec::{Expectation, ReachabilitySpec},
 };
-use weft_model::{IntentKind, IntentRef, InterfaceName, Name, Network, NodeName};
-use weft_simulate::{Cable, Filters, Forwarding, Hop, Outcome, Packet, Scenario, Scenarios, Trace, Walk};
+use weft_model::{IntentRef, NodeName};
+use weft_simulate::{Cable, Filters, Forwarding, Hop, Outcome, Scenario, Scenarios};
 
 use crate::{
-    codes,
-    fleet::{error, place},
+    codes, cuts,
+    failures::{Element, Elements, Failure, Kind, Search, Searched},
+    fleet::place,
+    flow::{Flow, Seen, doubtful, follow},
+    places::Places,
+    steps,
 };
 
 /// One flow of a Reachability intent that breaks its promise.
@@ -38,11 +41,11 @@ pub struct Violation {
     pub protocol: Option<IpProtocol>,
     /// The destination port of the packet, where access lists tell it from others.
     pub port: Option<u16>,
-    /// The cable that is cut; `None` in the steady state.
-    pub failure: Option<Cable>,
+    /// What has failed; `None` in the steady state.
+    pub failure: Option<Failure>,
     /// Whether the path is that of the answer, from the destination back to the source.
     pub answer: bool,
-    /// How the packet ends; `None` where packets arrive over too few paths.
+    /// How the packet ends; `None` where packets arrive, over too few paths or a path that is not allowed.
     pub outcome: Option<Outcome>,
     /// The devices that the packet passes, in order.
     pub path: Vec<Hop>,
@@ -50,113 +53,160 @@ pub struct Violation {
     pub first_hops: usize,
 }
 
-/// Returns what the Reachability intents promise and the predicted network does not keep, one finding for each intent and
-/// kind of breach with the first flow as its example, and every single breach for programs.
-///
-/// Every source place is traced to every destination place, and back where packets are to arrive: a segment is the
-/// gateway addresses of its ports, a node its loopback, a peering its external router. With `survive: {links: 1}` the same
-/// is asked after each single cut of a cable, those to external routers included; a flow is asked again only where a device
-/// that it passes, there or back, takes other ways after the cut.
-///
-/// Packets pass the access lists on their way; their answers belong to a connection that was let through, and pass. A promise
-/// for some ports is asked for all of them. One that is for any protocol is about packets that no rule for a protocol matches;
-/// where none are to arrive, it is about all packets.
-///
-/// The routes that cover the addresses of flows are computed once, and mended for each cable. Whole states are made only for
-/// flows that break their promise.
-pub fn check_predicted(
-    intents: &IntentSet,
-    network: &Network,
-    allocations: &Allocations,
-    configs: &BTreeMap<NodeName, DeviceConfig>,
-    external: &ExternalRouters,
-) -> (Vec<Diagnostic>, Vec<Violation>) {
-    let mut all = external.configs.clone();
-    all.extend(configs.clone());
-    let mut cables: Vec<Cable> = network.links().map(|link| link.ends.clone()).chain(external.cables.clone()).collect();
-    cables.sort();
-    let places = Places::new(hosts(intents, network, allocations), allocations, external);
-    let mut diagnostics = Vec::new();
-    let mut flows = Vec::new();
-    for intent in intents.reachabilities.values() {
-        let before = flows.len();
-        flows.extend(places.flows(intent));
-        if flows.len() == before {
-            let message = format!("nothing goes from {} to {}", intent.spec.from, intent.spec.to);
-            diagnostics.push(Diagnostic::warning(codes::NO_FLOW, message).at(intent.document.span("/spec")));
-        }
-    }
+/// A network whose promises are checked.
+#[derive(Clone, Copy)]
+pub(crate) struct Checked<'a> {
+    pub(crate) intents: &'a IntentSet,
+    /// Every device, external routers included.
+    pub(crate) configs: &'a BTreeMap<NodeName, DeviceConfig>,
+    pub(crate) cables: &'a [Cable],
+    pub(crate) places: &'a Places<'a>,
+    pub(crate) elements: &'a Elements,
+    /// See [`crate::monotone`].
+    pub(crate) monotone: bool,
+}
 
-    let filters = Filters::of(&all);
-    let scenarios = Scenarios::new(&all, &cables, &destinations(&flows));
-    diagnostics.extend(unstable(&scenarios.unstable(), codes::UNSTABLE_ROUTES, "never settle", configs));
-    let more = "settle in more than one way";
-    diagnostics.extend(unstable(&scenarios.ambiguous(), codes::AMBIGUOUS_ROUTES, more, configs));
+/// Returns the flows of the Reachability intents, with a finding for each intent that has none or asks for nothing.
+pub(crate) fn flows<'a>(checked: Checked<'a>) -> (Vec<Flow<'a>>, Vec<Diagnostic>) {
+    let mut findings = Vec::new();
+    let mut flows = Vec::new();
+    for intent in checked.intents.reachabilities.values() {
+        let spec = &intent.spec;
+        let before = flows.len();
+        let pairs = checked.places.pairs(&spec.from, &spec.to).into_iter();
+        flows.extend(pairs.map(|(from, to)| {
+            let end = if to.known { Some(&to.node) } else { only_owner(checked.configs, to.address) };
+            Flow { end: end.cloned(), intent, from, to }
+        }));
+        if flows.len() == before {
+            let message = format!("nothing goes from {} to {}", spec.from, spec.to);
+            findings.push(Diagnostic::warning(codes::NO_FLOW, message).at(intent.document.span("/spec")));
+        }
+        if spec.expect == Expectation::Isolated {
+            let asks = [
+                ("via", !spec.via.is_empty()),
+                ("avoid", !spec.avoid.is_empty()),
+                ("max_hops", spec.max_hops.is_some()),
+                ("min_paths", spec.min_paths > 1),
+            ];
+            for (key, _) in asks.iter().filter(|(_, asked)| *asked) {
+                let message = format!("`{key}` asks for nothing where no packet is to arrive");
+                let finding = Diagnostic::warning(codes::ASKS_FOR_NOTHING, message);
+                let finding = finding.at(intent.document.key_span(&format!("/spec/{key}")));
+                findings.push(finding.help(format!("remove `{key}`, or `expect: isolated`")));
+            }
+        }
+        findings.extend(nothing_to_fail(checked.elements, spec.survive.groups, &intent.document));
+    }
+    (flows, findings)
+}
+
+/// Returns a finding where the failure of shared-risk groups is to be survived and there are none.
+pub(crate) fn nothing_to_fail(elements: &Elements, groups: u8, document: &weft_intent::Document) -> Option<Diagnostic> {
+    if groups == 0 || !elements.of(Kind::Group).is_empty() {
+        return None;
+    }
+    let message = "no link of the network shares a risk with another";
+    let finding = Diagnostic::warning(codes::NO_GROUP, message).at(document.span("/spec/survive/groups"));
+    Some(finding.help("name what links of a Topology share in their `shared_risks`, or remove `groups`"))
+}
+
+/// Returns every breach of the flows, and how far searches got that are not exhausted.
+pub(crate) fn violations(
+    checked: Checked<'_>,
+    flows: &[Flow<'_>],
+    scenarios: &Scenarios<'_>,
+) -> (Vec<Violation>, Vec<Diagnostic>) {
+    let filters = Filters::of(checked.configs);
     let asked: Vec<&Flow<'_>> = flows.iter().collect();
-    let mut violations = breaches(&asked, &scenarios.steady(), (&all, &filters), &cables, None);
+    let steady = scenarios.steady();
+    let mut violations: Vec<Violation> =
+        breaches(checked, &asked, &steady, &filters, None).into_iter().map(|(_, violation)| violation).collect();
     let broken: BTreeSet<(&IntentRef, &NodeName, IpAddr, IpAddr)> =
         violations.iter().map(|v| (&v.intent, &v.from, v.source, v.destination)).collect();
     let sound: Vec<&Flow<'_>> = flows
         .iter()
-        .filter(|flow| flow.intent.spec.survive.links > 0)
+        .filter(|flow| Kind::ALL.iter().any(|kind| kind.most(&flow.intent.spec.survive) > 0))
         .filter(|flow| !broken.contains(&(&flow.intent.reference, &flow.from.node, flow.from.address, flow.to.address)))
         .collect();
-    let after_failures = survive(&sound, &scenarios, (&all, &filters), &cables);
-    violations.extend(after_failures);
-    diagnostics.extend(findings(intents, &all, &violations));
-    diagnostics.sort();
-    (diagnostics, violations)
-}
-
-/// Returns the addresses to which packets of flows and their answers go.
-fn destinations<'f>(flows: impl IntoIterator<Item = &'f Flow<'f>>) -> BTreeSet<IpAddr> {
-    flows.into_iter().flat_map(|flow| [flow.to.address, flow.from.address]).collect()
-}
-
-/// Returns the breaches of flows in one scenario, in the order of the flows.
-fn breaches(
-    flows: &[&Flow<'_>],
-    scenario: &Scenario<'_, '_>,
-    (configs, filters): (&BTreeMap<NodeName, DeviceConfig>, &Filters),
-    cables: &[Cable],
-    failure: Option<&Cable>,
-) -> Vec<Violation> {
-    let doubtful = flows.par_iter().filter(|flow| !flow.keeps(scenario, filters, failure));
-    let doubtful: Vec<&Flow<'_>> = doubtful.copied().collect();
-    if doubtful.is_empty() {
-        return Vec::new();
-    }
-    let states = scenario.states(&destinations(doubtful.iter().copied()));
-    let forwarding = Forwarding::new(&states, cables).with_access_lists(configs);
-    doubtful.par_iter().flat_map_iter(|flow| flow.breaches(&forwarding, filters, failure)).collect()
-}
-
-/// Returns the breaches after each single cut.
-fn survive(
-    flows: &[&Flow<'_>],
-    scenarios: &Scenarios<'_>,
-    (configs, filters): (&BTreeMap<NodeName, DeviceConfig>, &Filters),
-    cables: &[Cable],
-) -> Vec<Violation> {
-    let steady = scenarios.steady();
-    let passed: Vec<Option<BTreeSet<(IpAddr, usize)>>> =
-        flows.par_iter().map(|flow| flow.passed(&steady, filters)).collect();
-    let mut passing: BTreeMap<IpAddr, BTreeMap<usize, Vec<usize>>> = BTreeMap::new();
-    let mut everywhere = Vec::new();
-    for (flow, passed) in passed.into_iter().enumerate() {
-        match passed {
-            None => everywhere.push(flow),
-            Some(passed) => {
-                for (destination, device) in passed {
-                    passing.entry(destination).or_default().entry(device).or_default().push(flow);
+    let survival = Survival { checked, scenarios, filters: &filters, passed: Passed::new(&sound, &steady, &filters) };
+    let mut after_failures = Vec::new();
+    let mut findings = Vec::new();
+    for kind in Kind::ALL {
+        let mut by_most: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+        for (index, flow) in sound.iter().enumerate() {
+            by_most.entry(kind.most(&flow.intent.spec.survive)).or_default().insert(index);
+        }
+        for (most, subjects) in by_most.into_iter().filter(|(most, _)| *most > 0) {
+            // Promises that all single failures show together are searched each by itself where several may fail.
+            let mut groups: BTreeMap<&IntentRef, BTreeSet<usize>> = BTreeMap::new();
+            for subject in subjects {
+                let intent = if most == 1 { None } else { Some(&sound[subject].intent.reference) };
+                groups.entry(intent.unwrap_or(&sound[0].intent.reference)).or_default().insert(subject);
+            }
+            for subjects in groups.into_values() {
+                let Some(&first) = subjects.first() else { continue };
+                let intent = sound[first].intent;
+                let (found, searched) = survival.search(&sound, kind, most, subjects);
+                after_failures.extend(found);
+                if most > 1 && !searched.exhausted {
+                    findings.push(not_exhausted(&searched, kind, most, intent.document.span(kind.pointer())));
                 }
             }
         }
     }
-    let after = |cable| {
-        let scenario = scenarios.cut(cable);
-        let mut concerned: BTreeSet<usize> = everywhere.iter().copied().collect();
-        for (destination, passing) in &passing {
+    drop(survival);
+    violations.extend(after_failures);
+    (violations, findings)
+}
+
+/// Returns the finding that not every failure was tried that a promise is about.
+pub(crate) fn not_exhausted(searched: &Searched, kind: Kind, most: usize, span: SourceSpan) -> Diagnostic {
+    let Searched { tried, of, .. } = searched;
+    let message = format!(
+        "not exhausted: {tried} of {of} failures of up to {most} {} were tried, and what they break is told",
+        kind.words()
+    );
+    Diagnostic::warning(codes::NOT_EXHAUSTED, message)
+        .at(span)
+        .help("a failure that was not tried may break it; a promise of less, or between fewer places, is tried whole")
+}
+
+/// The devices that flows pass while nothing is broken.
+struct Passed {
+    /// For each destination and device the flows that pass it.
+    passing: BTreeMap<IpAddr, BTreeMap<usize, Vec<usize>>>,
+    /// The flows of which only whole states tell.
+    everywhere: BTreeSet<usize>,
+}
+
+impl Passed {
+    fn new(flows: &[&Flow<'_>], steady: &Scenario<'_, '_>, filters: &Filters) -> Self {
+        let visit = |flow: &Flow<'_>, seen: Option<&Seen<'_, '_>>, from: usize, answer: bool| {
+            let to = if answer { flow.from.address } else { flow.to.address };
+            seen.map(|seen| (to, seen.ways.passed(from)))
+        };
+        let mut passed = Self { passing: BTreeMap::new(), everywhere: BTreeSet::new() };
+        for (flow, passes) in follow(flows, steady, filters, visit) {
+            match passes {
+                None => {
+                    passed.everywhere.insert(flow);
+                }
+                Some((destination, devices)) => {
+                    let passing = passed.passing.entry(destination).or_default();
+                    for device in devices {
+                        passing.entry(device).or_default().push(flow);
+                    }
+                }
+            }
+        }
+        passed
+    }
+
+    /// Returns those of some flows that may go another way in a scenario.
+    fn concerned(&self, scenario: &Scenario<'_, '_>, flows: &BTreeSet<usize>) -> BTreeSet<usize> {
+        let mut concerned = self.everywhere.clone();
+        for (destination, passing) in &self.passing {
             match scenario.changed(*destination) {
                 None => concerned.extend(passing.values().flatten()),
                 Some(changed) => {
@@ -164,254 +214,132 @@ fn survive(
                 }
             }
         }
-        let concerned: Vec<&Flow<'_>> = concerned.into_iter().map(|flow| flows[flow]).collect();
-        breaches(&concerned, &scenario, (configs, filters), cables, Some(cable))
-    };
-    cables.par_iter().flat_map_iter(after).collect()
+        concerned.retain(|flow| flows.contains(flow));
+        concerned
+    }
 }
 
-/// One place of `from` and one of `to`.
-struct Flow<'a> {
-    intent: &'a Intent<ReachabilitySpec>,
-    from: Place,
-    to: Place,
+struct Survival<'s, 'a> {
+    checked: Checked<'s>,
+    scenarios: &'s Scenarios<'a>,
+    filters: &'s Filters,
+    passed: Passed,
 }
 
-/// Where packets start or go.
-#[derive(Clone, PartialEq, Eq)]
-struct Place {
-    /// The device that has the address; none for an address of the internet, which several external routers may have.
-    node: NodeName,
-    address: IpAddr,
-    /// Whether the device is known beforehand.
-    known: bool,
-    /// Whether packets to the address can be expected to find it.
-    answers: bool,
-}
-
-impl Flow<'_> {
-    /// Returns the packets that the promise is about, as far as access lists tell them apart.
-    fn packets(&self, filters: &Filters) -> Vec<Packet> {
-        let spec = &self.intent.spec;
-        let (source, destination) = (self.from.address, self.to.address);
-        let packet = |(protocol, port)| Packet { source, destination, protocol, port };
-        filters
-            .kinds(flow_protocol(spec.protocol), &spec.ports, spec.expect == Expectation::Isolated)
-            .into_iter()
-            .map(packet)
-            .collect()
-    }
-
-    /// Returns how the flow breaks its promise, if it does: the first packet that does.
-    fn breaches(&self, forwarding: &Forwarding<'_>, filters: &Filters, failure: Option<&Cable>) -> Option<Violation> {
-        let packets = self.packets(filters);
-        packets.iter().find_map(|packet| self.breach(forwarding, packet, failure))
-    }
-
-    fn breach(&self, forwarding: &Forwarding<'_>, packet: &Packet, failure: Option<&Cable>) -> Option<Violation> {
-        let there = forwarding.trace_packet(&self.from.node, packet);
-        let violation = |code, answer, outcome, path, first_hops| {
-            Some(self.violation(code, packet, failure, answer, outcome, path, first_hops))
-        };
-        match self.intent.spec.expect {
-            Expectation::Isolated => {
-                let (outcome, path) = there.outcomes.iter().find(|(outcome, _)| !is_stopped(outcome))?;
-                let code = if failure.is_some() { codes::DOES_NOT_SURVIVE } else { codes::NOT_ISOLATED };
-                violation(code, false, Some(outcome.clone()), path.clone(), there.first_hops)
-            }
-            Expectation::Reachable => {
-                let code = if failure.is_some() { codes::DOES_NOT_SURVIVE } else { codes::NOT_REACHABLE };
-                if let Some((outcome, path)) = lost(&there) {
-                    return violation(code, false, Some(outcome), path, there.first_hops);
-                }
-                for back in self.answers(forwarding, &there) {
-                    if let Some((outcome, path)) = lost(&back) {
-                        return violation(code, true, Some(outcome), path, back.first_hops);
-                    }
-                }
-                // A destination on the device itself needs no path; after a failure fewer are left, as is to be expected.
-                let fewer = there.first_hops < usize::from(self.intent.spec.min_paths);
-                if failure.is_none() && fewer && there.first_hops > 0 {
-                    let path = there.outcomes.values().next().cloned().unwrap_or_default();
-                    return violation(codes::TOO_FEW_PATHS, false, None, path, there.first_hops);
-                }
-                None
-            }
-        }
-    }
-
-    /// Returns the traces of the answers, from every device where packets arrive.
-    fn answers(&self, forwarding: &Forwarding<'_>, there: &Trace) -> Vec<Trace> {
-        if !self.from.answers {
-            return Vec::new();
-        }
-        let answer = |node: &NodeName| forwarding.trace(node, self.to.address, self.from.address);
-        if self.to.known { vec![answer(&self.to.node)] } else { there.delivered_at().into_iter().map(answer).collect() }
-    }
-
-    /// Returns where packets and answers come in a scenario; `None` where only whole states tell.
-    fn walks(&self, scenario: &Scenario<'_, '_>, filters: &Filters) -> Option<(Vec<Walk>, Vec<Walk>)> {
-        let there: Option<Vec<Walk>> = if filters.any() {
-            self.packets(filters).iter().map(|packet| scenario.walk_packet(&self.from.node, packet)).collect()
-        } else {
-            scenario.walk(&self.from.node, self.to.address).map(|walk| vec![walk])
-        };
-        let there = there?;
-        let asked = self.intent.spec.expect == Expectation::Reachable && self.from.answers;
-        let answering: BTreeSet<&NodeName> = match (asked, self.to.known) {
-            (false, _) => BTreeSet::new(),
-            (true, true) => [&self.to.node].into(),
-            (true, false) => there.iter().flat_map(|walk| &walk.delivered_at).collect(),
-        };
-        let back: Option<Vec<Walk>> =
-            answering.into_iter().map(|node| scenario.walk(node, self.from.address)).collect();
-        Some((there, back?))
-    }
-
-    /// Tells whether the flow certainly keeps its promise.
-    fn keeps(&self, scenario: &Scenario<'_, '_>, filters: &Filters, failure: Option<&Cable>) -> bool {
-        let Some((there, back)) = self.walks(scenario, filters) else { return false };
-        match self.intent.spec.expect {
-            Expectation::Isolated => there.iter().all(|walk| walk.delivered_at.is_empty()),
-            Expectation::Reachable => {
-                let enough =
-                    |walk: &Walk| walk.first_hops == 0 || walk.first_hops >= usize::from(self.intent.spec.min_paths);
-                there.iter().chain(&back).all(|walk| !walk.stopped) && (failure.is_some() || there.iter().all(enough))
-            }
-        }
-    }
-
-    /// Returns the devices that packets and answers pass, each with the destination; `None` where only whole states tell.
-    fn passed(&self, scenario: &Scenario<'_, '_>, filters: &Filters) -> Option<BTreeSet<(IpAddr, usize)>> {
-        let (there, back) = self.walks(scenario, filters)?;
-        let passed = |walks: &[Walk], to: IpAddr| -> Vec<_> {
-            walks.iter().flat_map(|walk| walk.passed.iter().map(|device| (to, *device))).collect()
-        };
-        Some(passed(&there, self.to.address).into_iter().chain(passed(&back, self.from.address)).collect())
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "they are the fields of what it returns")]
-    fn violation(
+impl Survival<'_, '_> {
+    /// Searches the failures of a kind for some flows.
+    fn search(
         &self,
-        code: Code,
-        packet: &Packet,
-        failure: Option<&Cable>,
-        answer: bool,
-        outcome: Option<Outcome>,
-        path: Vec<Hop>,
-        first_hops: usize,
-    ) -> Violation {
-        Violation {
-            intent: self.intent.reference.clone(),
-            code,
-            from: self.from.node.clone(),
-            source: self.from.address,
-            destination: self.to.address,
-            protocol: packet.protocol,
-            port: packet.port,
-            failure: failure.cloned(),
-            answer,
-            outcome,
-            path,
-            first_hops,
-        }
-    }
-}
-
-/// Tells whether a packet with this end certainly arrives nowhere.
-fn is_stopped(outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::Delivered { .. } | Outcome::Left { .. } | Outcome::Unknown { .. } => false,
-        Outcome::Discarded { .. }
-        | Outcome::NoRoute { .. }
-        | Outcome::Lost { .. }
-        | Outcome::Denied { .. }
-        | Outcome::Looped { .. } => true,
-    }
-}
-
-/// Returns the first path that does not arrive.
-fn lost(trace: &Trace) -> Option<(Outcome, Vec<Hop>)> {
-    let lost = |outcome: &Outcome| !matches!(outcome, Outcome::Delivered { .. });
-    trace.outcomes.iter().find(|(outcome, _)| lost(outcome)).map(|(outcome, path)| (outcome.clone(), path.clone()))
-}
-
-/// The places that the ends of a flow stand for.
-struct Places<'a> {
-    segments: BTreeMap<Name, Vec<Place>>,
-    allocations: &'a Allocations,
-    external: &'a ExternalRouters,
-}
-
-impl<'a> Places<'a> {
-    fn new(hosts: Vec<Host>, allocations: &'a Allocations, external: &'a ExternalRouters) -> Self {
-        let mut segments: BTreeMap<Name, Vec<Place>> = BTreeMap::new();
-        for host in hosts {
-            let gateways = [Some(host.gateway), host.ipv6.map(|ipv6| ipv6.gateway)];
-            let place = |address| Place { node: host.port.node.clone(), address, known: true, answers: true };
-            segments.entry(host.segment).or_default().extend(gateways.into_iter().flatten().map(place));
-        }
-        Self { segments, allocations, external }
-    }
-
-    fn flows<'i>(&self, intent: &'i Intent<ReachabilitySpec>) -> Vec<Flow<'i>> {
-        let (sources, destinations) = (self.of(&intent.spec.from), self.of(&intent.spec.to));
-        let mut flows = Vec::new();
-        for from in sources.iter().filter(|place| place.known) {
-            let same_family = |to: &&Place| to.address.is_ipv4() == from.address.is_ipv4();
-            // A port of both families has an address of each; no packet goes from one to the other.
-            for to in destinations.iter().filter(|to| *to != from).filter(same_family) {
-                flows.push(Flow { intent, from: from.clone(), to: to.clone() });
+        flows: &[&Flow<'_>],
+        kind: Kind,
+        most: usize,
+        mut subjects: BTreeSet<usize>,
+    ) -> (Vec<Violation>, Searched) {
+        let Checked { configs, cables, elements, monotone, .. } = self.checked;
+        let judge = |scenario: &Scenario<'_, '_>, failure: &Failure, alive: &BTreeSet<usize>| {
+            let concerned: Vec<usize> = self
+                .passed
+                .concerned(scenario, alive)
+                .into_iter()
+                .filter(|&flow| !flows[flow].loses_end(failure))
+                .collect();
+            let asked: Vec<&Flow<'_>> = concerned.iter().map(|&flow| flows[flow]).collect();
+            let broken = breaches(self.checked, &asked, scenario, self.filters, Some(failure));
+            broken.into_iter().map(|(index, violation)| (concerned[index], violation)).collect::<Vec<_>>()
+        };
+        let mut found = Vec::new();
+        if most > 1 {
+            // What so few elements hold together breaks when they fail: no search is needed for the counterexample.
+            let mut cut = BTreeMap::new();
+            for &subject in
+                subjects.iter().filter(|&&subject| flows[subject].intent.spec.expect == Expectation::Reachable)
+            {
+                let Flow { from, to, .. } = flows[subject];
+                let set = cut.entry((&from.node, &to.node, to.known)).or_insert_with(|| {
+                    if to.known {
+                        cuts::cut(configs.keys(), cables, elements, kind, &from.node, &to.node, most)
+                    } else {
+                        None
+                    }
+                });
+                let Some(failure) = set else { continue };
+                let scenario = self.scenarios.fail(&failure.failed());
+                found.extend(judge(&scenario, failure, &[subject].into()));
+            }
+            for (subject, _) in &found {
+                subjects.remove(subject);
             }
         }
-        flows
+        let used = |scenario: &Scenario<'_, '_>, failure: &Failure, subject: usize| {
+            let visit = |_: &Flow<'_>, seen: Option<&Seen<'_, '_>>, from: usize, _: bool| {
+                let name = |device| scenario.name(device).cloned();
+                seen.map(|seen| elements.used(kind, (seen.ways, from), name))
+            };
+            let used = follow(&[flows[subject]], scenario, self.filters, visit);
+            let used: Option<BTreeSet<Element>> =
+                used.into_iter().map(|(_, used)| used).try_fold(BTreeSet::new(), |all, used| Some(&all | &used?));
+            let used = used.unwrap_or_else(|| self.used_of_states(flows[subject], scenario, kind));
+            let kept = |element: &Element| !flows[subject].loses_end(&Failure([element.clone()].into()));
+            used.into_iter().filter(kept).filter(|element| !failure.0.contains(element)).collect()
+        };
+        let search = Search { scenarios: self.scenarios, elements, kind, most, local: monotone };
+        let (more, searched) = search.run(subjects, used, judge);
+        found.extend(more);
+        (found.into_iter().map(|(_, violation)| violation).collect(), searched)
     }
 
-    fn of(&self, end: &FlowEnd) -> Vec<Place> {
-        match end {
-            FlowEnd::Node(node) => {
-                let loopbacks = Family::ALL.into_iter().filter_map(|family| self.allocations.loopback(node, family));
-                let place = |address| Place { node: node.clone(), address, known: true, answers: true };
-                loopbacks.map(place).collect()
-            }
-            FlowEnd::Address(address) => {
-                // Any device may have it; the trace tells which.
-                let anywhere = self.external.configs.keys().next().cloned();
-                let anywhere = anywhere.or_else(|| self.allocations.loopbacks.keys().next().cloned());
-                let place = |node| Place { node, address: *address, known: false, answers: true };
-                anywhere.map(place).into_iter().collect()
-            }
-            FlowEnd::Intent(intent) => match intent.kind {
-                IntentKind::Segment => self.segments.get(&intent.name).cloned().unwrap_or_default(),
-                IntentKind::Peering => self.external_router(&intent.name).into_iter().collect(),
-                IntentKind::Fabric
-                | IntentKind::Topology
-                | IntentKind::Pools
-                | IntentKind::Underlay
-                | IntentKind::Tenant
-                | IntentKind::Steering
-                | IntentKind::Reachability
-                | IntentKind::Access
-                | IntentKind::Maintenance
-                | IntentKind::Baseline
-                | IntentKind::Capacity => Vec::new(),
-            },
-        }
+    /// Returns the elements that a flow uses, of whole states.
+    fn used_of_states(&self, flow: &Flow<'_>, scenario: &Scenario<'_, '_>, kind: Kind) -> BTreeSet<Element> {
+        let states = scenario.states(&destinations([flow]));
+        let forwarding = Forwarding::new(&states, self.checked.cables).with_access_lists(self.checked.configs);
+        let visit = |_: &Flow<'_>, seen: Option<&Seen<'_, '_>>, from: usize, _: bool| {
+            let name = |device| forwarding.name(device).cloned();
+            seen.map(|seen| self.checked.elements.used(kind, (seen.ways, from), name)).unwrap_or_default()
+        };
+        follow(&[flow], &forwarding, self.filters, visit).into_iter().flat_map(|(_, used)| used).collect()
     }
+}
 
-    /// Returns the external router of a peering, with an address of the internet where it has one. Only to such an address
-    /// do answers find a way: peering subnets are not announced.
-    fn external_router(&self, peering: &Name) -> Option<Place> {
-        let (node, config) = self.external.configs.get_key_value(peering.as_str())?;
-        let address_of = |name: &InterfaceName| config.interfaces.get(name)?.addresses.first();
-        let internet = address_of(&InterfaceName::loopback());
-        let address = internet.or_else(|| config.interfaces.values().find_map(|i| i.addresses.first()))?;
-        Some(Place { node: node.clone(), address: address.prefix.addr(), known: true, answers: internet.is_some() })
+/// Returns the device that has an address, where no other one has it.
+fn only_owner(configs: &BTreeMap<NodeName, DeviceConfig>, address: IpAddr) -> Option<&NodeName> {
+    let has = |config: &DeviceConfig| {
+        let addresses = config.interfaces.values().flat_map(|interface| &interface.addresses);
+        addresses.into_iter().any(|known| known.prefix.addr() == address)
+    };
+    let mut owners = configs.iter().filter(|(_, config)| has(config)).map(|(node, _)| node);
+    owners.next().filter(|_| owners.next().is_none())
+}
+
+/// Returns the addresses to which packets of flows and their answers go.
+pub(crate) fn destinations<'f>(flows: impl IntoIterator<Item = &'f Flow<'f>>) -> BTreeSet<IpAddr> {
+    flows.into_iter().flat_map(|flow| [flow.to.address, flow.from.address]).collect()
+}
+
+/// Returns the breaches of flows in one scenario with the numbers of the flows, in their order.
+fn breaches(
+    checked: Checked<'_>,
+    flows: &[&Flow<'_>],
+    scenario: &Scenario<'_, '_>,
+    filters: &Filters,
+    failure: Option<&Failure>,
+) -> Vec<(usize, Violation)> {
+    let steady = failure.is_none();
+    let suspects = doubtful(flows, scenario, filters, steady);
+    if suspects.is_empty() {
+        return Vec::new();
     }
+    let states = scenario.states(&destinations(suspects.iter().map(|&flow| flows[flow])));
+    let forwarding = Forwarding::new(&states, checked.cables).with_access_lists(checked.configs);
+    let suspects: Vec<usize> = {
+        let asked: Vec<&Flow<'_>> = suspects.iter().map(|&flow| flows[flow]).collect();
+        doubtful(&asked, &forwarding, filters, steady).into_iter().map(|index| suspects[index]).collect()
+    };
+    let breach = |flow: &usize| Some((*flow, flows[*flow].breaches(&forwarding, filters, failure)?));
+    suspects.par_iter().filter_map(breach).collect()
 }
 
 /// Returns one finding for each intent and kind of breach, with the first breach as the example.
-fn findings(
+pub(crate) fn findings(
     intents: &IntentSet,
     configs: &BTreeMap<NodeName, DeviceConfig>,
     violations: &[Violation],
@@ -421,8 +349,10 @@ fn findings(
         groups.entry((&violation.intent, violation.code)).or_default().push(violation);
     }
     let mut findings = Vec::new();
-    for ((reference, code), group) in groups {
+    for ((reference, code), mut group) in groups {
         let Some(intent) = intents.reachabilities.get(reference.name.as_str()) else { continue };
+        // The smallest failure tells most.
+        group.sort_by_key(|violation| violation.failure.as_ref().map_or(0, |failure| failure.0.len()));
         let mut message = words(intent, group[0]);
         let flows: BTreeSet<_> = group.iter().map(|v| (&v.from, v.source, v.destination)).collect();
         let failures: BTreeSet<_> = group.iter().filter_map(|v| v.failure.as_ref()).collect();
@@ -433,7 +363,7 @@ fn findings(
             }
             message += ")";
         }
-        let finding = Diagnostic::error(code, message).at(span(intent, code));
+        let finding = Diagnostic::error(code, message).at(span(intent, group[0])).path(steps(&group[0].path));
         findings.push(match group[0].outcome.as_ref().and_then(|outcome| dropped_by(outcome, configs)) {
             Some(rule) => finding.label(rule, "this drops them"),
             None => finding,
@@ -453,45 +383,51 @@ fn dropped_by(outcome: &Outcome, configs: &BTreeMap<NodeName, DeviceConfig>) -> 
 }
 
 /// Returns the place of the promise that is broken.
-fn span(intent: &Intent<ReachabilitySpec>, code: Code) -> SourceSpan {
-    let pointer = if code == codes::DOES_NOT_SURVIVE {
-        "/spec/survive/links"
-    } else if code == codes::TOO_FEW_PATHS {
-        "/spec/min_paths"
-    } else if code == codes::NOT_ISOLATED {
-        "/spec/expect"
-    } else {
-        "/spec/to"
+fn span(intent: &Intent<ReachabilitySpec>, violation: &Violation) -> SourceSpan {
+    let code = violation.code;
+    let pointer = match &violation.failure {
+        Some(failure) if code == codes::DOES_NOT_SURVIVE => Kind::of(failure).pointer(),
+        _ if code == codes::TOO_FEW_PATHS => "/spec/min_paths",
+        _ if code == codes::NOT_ISOLATED => "/spec/expect",
+        _ if code == codes::NOT_VIA => "/spec/via",
+        _ if code == codes::NOT_AVOIDED => "/spec/avoid",
+        _ if code == codes::TOO_MANY_HOPS => "/spec/max_hops",
+        _ => "/spec/to",
     };
     intent.document.span(pointer)
 }
 
 fn words(intent: &Intent<ReachabilitySpec>, violation: &Violation) -> String {
-    let Violation { from, source, destination, .. } = violation;
-    let path: Vec<String> = violation.path.iter().map(ToString::to_string).collect();
-    let path = path.join(" -> ");
-    let what = match (&violation.outcome, intent.spec.expect) {
-        (None, _) => {
-            return format!(
-                "`{from}` has {} ways to {destination}, fewer than {}: {path}",
-                violation.first_hops, intent.spec.min_paths
-            );
-        }
-        (Some(_), Expectation::Isolated) => "arrive",
-        (Some(_), Expectation::Reachable) if violation.answer => "are not all answered",
-        (Some(_), Expectation::Reachable) => "do not all arrive",
-    };
+    let Violation { from, source, destination, code, path, .. } = violation;
+    let spec = &intent.spec;
     let failure = match &violation.failure {
-        Some([a, b]) => format!(" while {a} -- {b} is down"),
+        Some(failure) => format!(" while {failure}"),
         None => String::new(),
     };
-    let end = violation.outcome.as_ref().map(|outcome| format!(": {outcome}")).unwrap_or_default();
+    if *code == codes::TOO_FEW_PATHS {
+        let ways = violation.first_hops;
+        return format!("`{from}` has {ways} ways to {destination}, fewer than {}", spec.min_paths);
+    }
     let packets = match (violation.protocol, violation.port) {
         (None, _) => "packets".to_owned(),
         (Some(protocol), None) => format!("{} packets", protocol_name(protocol)),
         (Some(protocol), Some(port)) => format!("{} packets for port {port}", protocol_name(protocol)),
     };
-    format!("{packets} from {source} at `{from}` to {destination} {what}{failure}: {path}{end}")
+    let names = |nodes: &[NodeName]| nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+    let what = match spec.expect {
+        Expectation::Isolated => "arrive".to_owned(),
+        Expectation::Reachable if *code == codes::NOT_VIA => format!("arrive without passing {}", names(&spec.via)),
+        Expectation::Reachable if *code == codes::NOT_AVOIDED => {
+            format!("pass {}", path.last().map(|hop| hop.node.to_string()).unwrap_or_default())
+        }
+        Expectation::Reachable if *code == codes::TOO_MANY_HOPS => {
+            format!("pass {} devices, more than {}", path.len(), spec.max_hops.unwrap_or(u8::MAX))
+        }
+        Expectation::Reachable if violation.answer => "are not all answered".to_owned(),
+        Expectation::Reachable => "do not all arrive".to_owned(),
+    };
+    let end = violation.outcome.as_ref().map(|outcome| format!(": {outcome}")).unwrap_or_default();
+    format!("{packets} from {source} at `{from}` to {destination} {what}{failure}{end}")
 }
 
 fn protocol_name(protocol: IpProtocol) -> &'static str {
@@ -500,22 +436,4 @@ fn protocol_name(protocol: IpProtocol) -> &'static str {
         IpProtocol::Udp => "UDP",
         IpProtocol::Icmp => "ICMP",
     }
-}
-
-/// Returns an error for each prefix whose routes do not settle as they should.
-fn unstable(
-    prefixes: &BTreeSet<ipnet::IpNet>,
-    code: Code,
-    what: &str,
-    configs: &BTreeMap<NodeName, DeviceConfig>,
-) -> Vec<Diagnostic> {
-    let finding = |prefix: &ipnet::IpNet| {
-        let origin = configs.values().find_map(|config| config.bgp.as_ref()?.networks.get(prefix));
-        let message = format!("the routes to {prefix} {what}");
-        match origin {
-            Some(network) => error(code, message, &network.provenance.sources),
-            None => Diagnostic::error(code, message),
-        }
-    };
-    prefixes.iter().map(finding).collect()
 }

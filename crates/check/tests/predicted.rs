@@ -7,14 +7,14 @@ mod example;
 
 use std::collections::BTreeMap;
 
-use example::{Compiled, compiled, example, example_texts};
-use weft_check::{Violation, check_predicted, codes};
+use example::{Compiled, compiled, example, example_texts, lab_texts};
+use weft_check::{Broken, Element, check_predicted, codes};
 use weft_compile::Allocations;
 use weft_device::config::{AclAction, AclEntry, AclSet, InterfaceKind, IpProtocol};
 use weft_diagnostics::Diagnostic;
 use weft_model::{Provenance, Source};
 
-fn predicted(network: &Compiled) -> (Vec<Diagnostic>, Vec<Violation>) {
+fn predicted(network: &Compiled) -> (Vec<Diagnostic>, Broken) {
     let Compiled { intents, network, allocations, configs, external, .. } = network;
     check_predicted(intents, network, allocations, configs, external)
 }
@@ -30,33 +30,66 @@ fn with_intent(spec: &str) -> BTreeMap<String, String> {
 
 #[test]
 fn every_promise_of_the_example_holds_also_while_any_link_is_down() {
-    let (findings, violations) = predicted(&example());
-    assert!(findings.is_empty() && violations.is_empty(), "{findings:#?}");
+    let (findings, broken) = predicted(&example());
+    assert!(findings.is_empty() && broken == Broken::default(), "{findings:#?}");
 }
 
 #[test]
 fn a_broken_promise_is_told_with_its_path_at_its_line() {
-    for (spec, code, words) in [
+    for (spec, code, words, first) in [
         (
             "{ from: segment/web, to: segment/db, expect: isolated }",
             codes::NOT_ISOLATED,
-            "arrive: b1-leaf-01:swp15 -> ",
+            "arrive: delivered at b1-leaf-03",
+            "b1-leaf-01 -> swp15 (bgp 10.20.",
         ),
-        ("{ from: segment/web, to: segment/db, min_paths: 3 }", codes::TOO_FEW_PATHS, "has 2 ways to 10.20."),
+        (
+            "{ from: segment/web, to: segment/db, min_paths: 3 }",
+            codes::TOO_FEW_PATHS,
+            "has 2 ways to 10.20.",
+            "b1-leaf-01 -> swp15 (bgp 10.20.",
+        ),
         (
             "{ from: peering/transit-a, to: segment/db }",
             codes::NOT_REACHABLE,
-            "do not all arrive: transit-a: discarded by a route of transit-a",
+            "do not all arrive: discarded by a route of transit-a",
+            "transit-a (static 0.0.0.0/0)",
         ),
-        ("{ from: segment/storage, to: 198.51.100.1 }", codes::NOT_REACHABLE, "are not all answered"),
+        (
+            "{ from: segment/storage, to: 198.51.100.1 }",
+            codes::NOT_REACHABLE,
+            "are not all answered",
+            "transit-a (static 0.0.0.0/0)",
+        ),
+        (
+            "{ from: segment/web, to: segment/db, via: [b1-dci-01, b1-dci-02] }",
+            codes::NOT_VIA,
+            "arrive without passing b1-dci-01 or b1-dci-02",
+            "b1-leaf-01 -> swp15 (bgp 10.20.",
+        ),
+        (
+            "{ from: node/b1-leaf-01, to: node/b2-leaf-01, avoid: [b2-dci-02] }",
+            codes::NOT_AVOIDED,
+            "pass b2-dci-02",
+            "b1-leaf-01 -> swp15 (bgp 10.0.",
+        ),
+        (
+            "{ from: node/b1-leaf-01, to: node/b2-leaf-01, max_hops: 5 }",
+            codes::TOO_MANY_HOPS,
+            "pass 6 devices, more than 5",
+            "b1-leaf-01 -> swp15 (bgp 10.0.",
+        ),
     ] {
         let network = compiled(with_intent(spec), &Allocations::default());
-        let (findings, violations) = predicted(&network);
+        let (findings, broken) = predicted(&network);
         let [finding] = &findings[..] else { panic!("{spec}: {findings:#?}") };
         assert_eq!(finding.code, code, "{spec}: {finding:#?}");
         assert!(finding.message.contains(words), "{spec}: {}", finding.message);
         assert_eq!(finding.span.as_ref().map(|span| (&*span.file, span.line)), Some(("asked.yaml", 5)));
-        assert!(violations.iter().all(|violation| violation.code == code && violation.failure.is_none()));
+        assert!(broken.flows.iter().all(|violation| violation.code == code && violation.failure.is_none()));
+        // The path is told hop by hop, with the route that decides.
+        let path: Vec<String> = finding.path.iter().map(ToString::to_string).collect();
+        assert!(path[0].starts_with(first), "{spec}: {path:?}");
     }
 }
 
@@ -69,11 +102,190 @@ fn a_promise_that_a_failure_breaks_names_the_failure() {
         *text = text.replacen("spine: { count: 2,", "spine: { count: 1,", 1);
         *text = text.lines().filter(|line| !line.contains("b1-spine-02")).map(|line| format!("{line}\n")).collect();
     }
-    let (findings, violations) = predicted(&compiled(texts, &Allocations::default()));
+    let (findings, broken) = predicted(&compiled(texts, &Allocations::default()));
     let [finding] = &findings[..] else { panic!("{findings:#?}") };
     assert_eq!(finding.code, codes::DOES_NOT_SURVIVE);
     assert!(finding.message.contains("while b1-leaf-01:swp15 -- b1-spine-01:swp1 is down"), "{}", finding.message);
-    assert!(violations.iter().all(|violation| violation.failure.is_some()));
+    assert!(broken.flows.iter().all(|violation| violation.failure.is_some()));
+}
+
+#[test]
+fn a_promise_about_ways_and_several_failures_is_tried_on_every_combination() {
+    let across = "from: node/b1-leaf-01, to: node/b2-leaf-01";
+    for (promise, code, words) in [
+        // Both uplinks of a leaf are a cut; both its spines are one as well.
+        (
+            "survive: { links: 2 }",
+            Some(codes::DOES_NOT_SURVIVE),
+            "while b1-leaf-01:swp15 -- b1-spine-01:swp1 is down and ",
+        ),
+        ("survive: { nodes: 2 }", Some(codes::DOES_NOT_SURVIVE), "while b1-spine-01 is off and b1-spine-02 is off"),
+        ("survive: { nodes: 1 }", None, ""),
+        // The two ducts: each alone is survived, and both together are all there is.
+        ("survive: { groups: 1 }", None, ""),
+        (
+            "survive: { groups: 2 }",
+            Some(codes::DOES_NOT_SURVIVE),
+            "while all 2 links of `north` are down and all 2 links of `south` are down",
+        ),
+        ("via: [b1-dci-01, b1-dci-02], max_hops: 6, survive: { links: 1 }", None, ""),
+        ("via: [b1-spine-01, b1-spine-02], avoid: [b1-border-01], survive: { nodes: 1 }", None, ""),
+        ("via: [b1-dci-01], survive: { nodes: 1 }", Some(codes::NOT_VIA), "arrive without passing b1-dci-01"),
+    ] {
+        let mut texts = with_intent(&format!("{{ {across}, {promise} }}"));
+        let ducts = texts.get_mut("interconnect.yaml").unwrap();
+        for (ends, duct) in
+            [("dci-01:swp7", "north"), ("dci-02:swp7", "north"), ("dci-02:swp8", "south"), ("dci-01:swp8", "south")]
+        {
+            let end = format!("b2-{ends}\", mtu: 9000");
+            assert!(ducts.contains(&end), "{ends}");
+            *ducts = ducts.replace(&end, &format!("{end}, shared_risks: [{duct}]"));
+        }
+        let (findings, broken) = predicted(&compiled(texts, &Allocations::default()));
+        let Some(code) = code else {
+            assert!(findings.is_empty(), "{promise}: {findings:#?}");
+            continue;
+        };
+        let [finding] = &findings[..] else { panic!("{promise}: {findings:#?}") };
+        assert_eq!(finding.code, code, "{promise}");
+        assert!(finding.message.contains(words), "{promise}: {}", finding.message);
+        assert!(!finding.path.is_empty() && !broken.flows.is_empty());
+    }
+}
+
+#[test]
+fn an_end_of_a_flow_is_not_taken_from_it_and_internet_exits_are() {
+    // Four borders lead out: any two of them may be off.
+    let spec = "{ from: segment/web, to: 198.51.100.1, survive: { nodes: 1 } }";
+    let (findings, _) = predicted(&compiled(with_intent(spec), &Allocations::default()));
+    assert!(findings.is_empty(), "{findings:#?}");
+    let spec = "{ from: segment/web, to: 198.51.100.1, survive: { groups: 1 }, expect: isolated, max_hops: 3 }";
+    let (findings, broken) = predicted(&compiled(with_intent(spec), &Allocations::default()));
+    let found: Vec<_> = findings.iter().map(|finding| finding.code).collect();
+    assert_eq!(found, [codes::NO_GROUP, codes::NOT_ISOLATED, codes::ASKS_FOR_NOTHING], "{findings:#?}");
+    assert!(broken.flows.iter().all(|flow| flow.failure.is_none()));
+}
+
+/// Returns the example with demands in place of its promises, and a capacity on the links between the buildings.
+fn with_demands(spec: &str, capacity: &str) -> BTreeMap<String, String> {
+    let mut texts = example_texts();
+    texts.remove("reachability.yaml");
+    let links = texts.get_mut("interconnect.yaml").unwrap();
+    *links = links.replace("mtu: 9000", &format!("mtu: 9000, capacity: {capacity}"));
+    let intent = format!("apiVersion: weft/v1\nkind: Capacity\nmetadata:\n  name: asked\nspec: {spec}\n");
+    texts.insert("asked.yaml".to_owned(), intent);
+    texts
+}
+
+#[test]
+fn a_link_that_is_too_full_is_told_with_its_load_and_the_demands() {
+    // 40G over two spines, two routers, and two ducts of each: 10G on each of the four links in one direction.
+    let demand = "{ from: node/b1-leaf-01, to: node/b2-leaf-01, bandwidth: 40G }";
+    let back = "{ from: node/b2-leaf-02, to: node/b1-leaf-02, bandwidth: 4G }";
+    for (rest, capacity, code, words) in [
+        ("maximum_utilisation_percent: 100", "10G", None, ""),
+        (
+            "maximum_utilisation_percent: 99",
+            "10G",
+            Some(codes::OVERLOADED),
+            "b1-dci-01:swp7 -> b2-dci-01:swp7 carries 10 Gbit/s of 10 Gbit/s, 100.0 % and more than 99 % (the fullest of 4): \
+             10 Gbit/s from node/b1-leaf-01 to node/b2-leaf-01",
+        ),
+        // One link down leaves its router with the other: 20G of the 40G come to each router.
+        ("maximum_utilisation_percent: 100, survive: { links: 1 }", "20G", None, ""),
+        (
+            "maximum_utilisation_percent: 100, survive: { links: 1 }",
+            "19G",
+            Some(codes::OVERLOADED_BY_FAILURE),
+            "carries 20 Gbit/s of 19 Gbit/s, 105.3 % and more than 100 % while b1-dci-01:swp7 -- b2-dci-01:swp7 is down",
+        ),
+        // A router that is off leaves all to the two links of the other.
+        ("maximum_utilisation_percent: 100, survive: { nodes: 1 }", "20G", None, ""),
+        (
+            // One cable less on the way to a router, and one behind the other.
+            "maximum_utilisation_percent: 100, survive: { links: 2 }",
+            "29G",
+            Some(codes::OVERLOADED_BY_FAILURE),
+            "carries 30 Gbit/s of 29 Gbit/s",
+        ),
+    ] {
+        let spec = format!("{{ demands: [{demand}, {back}], {rest} }}");
+        let (findings, broken) = predicted(&compiled(with_demands(&spec, capacity), &Allocations::default()));
+        let Some(code) = code else {
+            assert!(findings.is_empty(), "{rest}: {findings:#?}");
+            continue;
+        };
+        let [finding] = &findings[..] else { panic!("{rest}: {findings:#?}") };
+        assert_eq!(finding.code, code, "{rest}");
+        assert!(finding.message.contains(words), "{rest}: {}", finding.message);
+        let [worst, ..] = &broken.links[..] else { panic!("{broken:?}") };
+        assert!(worst.load > 0.0 && worst.demands.len() == 1, "{worst:?}");
+    }
+}
+
+#[test]
+fn a_demand_that_does_not_arrive_is_told() {
+    let spec =
+        "{ demands: [{ from: peering/transit-a, to: segment/db, bandwidth: 1G }], maximum_utilisation_percent: 50 }";
+    let (findings, _) = predicted(&compiled(with_demands(spec, "10G"), &Allocations::default()));
+    let [finding] = &findings[..] else { panic!("{findings:#?}") };
+    assert_eq!(finding.code, codes::DEMAND_LOST);
+    assert!(
+        finding.message.starts_with("1 Gbit/s of the 1G from peering/transit-a to segment/db"),
+        "{}",
+        finding.message
+    );
+}
+
+#[test]
+fn failures_in_a_large_network_are_searched_on_the_ways_of_packets() {
+    // 40 leaves with 7 spines: 280 links make 39,060 pairs, too many to try them all.
+    let mut texts = BTreeMap::new();
+    let network = "apiVersion: weft/v1\nkind: Fabric\nmetadata: { name: f }\nspec:\n  spine: { count: 7, pack: frr, platform: vs-256 }\n  \
+        leaf: { count: 40, pack: frr, platform: vs-256 }\n---\n\
+        apiVersion: weft/v1\nkind: Pools\nmetadata: { name: numbers }\nspec:\n  addresses:\n\
+        \x20   - { purpose: management, prefix: 10.255.0.0/24 }\n    - { purpose: loopback, prefix: 10.0.0.0/24 }\n\
+        \x20   - { purpose: link, prefix: 10.1.0.0/20 }\n  asns:\n\
+        \x20   - { range: 64601-64619, assign: per-fabric-role, select: { roles: [spine] } }\n\
+        \x20   - { range: 64701-64799, assign: per-node }\n---\n\
+        apiVersion: weft/v1\nkind: Underlay\nmetadata: { name: all }\nspec: { protocol: ebgp, addressing: numbered }\n---\n\
+        apiVersion: weft/v1\nkind: Reachability\nmetadata: { name: across }\nspec:\n  from: node/f-leaf-01\n  to: node/f-leaf-02\n  \
+        survive: { links: 2 }\n";
+    texts.insert("network.yaml".to_owned(), network.to_owned());
+    let (findings, broken) = predicted(&compiled(texts.clone(), &Allocations::default()));
+    assert!(findings.is_empty() && broken.flows.is_empty(), "{findings:#?}");
+    // Where something else than lengths may decide, what was not tried is not shown to be safe.
+    let mut limited = compiled(texts.clone(), &Allocations::default());
+    let bgp = limited.configs.get_mut("f-leaf-09").unwrap().bgp.as_mut().unwrap();
+    bgp.neighbors.values_mut().next().unwrap().maximum_prefixes = Some(1000);
+    let (findings, broken) = predicted(&limited);
+    let [finding] = &findings[..] else { panic!("{findings:#?}") };
+    assert_eq!((finding.code, finding.severity), (codes::NOT_EXHAUSTED, weft_diagnostics::Severity::Warning));
+    assert!(finding.message.contains(" of 39340 failures of up to 2 links were tried"), "{}", finding.message);
+    assert!(broken.flows.is_empty());
+    // With three spines left to go by, three links are a cut, which is found without a search.
+    let cut = network.replace("links: 2", "links: 3").replace("spine: { count: 7", "spine: { count: 3");
+    texts.insert("network.yaml".to_owned(), cut);
+    let (findings, broken) = predicted(&compiled(texts, &Allocations::default()));
+    let [finding] = &findings[..] else { panic!("{findings:#?}") };
+    assert_eq!(finding.code, codes::DOES_NOT_SURVIVE);
+    let failure = broken.flows[0].failure.as_ref().unwrap();
+    assert!(failure.0.len() == 3 && failure.0.iter().all(|element| matches!(element, Element::Link(_))), "{failure}");
+}
+
+#[test]
+fn promises_are_kept_on_whole_predictions_where_ospf_runs() {
+    let with = |promise: &str| {
+        let mut texts = lab_texts("ospf-dual");
+        let spec = format!("{{ from: node/core-1, to: node/core-3, {promise} }}");
+        let intent = format!("apiVersion: weft/v1\nkind: Reachability\nmetadata: {{ name: asked }}\nspec: {spec}\n");
+        texts.insert("asked.yaml".to_owned(), intent);
+        predicted(&compiled(texts, &Allocations::default())).0
+    };
+    let codes = |promise: &str| with(promise).iter().map(|finding| finding.code).collect::<Vec<_>>();
+    assert_eq!(codes("survive: { links: 1, nodes: 1 }"), []);
+    assert_eq!(codes("max_hops: 2, survive: { links: 1 }"), [codes::TOO_MANY_HOPS]);
+    assert_eq!(codes("survive: { links: 3 }"), [codes::DOES_NOT_SURVIVE]);
 }
 
 /// Lets only TCP for port 5432 pass to hosts, and drops that of port 5433 by a rule of its own, which stands in the third line of a
@@ -132,4 +344,70 @@ fn a_promise_is_asked_past_access_lists() {
         let rules: Vec<u32> = finding.labels.iter().map(|label| label.span.line).collect();
         assert_eq!(rules, if end.contains("`old`") { vec![3] } else { Vec::new() }, "{promise}");
     }
+}
+
+/// Returns the example with a Steering and peers that send their own prefix.
+fn with_steering(steering: &str) -> BTreeMap<String, String> {
+    let mut texts = example_texts();
+    let intent = format!("apiVersion: weft/v1\nkind: Steering\nmetadata: {{ name: asked }}\nspec: {steering}\n");
+    texts.insert("asked.yaml".to_owned(), intent);
+    texts
+}
+
+#[test]
+fn traffic_that_does_not_take_the_first_exit_is_told() {
+    let steering = "{ prefer: [{ peering: peering/transit-b }, { peering: peering/transit-a }] }";
+    let mut network = compiled(with_steering(steering), &Allocations::default());
+    let (findings, _) = predicted(&network);
+    assert!(findings.is_empty(), "{findings:#?}");
+    // Without their policies the routers of the network know of no preference.
+    for (name, config) in &mut network.configs {
+        if !name.as_str().contains("border") {
+            for neighbor in config.bgp.as_mut().unwrap().neighbors.values_mut() {
+                (neighbor.import_policy, neighbor.export_policy) = (None, None);
+            }
+        }
+    }
+    let (findings, _) = predicted(&network);
+    let wrong: Vec<&Diagnostic> = findings.iter().filter(|finding| finding.code == codes::WRONG_EXIT).collect();
+    let [finding] = &wrong[..] else { panic!("{findings:#?}") };
+    assert!(finding.message.contains("to transit-a, not by transit-b"), "{}", finding.message);
+    assert_eq!(finding.path.last().map(|step| step.node.as_str()), Some("transit-a"));
+}
+
+#[test]
+fn what_a_transit_sent_and_another_would_hear_is_a_leak() {
+    let mut network = example();
+    for border in ["b1-border-02", "b2-border-02"] {
+        // It tells its transit everything that the others sent.
+        let config = network.configs.get_mut(border).unwrap();
+        for neighbor in config.bgp.as_mut().unwrap().neighbors.values_mut() {
+            neighbor.export_policy = None;
+        }
+    }
+    // The other transit sends a prefix of its own.
+    let transit = network.external.configs.get_mut("transit-a").unwrap();
+    let (prefix, own): (ipnet::IpNet, ipnet::IpNet) = ("0.0.0.0/0".parse().unwrap(), "198.18.0.0/24".parse().unwrap());
+    let bgp = transit.bgp.as_mut().unwrap();
+    let route = bgp.networks[&prefix].clone();
+    bgp.networks.insert(own, route);
+    let discard = transit.static_routes[&prefix].clone();
+    transit.static_routes.insert(own, discard);
+    for neighbor in bgp.neighbors.values_mut() {
+        neighbor.export_policy = None;
+    }
+    for config in network.configs.values_mut() {
+        for neighbor in config.bgp.as_mut().unwrap().neighbors.values_mut() {
+            neighbor.import_policy = None;
+        }
+    }
+    let (findings, _) = predicted(&network);
+    let leaks: Vec<&Diagnostic> = findings.iter().filter(|finding| finding.code == codes::ROUTE_LEAK).collect();
+    let [finding] = &leaks[..] else { panic!("{findings:#?}") };
+    assert_eq!(
+        finding.message,
+        "198.18.0.0/24 would be announced to the transit `transit-b`, and comes from the transit `transit-a`"
+    );
+    assert_eq!(finding.path.last().map(|step| step.node.as_str()), Some("transit-a"));
+    assert_eq!(finding.labels.len(), 1);
 }

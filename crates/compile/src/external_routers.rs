@@ -39,7 +39,7 @@ pub struct ExternalRouters {
 ///
 /// Its interfaces are `eth1`, `eth2` and so on in the order of the peering's sessions. It takes every route and announces
 /// exactly the prefixes that the peering accepts; one from which everything is accepted announces a piece of the internet. On
-/// `lo` it has every address that a Reachability intent asks for, that is in no segment and no pool, and that it announces:
+/// `lo` it has every address that a Reachability or Capacity intent asks for, that is in no segment and no pool, and that it announces:
 /// the internet's addresses are reachable through every transit, as anycast.
 pub fn external_routers(intents: &IntentSet, network: &Network, allocations: &Allocations) -> ExternalRouters {
     let targets = internet_targets(intents);
@@ -73,12 +73,20 @@ fn port_name(index: usize) -> Option<InterfaceName> {
     format!("eth{}", index + 1).parse().ok()
 }
 
-/// Returns the addresses that Reachability intents ask for and that are in no segment and no pool, with who asks.
+/// Returns the addresses that Reachability and Capacity intents ask for and that are in no segment and no pool, with who asks.
 fn internet_targets(intents: &IntentSet) -> BTreeMap<IpAddr, BTreeSet<Source>> {
     let mut targets: BTreeMap<IpAddr, BTreeSet<Source>> = BTreeMap::new();
     for reachability in intents.reachabilities.values() {
         if let FlowEnd::Address(address) = reachability.spec.to {
             targets.entry(address).or_default().insert(reachability.source_at("/spec/to"));
+        }
+    }
+    for capacity in intents.capacities.values() {
+        for (index, demand) in capacity.spec.demands.iter().enumerate() {
+            if let FlowEnd::Address(address) = demand.to {
+                let source = capacity.source_at(&format!("/spec/demands/{index}/to"));
+                targets.entry(address).or_default().insert(source);
+            }
         }
     }
     let inside: Vec<IpNet> = (intents.segments.values().map(|segment| segment.spec.prefix))

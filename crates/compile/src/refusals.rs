@@ -42,22 +42,5 @@ pub(crate) fn refusals(intents: &IntentSet) -> Vec<Diagnostic> {
     for tenant in intents.tenants.values() {
         refuse(&tenant.document, "/kind", "a tenant");
     }
-    for capacity in intents.capacities.values() {
-        refuse(&capacity.document, "/kind", "a capacity");
-    }
-    for promise in intents.reachabilities.values() {
-        let spec = &promise.spec;
-        for (given, pointer, what) in [
-            (spec.survive.nodes > 0, "/spec/survive/nodes", "surviving the loss of nodes"),
-            (spec.survive.links > 1, "/spec/survive/links", "surviving the loss of several links at once"),
-            (spec.max_hops.is_some(), "/spec/max_hops", "a limit of hops"),
-            (!spec.via.is_empty(), "/spec/via", "a way that must be taken"),
-            (!spec.avoid.is_empty(), "/spec/avoid", "a way that must not be taken"),
-        ] {
-            if given {
-                refuse(&promise.document, pointer, what);
-            }
-        }
-    }
     findings
 }

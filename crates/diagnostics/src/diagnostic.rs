@@ -36,6 +36,33 @@ pub struct Label {
     pub message: String,
 }
 
+/// One step of the path that shows a finding: what a device does with a packet.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct PathStep {
+    /// The device.
+    pub node: String,
+    /// The interface through which the packet leaves; `None` where it ends.
+    pub interface: Option<String>,
+    /// The protocol of the route that decides, such as `bgp`.
+    pub protocol: Option<String>,
+    /// The prefix of that route.
+    pub prefix: Option<String>,
+}
+
+impl std::fmt::Display for PathStep {
+    /// Writes it as `leaf-01 -> swp1 (bgp 10.0.1.0/24)`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.node)?;
+        if let Some(interface) = &self.interface {
+            write!(f, " -> {interface}")?;
+        }
+        if let (Some(protocol), Some(prefix)) = (&self.protocol, &self.prefix) {
+            write!(f, " ({protocol} {prefix})")?;
+        }
+        Ok(())
+    }
+}
+
 /// One finding. Findings sort by place, then by code and message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
@@ -49,6 +76,9 @@ pub struct Diagnostic {
     pub span: Option<SourceSpan>,
     /// Related places.
     pub labels: Vec<Label>,
+    /// The path of a packet that shows it, hop by hop, where it is about one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub path: Vec<PathStep>,
     /// What the user can do.
     pub help: Option<String>,
     /// Places whose characters are never printed: a secret stands there. They are hidden from everything that is printed
@@ -80,6 +110,7 @@ impl Diagnostic {
             message: message.into(),
             span: None,
             labels: Vec::new(),
+            path: Vec::new(),
             help: None,
             concealed: Vec::new(),
         }
@@ -96,6 +127,13 @@ impl Diagnostic {
     #[must_use]
     pub fn label(mut self, span: SourceSpan, message: impl Into<String>) -> Self {
         self.labels.push(Label { span, message: message.into() });
+        self
+    }
+
+    /// Sets the path that shows the finding.
+    #[must_use]
+    pub fn path(mut self, path: Vec<PathStep>) -> Self {
+        self.path = path;
         self
     }
 
@@ -126,7 +164,8 @@ impl Ord for Diagnostic {
             .cmp(&(&other.span, other.code, &other.message))
             .then_with(|| self.severity.cmp(&other.severity))
             .then_with(|| {
-                (&self.help, &self.labels, &self.concealed).cmp(&(&other.help, &other.labels, &other.concealed))
+                let own = (&self.help, &self.labels, &self.path, &self.concealed);
+                own.cmp(&(&other.help, &other.labels, &other.path, &other.concealed))
             })
     }
 }

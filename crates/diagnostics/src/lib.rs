@@ -10,5 +10,5 @@ pub mod sarif;
 mod span;
 
 pub use code::Code;
-pub use diagnostic::{Diagnostic, Label, Severity, has_errors};
+pub use diagnostic::{Diagnostic, Label, PathStep, Severity, has_errors};
 pub use span::{SourceMap, SourceSpan};

@@ -18,15 +18,17 @@ pub fn text(diagnostics: &[Diagnostic], sources: &SourceMap, colour: bool) -> St
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(120);
     let mut texts = Texts::new(diagnostics, sources);
+    let paths: Vec<String> = diagnostics.iter().map(path).collect();
     let mut out = String::new();
-    for diagnostic in diagnostics {
-        out.push_str(&renderer.render(&groups(diagnostic, &mut texts)));
+    for (diagnostic, path) in diagnostics.iter().zip(&paths) {
+        out.push_str(&renderer.render(&groups(diagnostic, path, &mut texts)));
         out.push_str("\n\n");
     }
     out
 }
 
-/// Returns the findings as a JSON array of objects with `code`, `severity`, `message`, `span`, `labels` and `help`.
+/// Returns the findings as a JSON array of objects with `code`, `severity`, `message`, `span`, `labels`,
+/// `path` where there is one, and `help`.
 pub fn json(diagnostics: &[Diagnostic]) -> String {
     // Strings, numbers and lists only: nothing in a Diagnostic can fail to serialise.
     serde_json::to_string_pretty(diagnostics).unwrap_or_default()
@@ -47,7 +49,13 @@ pub fn summary(diagnostics: &[Diagnostic]) -> String {
 /// A place in a window of source lines, with the text of its label.
 type Marked<'a> = (AnnotationKind, &'a SourceSpan, Option<&'a str>);
 
-fn groups<'a>(diagnostic: &'a Diagnostic, texts: &mut Texts<'a>) -> Vec<Group<'a>> {
+/// Returns the path of a finding, a line for each hop.
+fn path(diagnostic: &Diagnostic) -> String {
+    let steps: Vec<String> = diagnostic.path.iter().map(ToString::to_string).collect();
+    steps.join("\n")
+}
+
+fn groups<'a>(diagnostic: &'a Diagnostic, path: &'a str, texts: &mut Texts<'a>) -> Vec<Group<'a>> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -76,6 +84,9 @@ fn groups<'a>(diagnostic: &'a Diagnostic, texts: &mut Texts<'a>) -> Vec<Group<'a
                 }
             }
         }
+    }
+    if !path.is_empty() {
+        group = group.element(Level::NOTE.with_name("path").message(path));
     }
     if let Some(help) = &diagnostic.help {
         group = group.element(Level::HELP.message(help.as_str()));

@@ -86,6 +86,18 @@ pub struct CompileStage {
 pub struct CheckStage {
     /// Whether a warning fails the stage. Default false.
     pub fail_on_warnings: bool,
+    /// What is not to be told of the predicted data plane; that it is silenced is told.
+    pub silence: Vec<Silenced>,
+}
+
+/// What holds without any intent, and can be silenced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Silenced {
+    /// Forwarding loops.
+    Loops,
+    /// Packets that are handed to a device without a route.
+    Blackholes,
 }
 
 /// Parameters of `plan`.

@@ -308,7 +308,7 @@ impl Run<'_> {
         let (Some(project), Some(compiled)) = (&self.project, &self.compiled) else {
             return Outcome::skipped("nothing was compiled");
         };
-        let findings = stages::check(project, compiled);
+        let findings = stages::silence(stages::check(project, compiled), &parameters.silence);
         let summary = render::summary(&findings);
         let warned =
             parameters.fail_on_warnings && findings.iter().any(|finding| finding.severity == Severity::Warning);

@@ -14,13 +14,11 @@ use weft_device::{
 use weft_model::{InterfaceName, Name, NodeName, TerminationPoint};
 
 use crate::{
-    Cable, Packet,
+    Cable, Packet, Ways,
     acl::{self, Denial},
     cabling::Cabling,
+    ways::{MOST_HOPS, Step},
 };
-
-/// A packet passes no more than this many devices: the largest time to live (RFC 791 3.1).
-const MOST_HOPS: usize = 255;
 
 /// Follows a packet from a device to a destination over all equal-cost paths. See [`Forwarding::trace`], which is cheaper
 /// for more than one packet.
@@ -37,7 +35,8 @@ pub fn trace(
 /// The data plane of a network.
 #[derive(Debug)]
 pub struct Forwarding<'a> {
-    states: &'a BTreeMap<NodeName, DeviceState>,
+    /// The devices in the order of their names.
+    devices: Vec<(&'a NodeName, &'a DeviceState)>,
     cabling: Cabling<'a>,
     /// The configurations whose access lists packets pass.
     configs: Option<&'a BTreeMap<NodeName, DeviceConfig>>,
@@ -67,6 +66,17 @@ pub struct Hop {
     pub node: NodeName,
     /// The interface through which the packet leaves; `None` where it ends on the device.
     pub interface: Option<InterfaceName>,
+    /// The route that decided; `None` where none did.
+    pub route: Option<Decision>,
+}
+
+/// The route that decides what becomes of a packet at a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Decision {
+    /// Its prefix.
+    pub prefix: IpNet,
+    /// Where it comes from.
+    pub protocol: RouteProtocol,
 }
 
 /// How a packet ends.
@@ -161,8 +171,7 @@ struct Fate {
 }
 
 impl Fate {
-    fn end(node: &NodeName, interface: Option<&InterfaceName>, outcome: Outcome) -> Self {
-        let hop = Hop { node: node.clone(), interface: interface.cloned() };
+    fn end(hop: Hop, outcome: Outcome) -> Self {
         Self { outcomes: [(outcome, vec![hop])].into(), paths: 1 }
     }
 
@@ -175,24 +184,60 @@ impl Fate {
 }
 
 /// What is known while one destination is traced.
-struct Progress<'a, 'p> {
+struct Progress<'p> {
     destination: IpAddr,
     /// What access lists are asked about, if they are.
     packet: Option<&'p Packet>,
-    fates: BTreeMap<&'a NodeName, Fate>,
-    passed: BTreeSet<&'a NodeName>,
+    fates: BTreeMap<usize, Fate>,
+    passed: BTreeSet<usize>,
+}
+
+/// What becomes of a packet at one device.
+#[derive(Debug, Default)]
+struct Turn<'a> {
+    /// The route that decides.
+    route: Option<Decision>,
+    /// The different equal-cost ways out of the device; 0 when the packet does not leave it.
+    ways: usize,
+    /// What each of the ways leads to, by the interface; of a packet that stays, the only end.
+    leads_to: Vec<(Option<&'a InterfaceName>, Beyond)>,
+}
+
+/// What a way out of a device leads to.
+#[derive(Debug)]
+enum Beyond {
+    /// An end.
+    End(Outcome),
+    /// Another device.
+    Device(usize),
+}
+
+impl Turn<'_> {
+    fn end(outcome: Outcome) -> Self {
+        Self { leads_to: vec![(None, Beyond::End(outcome))], ..Self::default() }
+    }
 }
 
 impl<'a> Forwarding<'a> {
     /// Returns the data plane of devices with these states and cables.
     pub fn new(states: &'a BTreeMap<NodeName, DeviceState>, cables: &'a [Cable]) -> Self {
-        Self { states, cabling: Cabling::new(cables), configs: None }
+        Self { devices: states.iter().collect(), cabling: Cabling::new(cables), configs: None }
     }
 
     /// Returns the data plane with the access lists of these configurations, for [`Forwarding::trace_packet`].
     #[must_use]
     pub fn with_access_lists(self, configs: &'a BTreeMap<NodeName, DeviceConfig>) -> Self {
         Self { configs: Some(configs), ..self }
+    }
+
+    /// Returns the number of a device: its place in the order of names.
+    pub fn number(&self, node: &NodeName) -> Option<usize> {
+        self.devices.binary_search_by(|(name, _)| (*name).cmp(node)).ok()
+    }
+
+    /// Returns the name of a device by its number.
+    pub fn name(&self, device: usize) -> Option<&'a NodeName> {
+        self.devices.get(device).map(|(name, _)| *name)
     }
 
     /// Follows a packet that `from` sends, or receives from a host of its own, over all equal-cost paths by longest-prefix
@@ -208,109 +253,168 @@ impl<'a> Forwarding<'a> {
         self.follow(from, packet.source, packet.destination, Some(packet))
     }
 
+    /// Returns all ways from some devices to a destination, past the access lists if a packet is given.
+    pub fn ways(
+        &self,
+        destination: IpAddr,
+        packet: Option<&Packet>,
+        from: impl IntoIterator<Item = usize>,
+    ) -> Ways<'a> {
+        let step = |device| {
+            let turn = self.turn(device, destination, packet);
+            let mut step = Step { ways: turn.ways, ..Step::default() };
+            for (interface, beyond) in turn.leads_to {
+                match beyond {
+                    Beyond::Device(far) => step.next.push((far, interface)),
+                    Beyond::End(outcome) => match outcome {
+                        Outcome::Delivered { .. } => step.arrives += 1,
+                        Outcome::Left { .. } | Outcome::Unknown { .. } => step.leaves += 1,
+                        Outcome::Discarded { .. }
+                        | Outcome::NoRoute { .. }
+                        | Outcome::Lost { .. }
+                        | Outcome::Denied { .. }
+                        | Outcome::Looped { .. } => step.stops += 1,
+                    },
+                }
+            }
+            step
+        };
+        Ways::explore(self.devices.len(), from, step)
+    }
+
+    /// Returns the hops of a way of a packet to a destination: the interface that leads from each device to the next, and the
+    /// route that decides.
+    pub fn hops(&self, way: &[usize], destination: IpAddr, packet: Option<&Packet>) -> Vec<Hop> {
+        let hop = |(index, &device): (usize, &usize)| {
+            let (node, turn) = (self.devices[device].0.clone(), self.turn(device, destination, packet));
+            let leads = |(_, beyond): &&(Option<&InterfaceName>, Beyond)| match beyond {
+                Beyond::Device(far) => way.get(index + 1) == Some(far),
+                Beyond::End(_) => false,
+            };
+            let interface = turn.leads_to.iter().find(leads).and_then(|(interface, _)| interface.cloned());
+            Hop { node, interface, route: turn.route }
+        };
+        way.iter().enumerate().map(hop).collect()
+    }
+
     fn follow(&self, from: &NodeName, source: IpAddr, destination: IpAddr, packet: Option<&Packet>) -> Trace {
-        let (fate, first_hops) = match self.states.get_key_value(from) {
-            None => (Fate::end(from, None, Outcome::Unknown { node: from.clone() }), 0),
-            Some((from, state)) => {
-                let first_hops = match longest_match(state, destination) {
-                    Some((_, route)) if !owns(state, destination) => {
-                        route.next_hops.iter().filter(|next_hop| next_hop.interface().is_some()).count()
-                    }
-                    _ => 0,
-                };
+        let (fate, first_hops) = match self.number(from) {
+            None => {
+                let hop = Hop { node: from.clone(), interface: None, route: None };
+                (Fate::end(hop, Outcome::Unknown { node: from.clone() }), 0)
+            }
+            Some(device) => {
                 let (fates, passed) = (BTreeMap::new(), BTreeSet::new());
-                (self.fate(from, &mut Progress { destination, packet, fates, passed }), first_hops)
+                let fate = self.fate(device, &mut Progress { destination, packet, fates, passed });
+                (fate, self.turn(device, destination, packet).ways)
             }
         };
         Trace { from: from.clone(), source, destination, outcomes: fate.outcomes, first_hops, paths: fate.paths }
     }
 
-    fn fate(&self, node: &'a NodeName, progress: &mut Progress<'a, '_>) -> Fate {
-        let destination = progress.destination;
-        if let Some(fate) = progress.fates.get(node) {
+    fn fate(&self, device: usize, progress: &mut Progress<'_>) -> Fate {
+        if let Some(fate) = progress.fates.get(&device) {
             return fate.clone();
         }
-        if progress.passed.contains(node) || progress.passed.len() >= MOST_HOPS {
-            return Fate::end(node, None, Outcome::Looped { node: node.clone() });
+        let node = self.devices[device].0;
+        if progress.passed.contains(&device) || progress.passed.len() >= MOST_HOPS {
+            let hop = Hop { node: node.clone(), interface: None, route: None };
+            return Fate::end(hop, Outcome::Looped { node: node.clone() });
         }
-        let end = |outcome| Fate::end(node, None, outcome);
-        let Some(state) = self.states.get(node) else { return end(Outcome::Unknown { node: node.clone() }) };
-        if owns(state, destination) {
-            let asked = self.configs.and_then(|configs| configs.get(node)).zip(progress.packet);
-            return match asked.and_then(|(config, packet)| acl::denial_to_hosts(config, packet)) {
-                Some((interface, denial)) => {
-                    Fate::end(node, Some(&interface), Outcome::denied(node, &interface, denial))
-                }
-                None => end(Outcome::Delivered { node: node.clone() }),
-            };
-        }
-        if state.fib.is_none() {
-            return end(Outcome::Unknown { node: node.clone() });
-        }
-        let Some((prefix, route)) = longest_match(state, destination) else {
-            return end(Outcome::NoRoute { node: node.clone() });
-        };
-        progress.passed.insert(node);
+        let turn = self.turn(device, progress.destination, progress.packet);
+        progress.passed.insert(device);
         let mut fate = Fate::default();
-        for next_hop in &route.next_hops {
-            fate.add(match next_hop {
-                NextHop::Discard => end(Outcome::Discarded { node: node.clone() }),
-                NextHop::Interface { interface, via } => {
-                    self.beyond((node, state), interface, *via, (prefix, route), progress)
+        for (interface, beyond) in turn.leads_to {
+            let hop = Hop { node: node.clone(), interface: interface.cloned(), route: turn.route };
+            fate.add(match beyond {
+                Beyond::End(outcome) => Fate::end(hop, outcome),
+                Beyond::Device(far) => {
+                    let behind = self.fate(far, progress);
+                    let before = |(outcome, hops): (Outcome, Vec<Hop>)| {
+                        (outcome, [hop.clone()].into_iter().chain(hops).collect())
+                    };
+                    Fate { outcomes: behind.outcomes.into_iter().map(before).collect(), paths: behind.paths }
                 }
             });
         }
-        progress.passed.remove(node);
-        progress.fates.insert(node, fate.clone());
+        progress.passed.remove(&device);
+        progress.fates.insert(device, fate.clone());
         fate
     }
 
-    /// Returns the fate of a packet that leaves a device through an interface.
+    /// Returns what becomes of a packet at a device.
+    fn turn(&self, device: usize, destination: IpAddr, packet: Option<&Packet>) -> Turn<'a> {
+        let (node, state) = self.devices[device];
+        if owns(state, destination) {
+            let asked = self.configs.and_then(|configs| configs.get_key_value(node)).zip(packet);
+            let denied = asked.and_then(|((_, config), packet)| {
+                let (interface, denial) = acl::denial_to_hosts(config, packet)?;
+                let outcome = Outcome::denied(node, &interface, denial);
+                Some((config.interfaces.get_key_value(&interface).map(|(name, _)| name), Beyond::End(outcome)))
+            });
+            return match denied {
+                Some(end) => Turn { leads_to: vec![end], ..Turn::default() },
+                None => Turn::end(Outcome::Delivered { node: node.clone() }),
+            };
+        }
+        if state.fib.is_none() {
+            return Turn::end(Outcome::Unknown { node: node.clone() });
+        }
+        let Some((prefix, route)) = longest_match(state, destination) else {
+            return Turn::end(Outcome::NoRoute { node: node.clone() });
+        };
+        let leads_to = |next_hop: &'a NextHop| match next_hop {
+            NextHop::Discard => (None, Beyond::End(Outcome::Discarded { node: node.clone() })),
+            NextHop::Interface { interface, via } => {
+                (Some(interface), self.beyond((node, state), interface, *via, (prefix, route), (destination, packet)))
+            }
+        };
+        Turn {
+            route: Some(Decision { prefix, protocol: route.protocol }),
+            ways: route.next_hops.iter().filter(|next_hop| next_hop.interface().is_some()).count(),
+            leads_to: route.next_hops.iter().map(leads_to).collect(),
+        }
+    }
+
+    /// Returns what is behind an interface through which a packet leaves a device.
     fn beyond(
         &self,
         (node, state): (&'a NodeName, &DeviceState),
         interface: &InterfaceName,
         via: Option<IpAddr>,
         (prefix, route): (IpNet, &Route),
-        progress: &mut Progress<'a, '_>,
-    ) -> Fate {
-        let destination = progress.destination;
-        let end = |outcome| Fate::end(node, Some(interface), outcome);
-        let lost = || end(Outcome::Lost { node: node.clone(), interface: interface.clone() });
+        (destination, packet): (IpAddr, Option<&Packet>),
+    ) -> Beyond {
+        let lost = || Beyond::End(Outcome::Lost { node: node.clone(), interface: interface.clone() });
+        let delivered = || Beyond::End(Outcome::Delivered { node: node.clone() });
         let down = |interfaces: &BTreeMap<InterfaceName, weft_device::state::InterfaceState>| {
             interfaces.get(interface).is_some_and(|state| state.oper_status == OperStatus::Down)
         };
         if state.interfaces.as_ref().is_some_and(down) {
             return lost();
         }
-        let asked = self.configs.and_then(|configs| configs.get(node)).zip(progress.packet);
+        let asked = self.configs.and_then(|configs| configs.get(node)).zip(packet);
         if let Some(denial) = asked.and_then(|(config, packet)| acl::denial(config, interface, packet)) {
-            return end(Outcome::denied(node, interface, denial));
+            return Beyond::End(Outcome::denied(node, interface, denial));
         }
         let to_subnet = via.is_none() && route.protocol == RouteProtocol::Connected && prefix.contains(&destination);
         let Some(TerminationPoint { node: far, .. }) = self.cabling.far_end(node, interface) else {
             // A port for hosts, or a loopback's subnet.
-            return if to_subnet { end(Outcome::Delivered { node: node.clone() }) } else { lost() };
+            return if to_subnet { delivered() } else { lost() };
         };
-        let Some((far, far_state)) = self.states.get_key_value(far) else {
+        let Some(far) = self.number(far) else {
             return if to_subnet {
-                end(Outcome::Delivered { node: node.clone() })
+                delivered()
             } else {
-                end(Outcome::Left { node: node.clone(), interface: interface.clone() })
+                Beyond::End(Outcome::Left { node: node.clone(), interface: interface.clone() })
             };
         };
+        let far_state = self.devices[far].1;
         let asked = if to_subnet { Some(destination) } else { via.filter(|via| !is_link_local(via)) };
         if asked.is_some_and(|address| far_state.interfaces.is_some() && !owns(far_state, address)) {
             return lost();
         }
-        let behind = self.fate(far, progress);
-        let hop = Hop { node: node.clone(), interface: Some(interface.clone()) };
-        let outcomes = behind
-            .outcomes
-            .into_iter()
-            .map(|(outcome, hops)| (outcome, [hop.clone()].into_iter().chain(hops).collect()))
-            .collect();
-        Fate { outcomes, paths: behind.paths }
+        Beyond::Device(far)
     }
 }
 
@@ -367,6 +471,25 @@ impl fmt::Display for Outcome {
             Self::Looped { node } => write!(f, "loops through {node}"),
             Self::Unknown { node } => write!(f, "the routes of {node} are not known"),
         }
+    }
+}
+
+impl Decision {
+    /// Returns the name of the protocol, such as `bgp`.
+    pub fn protocol_name(&self) -> &'static str {
+        match self.protocol {
+            RouteProtocol::Connected => "connected",
+            RouteProtocol::Static => "static",
+            RouteProtocol::Ospf => "ospf",
+            RouteProtocol::Bgp => "bgp",
+            RouteProtocol::Other => "other",
+        }
+    }
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.protocol_name(), self.prefix)
     }
 }
 

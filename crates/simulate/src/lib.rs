@@ -14,8 +14,9 @@
 //! Connected and static routes come before those of other ASes, these before those of OSPF, and these before those of internal BGP.
 //! A session between routers of one AS over a cable is not modelled: it is predicted not to come up.
 //!
-//! [`Scenarios`] asks the same for some destinations and many failures: it computes only the routes that cover the destinations,
-//! and after a failure lets only those devices decide again that hear of it.
+//! [`Scenarios`] asks the same for some destinations and many failures of links and devices: it computes only the routes that cover
+//! the destinations, and after a failure lets only those devices decide again that hear of it. [`Ways`] holds all ways to a
+//! destination, of a scenario or of states, and tells in one pass what holds on them for every device.
 //!
 //! Prefixes with the same origins and the same answer from every policy form one class, which is computed once. Classes
 //! are independent, so they are spread over threads, and the result is the same for any number of them.
@@ -34,11 +35,13 @@ mod prediction;
 mod routing;
 mod scenario;
 mod session;
+mod ways;
 
 pub use acl::Packet;
 pub use cabling::Cable;
 pub use filters::Filters;
-pub use forwarding::{Forwarding, Hop, Outcome, Trace, trace};
+pub use forwarding::{Decision, Forwarding, Hop, Outcome, Trace, trace};
 pub use prediction::{Failed, Prediction, simulate};
 pub use routing::Routing;
 pub use scenario::{Scenario, Scenarios, Walk};
+pub use ways::{Bounds, Marks, Stray, Ways};

@@ -1,32 +1,31 @@
 //! What becomes of some destinations after each of many failures.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    sync::{Mutex, OnceLock, PoisonError},
 };
 
 use ipnet::IpNet;
 use rayon::prelude::*;
 use weft_device::{
     config::DeviceConfig,
-    state::{DeviceState, InterfaceState, NextHop, OperStatus, Route, RouteProtocol, RouteTable},
+    state::{DeviceState, InterfaceState, OperStatus, Route, RouteProtocol, RouteTable},
 };
 use weft_model::{InterfaceName, NodeName};
 
 use crate::{
-    Cable, Failed, Packet, Routing, acl,
+    Cable, Failed, Packet, Routing, Ways, acl,
     bgp::{self, Changes, Choice, Class, Converged, Gone, Scratch, Unsettled},
     cabling::Cabling,
-    internal::Ways,
+    internal,
     local::{interfaces, local_routes},
     ospf::Ospf,
     policy::Policies,
     routing::{classes, may_overfill, origins},
     session::{Closed, Sessions, loopbacks},
+    ways::Step,
 };
-
-/// A walk that meets more devices is left to [`crate::Forwarding`], which counts hops.
-const MOST_DEVICES: usize = 200;
 
 /// A network whose routes to some destinations are asked for after each of many failures.
 ///
@@ -53,6 +52,22 @@ pub struct Scenarios<'a> {
     shortened: bool,
     /// Whether no session can be closed for too many prefixes.
     bounded: bool,
+    room: Room,
+}
+
+/// Room for as many computations as there ever are at the same time.
+#[derive(Debug, Default)]
+struct Room(Mutex<Vec<Scratch>>);
+
+impl Room {
+    /// Lends room to a computation.
+    fn with<T>(&self, compute: impl FnOnce(&mut Scratch) -> T) -> T {
+        let rooms = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut scratch = rooms().pop().unwrap_or_default();
+        let answer = compute(&mut scratch);
+        rooms().push(scratch);
+        answer
+    }
 }
 
 /// The routes to one prefix.
@@ -76,15 +91,18 @@ struct Destination<'a> {
 pub struct Scenario<'s, 'a> {
     network: &'s Scenarios<'a>,
     failed: Failed,
-    /// The devices whose interfaces and own routes differ.
-    ends: Vec<End>,
-    /// What devices choose otherwise, for each table; `None` where it is not known.
-    repaired: Vec<Option<Changes>>,
+    /// The devices whose interfaces and own routes differ, by their numbers.
+    ends: BTreeMap<usize, End>,
+    /// The devices that are off.
+    off: BTreeSet<usize>,
+    /// The sessions that are down, as device and index, from both ends.
+    down: Vec<(usize, u16)>,
+    /// What devices choose otherwise, for each table, once somebody asks; `None` where it is not known.
+    repaired: Vec<OnceLock<Option<Changes>>>,
 }
 
 #[derive(Debug)]
 struct End {
-    device: usize,
     interfaces: BTreeMap<InterfaceName, InterfaceState>,
     local: RouteTable,
 }
@@ -100,16 +118,6 @@ pub struct Walk {
     pub first_hops: usize,
     /// The numbers of the devices that decide on the paths, for [`Scenario::changed`].
     pub passed: BTreeSet<usize>,
-}
-
-/// Packets on their way to a destination.
-struct Journey<'j, 'a> {
-    towards: &'j Destination<'a>,
-    /// What access lists are asked about, if they are.
-    packet: Option<&'j Packet>,
-    walk: Walk,
-    /// The devices that were met, and whether they are still being followed.
-    open: HashMap<usize, bool>,
 }
 
 impl<'a> Scenarios<'a> {
@@ -129,7 +137,7 @@ impl<'a> Scenarios<'a> {
         let local: Vec<_> = devices.iter().zip(&interfaces).map(|((_, config), i)| local_routes(config, i)).collect();
         let mut policies = Policies::default();
         let interior = vec![RouteTable::new(); local.len()];
-        let ways = Ways { local: &[], interior: &interior, costs: &[] };
+        let ways = internal::Ways { local: &[], interior: &interior, costs: &[] };
         let sessions = Sessions::new(&by_name, &cabling, &failed, &Closed::new(), &ways, &mut policies);
         // Where OSPF runs, a failure changes routes that no session carries, and sessions between loopbacks: all is simulated.
         let plain = !Ospf::new(&by_name, &cabling, &failed, |_| false).is_used() && loopbacks(&by_name).is_empty();
@@ -196,6 +204,7 @@ impl<'a> Scenarios<'a> {
             unsettled,
             shortened,
             bounded,
+            room: Room::default(),
         }
     }
 
@@ -217,48 +226,78 @@ impl<'a> Scenarios<'a> {
         }
     }
 
+    /// Tells whether scenarios are shortened: what changes is predicted, not all.
+    pub fn is_shortened(&self) -> bool {
+        self.shortened
+    }
+
+    /// Returns the number of a device: its place in the order of names.
+    pub fn number(&self, node: &NodeName) -> Option<usize> {
+        self.numbers.get(node).copied()
+    }
+
+    /// Returns the name of a device by its number.
+    pub fn name(&self, device: usize) -> Option<&'a NodeName> {
+        self.devices.get(device).map(|(name, _)| *name)
+    }
+
     /// Returns the network while nothing is broken.
     pub fn steady(&self) -> Scenario<'_, 'a> {
-        let settled = |table: &Table| table.converged.stable.then(Changes::new);
-        let repaired = self.tables.iter().map(settled).collect();
-        Scenario { network: self, failed: Failed::default(), ends: Vec::new(), repaired }
+        self.fail(&Failed::default())
     }
 
     /// Returns the network after a cut of one of its cables.
     pub fn cut(&self, cable: &Cable) -> Scenario<'_, 'a> {
-        let failed = Failed { links: [cable[0].clone()].into(), nodes: BTreeSet::new() };
-        let mut ends = Vec::new();
-        let mut sessions = Vec::new();
-        for end in cable {
-            let Some(&device) = self.numbers.get(&end.node) else { continue };
+        self.fail(&Failed { links: [cable[0].clone()].into(), nodes: BTreeSet::new() })
+    }
+
+    /// Returns the network after cables were cut and devices went off, all at the same time.
+    pub fn fail(&self, failed: &Failed) -> Scenario<'_, 'a> {
+        let off: BTreeSet<usize> = failed.nodes.iter().filter_map(|node| self.number(node)).collect();
+        let ports_of = |node: &NodeName| {
+            let config = self.configs.get_key_value(node);
+            config.into_iter().flat_map(|(node, config)| config.interfaces.keys().map(move |port| (node, port)))
+        };
+        let cut =
+            failed.links.iter().map(|end| (&end.node, &end.interface)).chain(failed.nodes.iter().flat_map(ports_of));
+        let ports: BTreeSet<(&NodeName, &InterfaceName)> = cut
+            .flat_map(|(node, port)| {
+                let far = self.cabling.far_end(node, port).map(|far| (&far.node, &far.interface));
+                [Some((node, port)), far].into_iter().flatten()
+            })
+            .collect();
+        let mut ends = BTreeMap::new();
+        let mut down = Vec::new();
+        for (node, port) in ports {
+            let Some(device) = self.number(node) else { continue };
             let (name, config) = self.devices[device];
-            if !ends.iter().any(|known: &End| known.device == device) {
-                let interfaces = interfaces(name, config, &self.cabling, &failed);
+            ends.entry(device).or_insert_with(|| {
+                let interfaces = interfaces(name, config, &self.cabling, failed);
                 let local = local_routes(config, &interfaces);
-                ends.push(End { device, interfaces, local });
-            }
-            for (index, session) in self.sessions.speakers[device].sessions.iter().enumerate() {
-                if *session.interface() == end.interface {
-                    sessions.push((device, index as u16));
+                End { interfaces, local }
+            });
+            for (index, session) in (0_u16..).zip(&self.sessions.speakers[device].sessions) {
+                if session.interface() == port {
+                    down.push((device, index));
                 }
             }
         }
-        let bgp = bgp::Network { sessions: &self.sessions, policies: &self.policies };
-        let mut scratch = Scratch::default();
-        let mut gone = Gone::new(sessions);
-        let repair = |table: &Table| {
-            let withdrawn =
-                |end: &&End| table.class.origins.contains(&end.device) && !end.local.contains_key(&table.prefix);
-            gone.withdraw(ends.iter().filter(withdrawn).map(|end| end.device));
-            let stable = table.converged.stable;
-            stable.then(|| bgp::repair(bgp, &table.class, &table.converged, &gone, &mut scratch))?
-        };
-        let repaired = self.tables.iter().map(repair).collect();
-        Scenario { network: self, failed, ends, repaired }
+        let repaired = self.tables.iter().map(|_| OnceLock::new()).collect();
+        Scenario { network: self, failed: failed.clone(), ends, off, down, repaired }
     }
 }
 
-impl Scenario<'_, '_> {
+impl<'a> Scenario<'_, 'a> {
+    /// Returns the number of a device: see [`Scenarios::number`].
+    pub fn number(&self, node: &NodeName) -> Option<usize> {
+        self.network.number(node)
+    }
+
+    /// Returns the name of a device by its number.
+    pub fn name(&self, device: usize) -> Option<&'a NodeName> {
+        self.network.name(device)
+    }
+
     /// Follows the packets from a device to one of the destinations, past no access list; `None` where only
     /// [`Scenario::states`] tells.
     pub fn walk(&self, from: &NodeName, destination: IpAddr) -> Option<Walk> {
@@ -271,30 +310,69 @@ impl Scenario<'_, '_> {
     }
 
     fn follow(&self, from: &NodeName, destination: IpAddr, packet: Option<&Packet>) -> Option<Walk> {
+        let from = self.network.number(from)?;
+        let ways = self.ways(destination, packet, [from])?;
+        let delivered_at = ways.delivered_at(from).into_iter().map(|device| self.network.devices[device].0.clone());
+        Some(Walk {
+            delivered_at: delivered_at.collect(),
+            stopped: ways.fail().has(from),
+            first_hops: ways.first_hops(from),
+            passed: ways.passed(from),
+        })
+    }
+
+    /// Returns all ways from some devices, by their numbers, to one of the destinations, past the access lists if a packet is
+    /// given; `None` where only [`Scenario::states`] tells.
+    pub fn ways(
+        &self,
+        destination: IpAddr,
+        packet: Option<&Packet>,
+        from: impl IntoIterator<Item = usize>,
+    ) -> Option<Ways<'_>> {
         let towards = self.network.destinations.get(&destination)?;
-        if towards.tables.iter().any(|&table| self.repaired[table].is_none()) {
+        if towards.tables.iter().any(|&table| self.repaired(table).is_none()) {
             return None;
         }
-        let from = *self.network.numbers.get(from)?;
-        let mut journey = Journey { towards, packet, walk: Walk::default(), open: HashMap::new() };
-        journey.walk.first_hops = self.visit(from, &mut journey)?;
-        Some(journey.walk)
+        let step = |device| self.step(device, towards, packet);
+        Some(Ways::explore(self.network.devices.len(), from, step))
     }
 
     /// Tells which devices take other ways to a destination than while nothing is broken, by their numbers; `None` where
     /// that is not known.
     pub fn changed(&self, destination: IpAddr) -> Option<BTreeSet<usize>> {
         let towards = self.network.destinations.get(&destination)?;
-        let mut changed = BTreeSet::new();
+        let mut changed = self.off.clone();
         for &table in &towards.tables {
-            changed.extend(self.repaired[table].as_ref()?.iter().map(|(device, _)| *device));
+            changed.extend(self.repaired(table)?.iter().map(|(device, _)| *device));
             let prefix = &self.network.tables[table].prefix;
-            let other = |end: &&End| end.local.get(prefix) != self.network.local[end.device].get(prefix);
-            changed.extend(self.ends.iter().filter(other).map(|end| end.device));
+            let other =
+                |(device, end): &(&usize, &End)| end.local.get(prefix) != self.network.local[**device].get(prefix);
+            changed.extend(self.ends.iter().filter(other).map(|(device, _)| *device));
         }
-        let owner = |end: &&End| towards.owners.iter().any(|(device, _)| *device == end.device);
-        changed.extend(self.ends.iter().filter(owner).map(|end| end.device));
+        changed.extend(towards.owners.iter().map(|(device, _)| *device).filter(|owner| self.ends.contains_key(owner)));
         Some(changed)
+    }
+
+    /// Returns what devices choose otherwise of the routes of a table; `None` where that is not known.
+    fn repaired(&self, table: usize) -> Option<&Changes> {
+        let repair = || {
+            let (network, table) = (self.network, &self.network.tables[table]);
+            if !table.converged.stable {
+                return None;
+            }
+            if self.ends.is_empty() {
+                return Some(Changes::new());
+            }
+            let withdrawn = |(device, end): &(&usize, &End)| {
+                let kept = end.local.contains_key(&table.prefix) && !self.off.contains(*device);
+                table.class.origins.contains(*device) && !kept
+            };
+            let mut gone = Gone::new(self.down.clone());
+            gone.withdraw(self.ends.iter().filter(withdrawn).map(|(device, _)| *device));
+            let bgp = bgp::Network { sessions: &network.sessions, policies: &network.policies };
+            network.room.with(|scratch| bgp::repair(bgp, &table.class, &table.converged, &gone, scratch))
+        };
+        self.repaired[table].get_or_init(repair).as_ref()
     }
 
     /// Returns the states of all devices, as far as packets to these destinations need them: interfaces and `fib`.
@@ -303,7 +381,7 @@ impl Scenario<'_, '_> {
         let mut tables = BTreeSet::new();
         for destination in destinations {
             match network.destinations.get(destination) {
-                Some(towards) if towards.tables.iter().all(|&table| self.repaired[table].is_some()) => {
+                Some(towards) if towards.tables.iter().all(|&table| self.repaired(table).is_some()) => {
                     tables.extend(towards.tables.iter().copied());
                 }
                 Some(_) | None => {
@@ -323,23 +401,20 @@ impl Scenario<'_, '_> {
                 DeviceState { interfaces, fib: Some(tables.iter().filter_map(route).collect()), ..Default::default() };
             ((*name).clone(), state)
         };
-        network.devices.par_iter().enumerate().map(state).collect::<Vec<_>>().into_iter().collect()
-    }
-
-    fn end(&self, device: usize) -> Option<&End> {
-        self.ends.iter().find(|end| end.device == device)
+        let on = network.devices.par_iter().enumerate().filter(|(device, _)| !self.off.contains(device));
+        on.map(state).collect::<Vec<_>>().into_iter().collect()
     }
 
     fn interfaces(&self, device: usize) -> &BTreeMap<InterfaceName, InterfaceState> {
-        self.end(device).map_or(&self.network.interfaces[device], |end| &end.interfaces)
+        self.ends.get(&device).map_or(&self.network.interfaces[device], |end| &end.interfaces)
     }
 
     fn local(&self, device: usize) -> &RouteTable {
-        self.end(device).map_or(&self.network.local[device], |end| &end.local)
+        self.ends.get(&device).map_or(&self.network.local[device], |end| &end.local)
     }
 
     fn choice(&self, device: usize, table: usize) -> Choice<'_> {
-        let repaired = self.repaired[table].as_ref().and_then(|changes| {
+        let repaired = self.repaired(table).and_then(|changes| {
             let index = changes.binary_search_by_key(&device, |(device, _)| *device).ok()?;
             Some(changes[index].1.as_deref().map_or(Choice::None, Choice::Received))
         });
@@ -366,62 +441,50 @@ impl Scenario<'_, '_> {
         })
     }
 
-    /// Follows packets from a device on, and returns the ways out of it. `None` when too many devices were met.
-    fn visit(&self, device: usize, journey: &mut Journey<'_, '_>) -> Option<usize> {
-        if let Some(open) = journey.open.get(&device) {
-            // A device that is still being followed is met again in a loop.
-            journey.walk.stopped |= open;
-            return Some(0);
-        }
-        if journey.open.len() >= MOST_DEVICES {
-            return None;
-        }
-        journey.open.insert(device, true);
-        journey.walk.passed.insert(device);
-        let (name, config) = self.network.devices[device];
-        let towards = journey.towards;
-        let mut ways = 0;
-        if self.owns(device, towards) {
-            if journey.packet.is_some_and(|packet| acl::denial_to_hosts(config, packet).is_some()) {
-                journey.walk.stopped = true;
-            } else {
-                journey.walk.delivered_at.insert(name.clone());
+    /// Returns what a device does with packets to a destination.
+    fn step<'s>(&'s self, device: usize, towards: &Destination<'_>, packet: Option<&Packet>) -> Step<'s> {
+        let mut step = Step::default();
+        let config = self.network.devices[device].1;
+        if self.off.contains(&device) {
+            step.leaves = 1;
+        } else if self.owns(device, towards) {
+            match packet.and_then(|packet| acl::denial_to_hosts(config, packet)) {
+                Some(_) => step.stops = 1,
+                None => step.arrives = 1,
             }
         } else if let Some(&table) = towards.tables.iter().find(|&&table| self.has_route(device, table)) {
+            let lets_out =
+                |port: &InterfaceName| packet.is_none_or(|packet| acl::denial(config, port, packet).is_none());
             if let Some(route) = self.local(device).get(&self.network.tables[table].prefix) {
                 for next_hop in &route.next_hops {
-                    match next_hop {
-                        NextHop::Discard => journey.walk.stopped = true,
-                        NextHop::Interface { interface, .. } => {
-                            ways += 1;
-                            if self.lets_out(device, interface, journey) {
-                                self.to_subnet(device, interface, journey)?;
+                    match next_hop.interface() {
+                        None => step.stops += 1,
+                        Some(port) => {
+                            step.ways += 1;
+                            if lets_out(port) {
+                                self.to_subnet(device, port, towards, &mut step);
+                            } else {
+                                step.stops += 1;
                             }
                         }
                     }
                 }
             } else if let Choice::Received(sessions) = self.choice(device, table) {
-                ways = sessions.len();
+                step.ways = sessions.len();
                 for &session in sessions {
                     let session = &self.network.sessions.speakers[device].sessions[usize::from(session)];
-                    if self.lets_out(device, session.interface(), journey) {
-                        self.visit(session.peer as usize, journey)?;
+                    let port = session.interface();
+                    if lets_out(port) {
+                        step.next.push((session.peer as usize, Some(port)));
+                    } else {
+                        step.stops += 1;
                     }
                 }
             }
         } else {
-            journey.walk.stopped = true;
+            step.stops = 1;
         }
-        journey.open.insert(device, false);
-        Some(ways)
-    }
-
-    /// Tells whether access lists let the packet leave an interface, and stops it if not.
-    fn lets_out(&self, device: usize, interface: &InterfaceName, journey: &mut Journey<'_, '_>) -> bool {
-        let config = self.network.devices[device].1;
-        let denied = journey.packet.is_some_and(|packet| acl::denial(config, interface, packet).is_some());
-        journey.walk.stopped |= denied;
-        !denied
+        step
     }
 
     fn has_route(&self, device: usize, table: usize) -> bool {
@@ -429,24 +492,25 @@ impl Scenario<'_, '_> {
             || matches!(self.choice(device, table), Choice::Received(_))
     }
 
-    /// Follows packets into the subnet of an interface that is up.
-    fn to_subnet(&self, device: usize, interface: &InterfaceName, journey: &mut Journey<'_, '_>) -> Option<()> {
+    /// Adds to a step the packets that go into the subnet of an interface that is up.
+    fn to_subnet<'s>(
+        &'s self,
+        device: usize,
+        interface: &'s InterfaceName,
+        towards: &Destination<'_>,
+        step: &mut Step<'s>,
+    ) {
         let name = self.network.devices[device].0;
         let far = self.network.cabling.far_end(name, interface);
         match far.and_then(|far| self.network.numbers.get(&far.node)) {
             // A port for hosts, a loopback's subnet, or a device of which nothing is known.
-            None => {
-                journey.walk.delivered_at.insert(name.clone());
-            }
-            Some(&far) if self.owns(far, journey.towards) => {
-                self.visit(far, journey)?;
-            }
+            None => step.arrives += 1,
+            Some(&far) if self.owns(far, towards) => step.next.push((far, Some(interface))),
             Some(&far) => {
-                journey.walk.passed.insert(far);
-                journey.walk.stopped = true;
+                step.asked.push(far);
+                step.stops += 1;
             }
         }
-        Some(())
     }
 }
 

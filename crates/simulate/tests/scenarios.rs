@@ -63,6 +63,44 @@ fn all_cuts_agree(fabric: &Fabric, destinations: &BTreeSet<IpAddr>) -> usize {
     answered
 }
 
+/// What fails at the same time: numbers of cables and of devices.
+type Picked = (Vec<usize>, Vec<usize>);
+
+/// Returns failures of up to three cables and two devices at the same time.
+fn failures() -> impl Strategy<Value = Vec<Picked>> {
+    let failure = (proptest::collection::vec(0_usize..64, 0..4), proptest::collection::vec(0_usize..64, 0..3));
+    proptest::collection::vec(failure, 4)
+}
+
+/// Asserts the same after failures of several elements.
+fn failures_agree(fabric: &Fabric, destinations: &BTreeSet<IpAddr>, picked: &[Picked]) -> usize {
+    let scenarios = Scenarios::new(&fabric.configs, &fabric.cables, destinations);
+    let steady = fabric.simulate().states;
+    let devices: Vec<_> = fabric.configs.keys().collect();
+    let mut answered = 0;
+    for (cables, nodes) in picked {
+        // Either end names a cable.
+        let end = |number: &usize| Some(fabric.cables.get(number % fabric.cables.len().max(1))?[number % 2].clone());
+        let failed = Failed {
+            links: cables.iter().filter_map(end).collect(),
+            nodes: nodes.iter().map(|number| devices[number % devices.len()].clone()).collect(),
+        };
+        answered += agrees(fabric, destinations, &steady, &scenarios.fail(&failed), &failed);
+    }
+    answered
+}
+
+#[test]
+fn a_fat_tree_is_the_same_after_failures_of_nodes_and_several_links() {
+    let fabric = fat_tree(4);
+    let destinations = ["172.16.0.10", "172.17.1.1", "10.0.0.1"].map(|address| address.parse().unwrap()).into();
+    let nodes = (0..fabric.configs.len()).map(|node| (vec![], vec![node]));
+    let pairs = (0..fabric.cables.len()).map(|cable| (vec![cable, cable * 7 + 3], vec![]));
+    let both = (0..fabric.configs.len()).map(|number| (vec![number, 2 * number], vec![number, 3 * number + 1]));
+    let picked: Vec<Picked> = nodes.chain(pairs).chain(both).collect();
+    assert_eq!(failures_agree(&fabric, &destinations, &picked), picked.len() * 3 * fabric.configs.len());
+}
+
 #[test]
 fn a_fat_tree_is_the_same_after_every_cut() {
     let fabric = fat_tree(4);
@@ -115,6 +153,7 @@ proptest! {
         links in proptest::collection::vec((0_usize..9, 0_usize..9, 0_usize..40, 0_usize..40), 3..14),
         plain in any::<bool>(),
         maximum_paths in 1_u16..4,
+        picked in failures(),
     ) {
         let mut fabric = Fabric::default();
         for (device, asn) in asns.iter().enumerate() {
@@ -134,6 +173,7 @@ proptest! {
         }
         let destinations = ["10.0.0.1", "10.0.0.3"].map(|address| address.parse().unwrap()).into();
         all_cuts_agree(&fabric, &destinations);
+        failures_agree(&fabric, &destinations, &picked);
         let predict = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| fabric.simulate())
@@ -165,6 +205,7 @@ proptest! {
         aggregates in proptest::collection::vec((0_usize..9, 0_usize..3), 0..4),
         most in proptest::option::weighted(0.2, 1_u32..30),
         cable_subnets in any::<bool>(),
+        picked in failures(),
     ) {
         let mut fabric = Fabric::default();
         for (device, asn) in asns.iter().enumerate() {
@@ -190,5 +231,88 @@ proptest! {
             fabric.originate(&name, &prefix(network).to_string());
         }
         all_cuts_agree(&fabric, &destinations);
+        failures_agree(&fabric, &destinations, &picked);
+    }
+}
+
+/// Asserts that after a failure, the failure of one more cable or device that packets do not pass changes nothing for them. A
+/// search over elements in use, one after the other, rests on this.
+fn elsewhere_changes_nothing(fabric: &Fabric, destinations: &BTreeSet<IpAddr>, picked: &[Picked]) {
+    let scenarios = Scenarios::new(&fabric.configs, &fabric.cables, destinations);
+    let devices: Vec<_> = fabric.configs.keys().collect();
+    for (cables, nodes) in picked {
+        let end = |number: &usize| Some(fabric.cables.get(number % fabric.cables.len().max(1))?[0].clone());
+        let failed = Failed {
+            links: cables.iter().filter_map(end).collect(),
+            nodes: nodes.iter().take(1).map(|number| devices[number % devices.len()].clone()).collect(),
+        };
+        let more = fabric.cables.iter().map(|cable| {
+            let links = failed.links.iter().cloned().chain([cable[0].clone()]).collect();
+            (cable.iter().cloned().collect::<BTreeSet<_>>(), None, Failed { links, nodes: failed.nodes.clone() })
+        });
+        let off = devices.iter().enumerate().map(|(number, node)| {
+            let nodes = failed.nodes.iter().chain([*node]).cloned().collect();
+            (BTreeSet::new(), Some(number), Failed { links: failed.links.clone(), nodes })
+        });
+        let before = scenarios.fail(&failed);
+        for (ends, node, failed) in more.chain(off) {
+            let after = scenarios.fail(&failed);
+            for &destination in destinations {
+                let all = || 0..devices.len();
+                let [before, after] =
+                    [&before, &after].map(|scenario| scenario.ways(destination, None, all()).unwrap());
+                let (arrive, fail) = ((before.arrive(), after.arrive()), (before.fail(), after.fail()));
+                for from in 0..devices.len() {
+                    let hops = before.hops(from);
+                    let over = |device: usize, port: &weft_model::InterfaceName| {
+                        ends.iter().any(|end| end.node == *devices[device] && end.interface == *port)
+                    };
+                    if hops.iter().any(|(device, port, _)| over(*device, port))
+                        || node.is_some_and(|node| before.passed(from).contains(&node))
+                    {
+                        continue;
+                    }
+                    assert_eq!(hops, after.hops(from), "{failed:?}: {} to {destination}", devices[from]);
+                    assert_eq!((arrive.0.has(from), fail.0.has(from)), (arrive.1.has(from), fail.1.has(from)));
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_failure_elsewhere_changes_nothing_where_no_as_is_used_twice(
+        devices in 3_usize..8,
+        links in proptest::collection::vec((0_usize..8, 0_usize..8), 3..14),
+        maximum_paths in 1_u16..4,
+        picked in failures(),
+    ) {
+        let mut fabric = Fabric::default();
+        for device in 0..devices {
+            fabric.device(&format!("d{device}"), 65_000 + u32::try_from(device).unwrap(), maximum_paths);
+        }
+        for (a, b) in links.into_iter().map(|(a, b)| (a % devices, b % devices)).filter(|(a, b)| a != b) {
+            fabric.link(&format!("d{a}"), &format!("d{b}"), true);
+        }
+        // Two devices announce an aggregate.
+        for device in ["d0", "d2"] {
+            fabric.discard(device, "192.0.2.0/24");
+            fabric.originate(device, "192.0.2.0/24");
+        }
+        let destinations = ["10.0.0.1", "10.0.0.3", "192.0.2.1"].map(|address| address.parse().unwrap()).into();
+        elsewhere_changes_nothing(&fabric, &destinations, &picked);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+
+    #[test]
+    fn a_failure_elsewhere_changes_nothing_in_a_fat_tree(picked in failures()) {
+        let destinations = ["172.16.0.10", "10.0.0.1"].map(|address| address.parse().unwrap()).into();
+        elsewhere_changes_nothing(&fat_tree(4), &destinations, &picked);
     }
 }

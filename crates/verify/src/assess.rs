@@ -7,8 +7,8 @@ use weft_model::NodeName;
 
 use crate::{
     Compliance, DeviceDrift, Intended, IntentResult, Observed, Parts, ProbeResults, RouteComparison, SessionComparison,
-    adjacencies, drift, faults::Faults, ledger::Ledger, links, neighbors, owners::Owners, peering, pools, reachability,
-    routes, segments, sessions,
+    adjacencies, capacity, drift, faults::Faults, ledger::Ledger, links, neighbors, owners::Owners, peering, pools,
+    reachability, routes, segments, sessions,
 };
 
 /// How the network stands against its intents.
@@ -82,6 +82,7 @@ pub(crate) fn assess_and_ask(
     let routes = routes::assess(intended, observed, &owners, &faults, &mut ledger);
     let compared = neighbors::assess(intended, observed, &faults);
     reachability::assess(intended, observed, probes, &owners, &faults, &mut ledger);
+    capacity::assess(intended, observed, &owners, &mut ledger);
     let unobserved = intended
         .configs
         .keys()

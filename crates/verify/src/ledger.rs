@@ -28,6 +28,7 @@ pub(crate) enum Topic {
     Announcement,
     Route,
     Path,
+    Load,
     Probe,
     Redundancy,
 }
@@ -46,6 +47,7 @@ impl Topic {
             Self::Announcement => ("announcement", "announcements"),
             Self::Route => ("route", "routes"),
             Self::Path => ("path", "paths"),
+            Self::Load => ("link load", "link loads"),
             Self::Probe => ("probe", "probes"),
             Self::Redundancy => ("redundancy check", "redundancy checks"),
         };
@@ -105,7 +107,7 @@ impl Ledger {
             Topic::Announcement => &[Part::Advertised, Part::Rib],
             Topic::Route => &[Part::Rib, Part::Fib],
             // Nothing of the device itself: other evidence says what to read, or a probe is made again.
-            Topic::Device | Topic::Path | Topic::Probe | Topic::Redundancy => &[],
+            Topic::Device | Topic::Path | Topic::Load | Topic::Probe | Topic::Redundancy => &[],
         };
         for part in parts {
             self.unsettled(evidence.device.as_ref(), *part);

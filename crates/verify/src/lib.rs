@@ -20,13 +20,15 @@
 //! | Underlay | a loopback is missing where it was predicted; a neighbor has the wrong AS or router id | a session or its BFD is down, an adjacency is not full; fewer or other next hops than predicted |
 //! | Segment | a host port is down, or without its gateway address; a subnet is missing, or is where it must not be | fewer or other next hops than predicted; a device that only passes packets on has lost its way to a subnet with its link |
 //! | Peering | no session is up; something is announced or accepted beyond the lists, or not announced | one of several sessions is down |
-//! | Reachability | a path over the observed FIBs does not arrive (or does, where isolation is promised); a probe says so | fewer paths than asked for; some probes lost; redundancy that `survive` counts on is lost |
+//! | Reachability | a path over the observed FIBs does not arrive (or does, where isolation is promised), or is not one that `via`, `avoid` and `max_hops` allow; a probe says so | fewer paths than asked for; some probes lost; redundancy that `survive` counts on is lost |
+//! | Capacity | the demands, spread over the observed FIBs, fill a link more than is allowed | some of a demand does not arrive |
 //! | Baseline | see all | |
 //!
 //! What could not be read makes the intents that depend on it unknown, unless something else already violates them.
 
 mod adjacencies;
 mod assess;
+mod capacity;
 mod cause;
 mod compliance;
 mod converge;

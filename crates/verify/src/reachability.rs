@@ -13,7 +13,7 @@ use weft_intent::{
     spec::{Expectation, FlowEnd, ReachabilitySpec},
 };
 use weft_model::{IntentKind, NodeName, TerminationPoint};
-use weft_simulate::{Filters, Forwarding, Hop, Outcome, Packet, Trace};
+use weft_simulate::{Bounds, Filters, Forwarding, Hop, Outcome, Packet, Stray, Trace};
 
 use crate::{
     Compliance, Evidence, Intended, Observed, Part, ProbeResults,
@@ -56,7 +56,13 @@ pub(crate) fn assess(
             let packet = Packet { source: from.address, destination: to.address, protocol: *protocol, port: *port };
             let trace = forwarding.trace_packet(&from.node, &packet);
             match spec.expect {
-                Expectation::Reachable => reachable(reachability, from, to, &trace, observed, ledger),
+                Expectation::Reachable => {
+                    let holds = reachable(reachability, from, to, &trace, observed, ledger);
+                    if holds && strays(reachability, from, to, (&forwarding, &packet), ledger) {
+                        continue;
+                    }
+                    ledger.holds(&reachability.reference, Topic::Path, usize::from(holds));
+                }
                 Expectation::Isolated => isolated(reachability, from, to, &trace, observed, ledger),
             }
         }
@@ -74,7 +80,10 @@ pub(crate) fn assess(
 
 /// Returns the observed network: the devices as they were observed, the external routers as predicted, with the routes to
 /// our prefixes that they were really sent.
-fn states(intended: &Intended<'_>, observed: &BTreeMap<NodeName, Observed>) -> BTreeMap<NodeName, DeviceState> {
+pub(crate) fn states(
+    intended: &Intended<'_>,
+    observed: &BTreeMap<NodeName, Observed>,
+) -> BTreeMap<NodeName, DeviceState> {
     let mut states: BTreeMap<NodeName, DeviceState> = BTreeMap::new();
     for device in intended.configs.keys() {
         let state = observed.get(device).map(|seen| &seen.state);
@@ -127,7 +136,7 @@ fn states(intended: &Intended<'_>, observed: &BTreeMap<NodeName, Observed>) -> B
     states
 }
 
-/// Every packet must arrive, over as many paths as asked for.
+/// Every packet must arrive, over as many paths as asked for. Tells whether it does.
 fn reachable(
     reachability: &Intent<ReachabilitySpec>,
     from: &FlowSource,
@@ -135,7 +144,7 @@ fn reachable(
     trace: &Trace,
     observed: &BTreeMap<NodeName, Observed>,
     ledger: &mut Ledger,
-) {
+) -> bool {
     let intent = &reachability.reference;
     let subject = subject(from, to);
     let mut arrives = true;
@@ -174,10 +183,45 @@ fn reachable(
                 observed: trace.first_hops.to_string(),
             };
             ledger.fails(intent, Topic::Path, evidence);
-        } else {
-            ledger.holds(intent, Topic::Path, 1);
+            return false;
         }
     }
+    arrives
+}
+
+/// No packet may take a way that the intent does not allow. Tells whether one does.
+fn strays(
+    reachability: &Intent<ReachabilitySpec>,
+    from: &FlowSource,
+    to: &FlowDestination,
+    (forwarding, packet): (&Forwarding<'_>, &Packet),
+    ledger: &mut Ledger,
+) -> bool {
+    let spec = &reachability.spec;
+    let numbers = |nodes: &[NodeName]| nodes.iter().filter_map(|node| forwarding.number(node)).collect();
+    let bounds = Bounds {
+        via: (!spec.via.is_empty()).then(|| numbers(&spec.via)),
+        avoid: numbers(&spec.avoid),
+        max_hops: spec.max_hops.map(usize::from),
+    };
+    let Some(start) = forwarding.number(&from.node).filter(|_| bounds != Bounds::default()) else { return false };
+    let ways = forwarding.ways(packet.destination, Some(packet), [start]);
+    let Some((stray, way)) = ways.stray(start, &bounds) else { return false };
+    let names = |nodes: &[NodeName]| nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+    let expected = match stray {
+        Stray::Misses => format!("over {}", names(&spec.via)),
+        Stray::Meets => format!("not over {}", names(&spec.avoid)),
+        Stray::TooLong => format!("at most {} devices", spec.max_hops.unwrap_or(u8::MAX)),
+    };
+    let evidence = Evidence {
+        compliance: Compliance::Violated,
+        device: Some(from.node.clone()),
+        subject: subject(from, to),
+        expected,
+        observed: path(&forwarding.hops(&way, packet.destination, Some(packet))),
+    };
+    ledger.fails(&reachability.reference, Topic::Path, evidence);
+    true
 }
 
 /// No packet may arrive.
@@ -264,9 +308,10 @@ fn unannounced(
     }
 }
 
-/// What is to survive the loss of a link does not survive another one while one is lost.
+/// What is to survive a loss does not survive another one while something is lost.
 fn redundancy(intended: &Intended<'_>, reachability: &Intent<ReachabilitySpec>, faults: &Faults, ledger: &mut Ledger) {
-    if reachability.spec.survive.links == 0 {
+    let survive = &reachability.spec.survive;
+    if survive.links == 0 && survive.groups == 0 && survive.nodes == 0 {
         return;
     }
     let ReachabilitySpec { from, to, .. } = &reachability.spec;

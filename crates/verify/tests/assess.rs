@@ -38,6 +38,33 @@ struct Example {
 }
 
 static EXAMPLE: LazyLock<Example> = LazyLock::new(|| Example::of("intents"));
+/// The same with promises about ways and demands.
+static PROMISES: LazyLock<Example> = LazyLock::new(|| {
+    let mut texts = files(&root().join("intents"));
+    let links = texts.get_mut("interconnect.yaml").unwrap();
+    *links = links.replace("mtu: 9000", "mtu: 9000, capacity: 10G");
+    let across = "from: node/b1-leaf-01, to: node/b2-leaf-01";
+    let reachability = |name: &str, rest: &str| {
+        format!(
+            "---\napiVersion: weft/v1\nkind: Reachability\nmetadata: {{ name: {name} }}\nspec: {{ {across}, {rest} }}\n"
+        )
+    };
+    let capacity = |name: &str, most: u8| {
+        let demands = format!("[{{ {across}, bandwidth: 40G }}]");
+        let spec = format!("{{ demands: {demands}, maximum_utilisation_percent: {most} }}");
+        format!("---\napiVersion: weft/v1\nkind: Capacity\nmetadata: {{ name: {name} }}\nspec: {spec}\n")
+    };
+    let promises = [
+        reachability("bounded", "via: [b1-dci-01, b1-dci-02], avoid: [b1-border-01], max_hops: 6"),
+        reachability("past", "via: [b1-dci-01]"),
+        reachability("over", "avoid: [b2-dci-02]"),
+        reachability("long", "max_hops: 5"),
+        capacity("enough", 100),
+        capacity("full", 99),
+    ];
+    texts.insert("promises.yaml".to_owned(), promises.concat());
+    Example::from(texts)
+});
 /// A network of two OSPF areas, IPv4 and IPv6.
 static OSPF: LazyLock<Example> = LazyLock::new(|| Example::of("tests/labs/ospf-dual/intents"));
 
@@ -65,7 +92,11 @@ fn files(folder: &Path) -> BTreeMap<String, String> {
 
 impl Example {
     fn of(intents: &str) -> Self {
-        let sources: Vec<SourceFile> = files(&root().join(intents))
+        Self::from(files(&root().join(intents)))
+    }
+
+    fn from(texts: BTreeMap<String, String>) -> Self {
+        let sources: Vec<SourceFile> = texts
             .into_iter()
             .filter(|(path, _)| !path.ends_with(".lock.yaml"))
             .map(|(path, text)| SourceFile { path: path.into(), text: text.into() })
@@ -315,6 +346,29 @@ fn a_missing_prefix_violates_its_intent() {
     state.rib.as_mut().unwrap().remove(&subnet).unwrap();
     state.fib.as_mut().unwrap().remove(&subnet).unwrap();
     golden("missing-prefix", &world);
+}
+
+#[test]
+fn ways_and_loads_are_judged_over_the_observed_tables() {
+    let assessment = World::of(&PROMISES).assess();
+    let found = |name: &str| assessment.intents.iter().find(|result| result.intent.to_string() == name).unwrap();
+    for (name, words) in [
+        ("reachability/bounded", None),
+        ("reachability/past", Some("b1-leaf-01:swp15 > b1-spine-01:swp14 > b1-dci-02")),
+        ("reachability/over", Some("b2-dci-02 instead of not over b2-dci-02")),
+        ("reachability/long", Some("instead of at most 5 devices")),
+        ("capacity/enough", None),
+        ("capacity/full", Some("100.0 % instead of at most 99 % of 10G; and 3 more")),
+    ] {
+        let result = found(name);
+        match words {
+            None => assert_eq!(result.compliance, Compliance::Compliant, "{}", result.summary),
+            Some(words) => {
+                assert_eq!(result.compliance, Compliance::Violated, "{name}");
+                assert!(result.summary.contains(words), "{}", result.summary);
+            }
+        }
+    }
 }
 
 #[test]

@@ -67,13 +67,16 @@ pub enum Expectation {
     Isolated,
 }
 
-/// What may fail without breaking the promise.
+/// What may fail without breaking the promise: elements of one kind at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Survive {
-    /// So many links at the same time, whichever: 0 to 3.
+    /// So many links at the same time, whichever, those to external neighbors included: 0 to 3.
     #[schemars(range(max = 3))]
     pub links: u8,
+    /// So many shared-risk groups of Topologies at the same time, whichever; each takes all its links with it: 0 to 2.
+    #[schemars(range(max = 2))]
+    pub groups: u8,
     /// So many nodes at the same time, whichever but the ends of the flow: 0 to 2.
     #[schemars(range(max = 2))]
     pub nodes: u8,

@@ -75,7 +75,7 @@ pub struct TopologyLink {
     #[serde(default)]
     pub metric: Option<u16>,
     /// What it shares with other links and may fail with, such as a duct: names of risk groups, each on two
-    /// links at least.
+    /// links at least. A promise survives their failure with `survive: { groups: 1 }`.
     #[schemars(with = "Vec<super::text::NameText>")]
     #[serde(default)]
     pub shared_risks: Vec<Name>,

@@ -121,10 +121,13 @@ fn stage_case(stage: &StageRecord) -> TestCase {
 fn finding_case(finding: &Finding) -> TestCase {
     let place = finding.place.as_ref().map(|place| format!(" {place}")).unwrap_or_default();
     let name = printable(&format!("{}{place} {}", finding.code, finding.message));
-    let text = match &finding.help {
-        Some(help) => format!("{}\nhelp: {help}", finding.message),
-        None => finding.message.clone(),
-    };
+    let mut text = finding.message.clone();
+    for step in &finding.path {
+        text = format!("{text}\n  {}", step.text);
+    }
+    if let Some(help) = &finding.help {
+        text = format!("{text}\nhelp: {help}");
+    }
     if finding.is_error() {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
         status.set_message(printable(&finding.message)).set_type(finding.code.as_str()).set_description(text);

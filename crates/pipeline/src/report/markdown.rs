@@ -135,7 +135,8 @@ fn findings(report: &Report) -> Vec<String> {
             };
             let place = finding.place.as_ref().map(|place| code(&place.to_string())).unwrap_or_default();
             let help = finding.help.as_ref().map(|help| format!("<br>*{}*", cell(help))).unwrap_or_default();
-            format!("| {mark} | {} | {place} | {}{help} |\n", finding.code, cell(&finding.message))
+            let path: String = finding.path.iter().map(|step| format!("<br>{}", code(&step.text))).collect();
+            format!("| {mark} | {} | {place} | {}{path}{help} |\n", finding.code, cell(&finding.message))
         })
         .collect()
 }

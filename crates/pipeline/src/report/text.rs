@@ -137,6 +137,9 @@ impl Page {
             if let Some(place) = &finding.place {
                 self.wrapped("    at ", 7, &place.to_string(), QUIET);
             }
+            for (index, step) in finding.path.iter().enumerate() {
+                self.wrapped(if index == 0 { "    path: " } else { "          " }, 10, &step.text, Style::new());
+            }
             if let Some(help) = &finding.help {
                 self.wrapped("    help: ", 10, help, Style::new());
             }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use weft_diagnostics::{Diagnostic, Severity, SourceSpan};
+use weft_diagnostics::{Diagnostic, PathStep, Severity, SourceSpan};
 use weft_model::NodeName;
 
 use super::{RunId, Timestamp};
@@ -225,6 +225,9 @@ pub struct Finding {
     /// Related places.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<FindingLabel>,
+    /// The path of a packet that shows it, hop by hop, where it is about one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub path: Vec<FindingStep>,
     /// What to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
@@ -249,6 +252,7 @@ impl From<&Diagnostic> for Finding {
                 .iter()
                 .map(|label| FindingLabel { place: Place::from(&label.span), message: label.message.clone() })
                 .collect(),
+            path: diagnostic.path.iter().map(FindingStep::from).collect(),
             help: diagnostic.help.clone(),
         }
     }
@@ -262,6 +266,32 @@ pub struct FindingLabel {
     pub place: Place,
     /// What is there.
     pub message: String,
+}
+
+/// What a device does with the packet that shows a finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FindingStep {
+    /// The device.
+    pub node: String,
+    /// The interface through which the packet leaves, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
+    /// The protocol of the route that decides, such as `bgp`, if one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<String>,
+    /// The prefix of that route.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    /// The step in words, such as `leaf-01 -> swp1 (bgp 10.0.1.0/24)`.
+    pub text: String,
+}
+
+impl From<&PathStep> for FindingStep {
+    fn from(step: &PathStep) -> Self {
+        let PathStep { node, interface, protocol, prefix } = step.clone();
+        Self { node, interface, protocol, prefix, text: step.to_string() }
+    }
 }
 
 /// A place in a file of the project.

@@ -8,6 +8,7 @@ use weft_model::NodeName;
 use weft_simulate::{Cable, Failed, Prediction, simulate};
 
 use super::{Compiled, Project};
+use crate::definition::Silenced;
 
 /// The network as the configurations make it.
 #[derive(Debug, Clone)]
@@ -47,4 +48,36 @@ pub fn check(project: &Project, compiled: &Compiled) -> Vec<Diagnostic> {
     findings.sort();
     findings.dedup();
     findings
+}
+
+/// Takes away what a pipeline silences, and tells that it does.
+pub fn silence(mut findings: Vec<Diagnostic>, silenced: &[Silenced]) -> Vec<Diagnostic> {
+    for what in silenced {
+        let (code, name) = match what {
+            Silenced::Loops => (weft_check::codes::LOOP, "loops"),
+            Silenced::Blackholes => (weft_check::codes::BLACKHOLE, "blackholes"),
+        };
+        let before = findings.len();
+        findings.retain(|finding| finding.code != code);
+        let told = before - findings.len();
+        let message = format!("`{name}` are silenced by the pipeline: {told} of them are not told");
+        findings.push(Diagnostic::note(weft_check::codes::SILENCED, message));
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use weft_check::codes;
+
+    use super::*;
+
+    #[test]
+    fn what_is_silenced_is_counted() {
+        let loops = || Diagnostic::error(codes::LOOP, "round");
+        let found = silence(vec![loops(), loops(), Diagnostic::error(codes::BLACKHOLE, "lost")], &[Silenced::Loops]);
+        let codes: Vec<_> = found.iter().map(|finding| finding.code).collect();
+        assert_eq!(codes, [codes::BLACKHOLE, codes::SILENCED]);
+        assert!(found[1].message.ends_with(": 2 of them are not told"), "{}", found[1].message);
+    }
 }

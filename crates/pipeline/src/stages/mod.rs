@@ -18,7 +18,7 @@ mod push;
 mod validate;
 mod verify;
 
-pub use check::{Predicted, check, predict};
+pub use check::{Predicted, check, predict, silence};
 pub use compile::{AllocationChange, CompileError, Compiled, allocation_changes, compile, lock_findings, write_lock};
 pub use guard::guard_findings;
 pub use plan::{Running, drain_findings, moved, plan, read_running};

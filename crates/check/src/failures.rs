@@ -1,0 +1,345 @@
+//! What may fail, and the search for failures that break a promise: exhaustive where that can be shown, and honest where not.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use rayon::prelude::*;
+use weft_intent::spec::Survive;
+use weft_model::{Name, Network, NodeName, TerminationPoint};
+use weft_simulate::{Cable, Failed, Scenario, Scenarios, Ways};
+
+/// So many failures of several elements are tried for one promise and kind of element; each costs a prediction of what changes.
+const MOST_SCENARIOS: usize = 20_000;
+/// So many where each costs a whole prediction.
+const MOST_WHOLE_SCENARIOS: usize = 500;
+/// So many sets of failed elements are looked at next to each other.
+const AT_ONCE: usize = 256;
+
+/// What fails as one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Element {
+    /// A cable.
+    Link(Cable),
+    /// All cables that share a risk.
+    Group(Name, Vec<Cable>),
+    /// A device.
+    Node(NodeName),
+}
+
+/// What has failed at the same time; at least one element.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Failure(pub BTreeSet<Element>);
+
+/// A kind of element.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Link,
+    Group,
+    Node,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 3] = [Self::Link, Self::Group, Self::Node];
+
+    /// Returns how many of the kind a promise is to survive.
+    pub(crate) fn most(self, survive: &Survive) -> usize {
+        usize::from(match self {
+            Self::Link => survive.links,
+            Self::Group => survive.groups,
+            Self::Node => survive.nodes,
+        })
+    }
+
+    /// Returns the place in `spec` that asks for it.
+    pub(crate) fn pointer(self) -> &'static str {
+        match self {
+            Self::Link => "/spec/survive/links",
+            Self::Group => "/spec/survive/groups",
+            Self::Node => "/spec/survive/nodes",
+        }
+    }
+
+    pub(crate) fn of(failure: &Failure) -> Self {
+        match failure.0.first() {
+            Some(Element::Group(..)) => Self::Group,
+            Some(Element::Node(_)) => Self::Node,
+            Some(Element::Link(_)) | None => Self::Link,
+        }
+    }
+
+    /// Returns the kind in words, such as `links`.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Link => "links",
+            Self::Group => "shared-risk groups",
+            Self::Node => "nodes",
+        }
+    }
+}
+
+impl fmt::Display for Element {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Link([a, b]) => write!(f, "{a} -- {b} is down"),
+            Self::Group(name, cables) => write!(f, "all {} links of `{name}` are down", cables.len()),
+            Self::Node(node) => write!(f, "{node} is off"),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, element) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str(" and ")?;
+            }
+            element.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl Failure {
+    /// Returns what is broken, as a simulation takes it.
+    pub fn failed(&self) -> Failed {
+        let mut failed = Failed::default();
+        for element in &self.0 {
+            match element {
+                Element::Link([end, _]) => {
+                    failed.links.insert(end.clone());
+                }
+                Element::Group(_, cables) => failed.links.extend(cables.iter().map(|[end, _]| end.clone())),
+                Element::Node(node) => {
+                    failed.nodes.insert(node.clone());
+                }
+            }
+        }
+        failed
+    }
+
+    /// Tells whether a device is off.
+    pub(crate) fn takes(&self, node: &NodeName) -> bool {
+        self.0.iter().any(|element| matches!(element, Element::Node(off) if off == node))
+    }
+
+    fn with(&self, element: &Element) -> Self {
+        Self(self.0.iter().chain([element]).cloned().collect())
+    }
+}
+
+/// Everything that may fail.
+pub(crate) struct Elements {
+    of: BTreeMap<Kind, Vec<Element>>,
+    cables: BTreeMap<TerminationPoint, Element>,
+    groups: BTreeMap<TerminationPoint, Vec<Element>>,
+}
+
+impl Elements {
+    /// Returns what may fail: every cable, the shared-risk groups, and the nodes of the network.
+    pub(crate) fn new(network: &Network, cables: &[Cable]) -> Self {
+        let mut risks: BTreeMap<&Name, Vec<Cable>> = BTreeMap::new();
+        for link in network.links() {
+            for risk in &link.shared_risks {
+                risks.entry(risk).or_default().push(link.ends.clone());
+            }
+        }
+        let groups: Vec<Element> =
+            risks.into_iter().map(|(name, cables)| Element::Group(name.clone(), cables)).collect();
+        let mut at: BTreeMap<TerminationPoint, Vec<Element>> = BTreeMap::new();
+        for group in &groups {
+            if let Element::Group(_, cables) = group {
+                for end in cables.iter().flatten() {
+                    at.entry(end.clone()).or_default().push(group.clone());
+                }
+            }
+        }
+        let link = |cable: &Cable| Element::Link(cable.clone());
+        let ends = cables.iter().flat_map(|cable| cable.iter().map(move |end| (end.clone(), link(cable))));
+        Self {
+            cables: ends.collect(),
+            groups: at,
+            of: [
+                (Kind::Link, cables.iter().map(link).collect()),
+                (Kind::Group, groups),
+                (Kind::Node, network.nodes().map(|node| Element::Node(node.name.clone())).collect()),
+            ]
+            .into(),
+        }
+    }
+
+    /// Returns the elements of a kind, in order.
+    pub(crate) fn of(&self, kind: Kind) -> &[Element] {
+        self.of.get(&kind).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns the elements of a kind that packets from a device use.
+    pub(crate) fn used(
+        &self,
+        kind: Kind,
+        (ways, from): (&Ways<'_>, usize),
+        name: impl Fn(usize) -> Option<NodeName>,
+    ) -> BTreeSet<Element> {
+        match kind {
+            Kind::Node => ways.passed(from).into_iter().filter_map(name).map(Element::Node).collect(),
+            Kind::Link | Kind::Group => {
+                let end = |(device, port, _): (usize, &weft_model::InterfaceName, usize)| {
+                    Some(TerminationPoint { node: name(device)?, interface: port.clone() })
+                };
+                let ends = ways.hops(from).into_iter().filter_map(end);
+                match kind {
+                    Kind::Group => ends.filter_map(|end| self.groups.get(&end)).flatten().cloned().collect(),
+                    Kind::Link | Kind::Node => ends.filter_map(|end| self.cables.get(&end)).cloned().collect(),
+                }
+            }
+        }
+    }
+}
+
+/// How far a search got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Searched {
+    /// How many sets of elements were tried.
+    pub(crate) tried: u128,
+    /// How many there are.
+    pub(crate) of: u128,
+    /// Whether it is shown that no other set breaks anything that those tried do not.
+    pub(crate) exhausted: bool,
+}
+
+/// What is searched through.
+pub(crate) struct Search<'s, 'a> {
+    pub(crate) scenarios: &'s Scenarios<'a>,
+    pub(crate) elements: &'s Elements,
+    pub(crate) kind: Kind,
+    /// So many elements fail at the same time.
+    pub(crate) most: usize,
+    /// Whether only elements on the ways of packets matter to them: see [`crate::monotone`].
+    pub(crate) local: bool,
+}
+
+impl Search<'_, '_> {
+    /// Tries failures of 1, then of more elements for some subjects by their numbers, and returns the first breach of each.
+    ///
+    /// `breaches` judges subjects after a failure; `used` tells which elements a subject uses after one. All failures are tried
+    /// where they are few. Else it is those of one more element in use after the failure before: in a network where nothing else
+    /// matters, they are all that can make a difference.
+    pub(crate) fn run<T: Send>(
+        &self,
+        subjects: BTreeSet<usize>,
+        used: impl Fn(&Scenario<'_, '_>, &Failure, usize) -> BTreeSet<Element> + Sync,
+        breaches: impl Fn(&Scenario<'_, '_>, &Failure, &BTreeSet<usize>) -> Vec<(usize, T)> + Sync,
+    ) -> (Vec<(usize, T)>, Searched) {
+        let elements = self.elements.of(self.kind);
+        let mut found = Vec::new();
+        let mut alive = subjects;
+        let judge = |failure: &Failure, alive: &BTreeSet<usize>| {
+            if alive.is_empty() { Vec::new() } else { breaches(&self.scenario(failure), failure, alive) }
+        };
+        // Every single one, whatever is used.
+        let single: Vec<Failure> = elements.iter().map(|element| Failure([element.clone()].into())).collect();
+        found.extend(single.par_iter().flat_map_iter(|failure| judge(failure, &alive)).collect::<Vec<_>>());
+        for (subject, _) in &found {
+            alive.remove(subject);
+        }
+        let several: u128 = (2..=self.most).map(|count| combinations(elements.len(), count)).sum();
+        let all = elements.len() as u128 + several;
+        let mut tried = elements.len() as u128;
+        if several == 0 || alive.is_empty() {
+            return (found, Searched { tried, of: all, exhausted: true });
+        }
+        let budget = if self.scenarios.is_shortened() { MOST_SCENARIOS } else { MOST_WHOLE_SCENARIOS };
+        if several <= budget as u128 {
+            let mut sets = single;
+            for _ in 2..=self.most {
+                sets = longer(&sets, elements);
+                tried += sets.len() as u128;
+                let new: Vec<_> = sets.par_iter().flat_map_iter(|failure| judge(failure, &alive)).collect();
+                for (subject, _) in &new {
+                    alive.remove(subject);
+                }
+                found.extend(new);
+            }
+            return (found, Searched { tried, of: all, exhausted: true });
+        }
+        let mut left = budget;
+        let mut whole = true;
+        let nothing = Failure(BTreeSet::new());
+        let mut sets = self.next([(nothing, alive.clone())].into(), &used, &mut whole, usize::MAX);
+        for _ in 2..=self.most {
+            for subjects in sets.values_mut() {
+                subjects.retain(|subject| alive.contains(subject));
+            }
+            sets.retain(|_, subjects| !subjects.is_empty());
+            sets = self.next(sets, &used, &mut whole, left);
+            left -= sets.len();
+            tried += sets.len() as u128;
+            let sets: Vec<_> = sets.iter().collect();
+            let new: Vec<_> = sets.par_iter().flat_map_iter(|(failure, subjects)| judge(failure, subjects)).collect();
+            for (subject, _) in &new {
+                alive.remove(subject);
+            }
+            found.extend(new);
+        }
+        (found, Searched { tried, of: all, exhausted: whole && self.local })
+    }
+
+    fn scenario(&self, failure: &Failure) -> Scenario<'_, '_> {
+        self.scenarios.fail(&failure.failed())
+    }
+
+    /// Adds to each set one more element that is in use after it; at most so many sets.
+    fn next(
+        &self,
+        sets: BTreeMap<Failure, BTreeSet<usize>>,
+        used: &(impl Fn(&Scenario<'_, '_>, &Failure, usize) -> BTreeSet<Element> + Sync),
+        whole: &mut bool,
+        most: usize,
+    ) -> BTreeMap<Failure, BTreeSet<usize>> {
+        let sets: Vec<(Failure, BTreeSet<usize>)> = sets.into_iter().collect();
+        let mut next: BTreeMap<Failure, BTreeSet<usize>> = BTreeMap::new();
+        for chunk in sets.chunks(AT_ONCE) {
+            let more = |(failure, subjects): &(Failure, BTreeSet<usize>)| {
+                let scenario = self.scenario(failure);
+                let of = |subject: &usize| (*subject, used(&scenario, failure, *subject));
+                subjects.iter().map(of).collect::<Vec<_>>()
+            };
+            let used: Vec<_> = chunk.par_iter().map(more).collect();
+            for ((failure, _), used) in chunk.iter().zip(used) {
+                for (subject, elements) in used {
+                    for element in elements.difference(&failure.0) {
+                        let longer = failure.with(element);
+                        if next.len() >= most && !next.contains_key(&longer) {
+                            *whole = false;
+                            continue;
+                        }
+                        next.entry(longer).or_default().insert(subject);
+                    }
+                }
+            }
+            if next.len() >= most {
+                *whole = false;
+                break;
+            }
+        }
+        next
+    }
+}
+
+/// Returns how many sets of so many there are.
+fn combinations(of: usize, count: usize) -> u128 {
+    if count > of {
+        return 0;
+    }
+    (0..count as u128).fold(1, |product, index| product * (of as u128 - index) / (index + 1))
+}
+
+/// Returns every set with one more element, each once.
+fn longer(sets: &[Failure], elements: &[Element]) -> Vec<Failure> {
+    let more = |set: &Failure| {
+        let behind = elements.partition_point(|element| set.0.last().is_some_and(|last| element <= last));
+        elements[behind..].iter().map(|element| set.with(element)).collect::<Vec<_>>()
+    };
+    sets.iter().flat_map(more).collect()
+}
