@@ -3,14 +3,18 @@
 //! [`check`] compares the configurations of all devices with each other: what two ends must agree on, what must be there
 //! once, what must be defined before it is used. Each rule is one file under `rules/` and one line of [`RULES`].
 //! [`check_predicted`] asks the simulated data plane whether every Reachability intent holds, in the steady state and
-//! after failures.
+//! after failures. [`traffic`] tells which traffic goes other ways in one predicted network than in another, [`paths()`] which way
+//! one packet goes and why, and [`without`] what is left of a network after a failure.
 //!
 //! Findings stand at the line of the intent that caused the element, which every element of a configuration knows.
 
 pub mod codes;
+mod failure;
 mod fleet;
+mod path;
 mod reachability;
 mod rules;
+pub mod traffic;
 
 use std::collections::BTreeMap;
 
@@ -20,7 +24,9 @@ use weft_diagnostics::Diagnostic;
 use weft_intent::IntentSet;
 use weft_model::{Network, NodeName};
 
+pub use failure::{Remaining, without};
 pub use fleet::Fleet;
+pub use path::{Asked, Because, Decision, Ending, Paths, Visit, paths};
 pub use reachability::{Violation, check_predicted};
 pub use rules::{RULES, Rule};
 

@@ -30,7 +30,7 @@ mod prediction;
 mod scenario;
 mod session;
 
-pub use acl::Packet;
+pub use acl::{Judged, Packet};
 pub use cabling::Cable;
 pub use filters::Filters;
 pub use forwarding::{Forwarding, Hop, Outcome, Trace, trace};
