@@ -339,7 +339,7 @@ impl Run<'_> {
         let planned =
             stages::Planned { root, sources, project, compiled, reach, running: &running, plan: &plan, parameters };
         let (traffic, moved) = stages::planned_traffic(&planned);
-        plan.traffic = Some(traffic);
+        plan.traffic = plan.has_changes().then_some(traffic);
         let json = plan.to_json().map_err(|error| internal(&self.directory, "plan.json", &error))?;
         self.directory.write("plan.json", json.as_bytes())?;
         let mut waves = BTreeMap::new();
@@ -373,7 +373,10 @@ impl Run<'_> {
         findings.extend(self.options.plan.as_ref().and_then(|wanted| stages::moved(wanted, &plan)));
         findings.extend(stages::guard_findings(project, &plan));
         findings.extend(moved);
-        let summary = plan.summary().lines().next().unwrap_or_default().to_owned();
+        let mut summary = plan.summary().lines().next().unwrap_or_default().to_owned();
+        if let Some(traffic) = plan.traffic.as_ref().filter(|traffic| traffic.compared > 0) {
+            summary.push_str(&format!("; traffic: {}", crate::traffic::headline(traffic)));
+        }
         self.plan = Some(plan);
         Ok(Outcome::found(findings, summary))
     }

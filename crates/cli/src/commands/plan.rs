@@ -77,7 +77,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments<'_>, output: &Output) -
         plan: &plan,
         parameters: &parameters,
     });
-    plan.traffic = Some(traffic);
+    plan.traffic = plan.has_changes().then_some(traffic);
     let json = plan.to_json()?;
     if let Some(out) = arguments.out {
         fs::write(out, &json).with_context(|| format!("write the plan {}", out.display()))?;

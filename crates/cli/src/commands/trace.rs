@@ -156,6 +156,10 @@ fn spots(text: &str, carried: &Carried, starts: bool) -> Result<Vec<Spot>, Failu
         (Some(_), _) => Vec::new(),
     };
     if found.is_empty() {
+        let node = text.strip_prefix("node/").unwrap_or(text).split(':').next().unwrap_or_default();
+        if carried.configs.contains_key(node) && !carried.prediction.states.contains_key(node) {
+            return Err(Failure::of_input(anyhow::anyhow!("{node} is off")));
+        }
         let mut known: Vec<String> =
             carried.places.iter().filter(|place| place.node.is_some()).map(ToString::to_string).collect();
         known.dedup();

@@ -71,6 +71,9 @@ impl Difference {
 
 fn traffic(page: &mut Bounded, difference: &Difference) {
     if let Some(traffic) = &difference.traffic {
+        if traffic.changes.is_empty() {
+            page.section("\n### Traffic\n");
+        }
         page.rows(traffic::MARKDOWN_HEAD, traffic::markdown(traffic));
         page.section(&traffic::markdown_rest(traffic));
     }

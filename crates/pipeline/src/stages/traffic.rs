@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use weft_check::traffic::{Move, Moves, Place, Predicted, What, moves, places};
+use weft_check::traffic::{Move, Moves, Place, PlaceClass, Predicted, What, moves, places};
 use weft_device::config::DeviceConfig;
 use weft_diagnostics::{Diagnostic, SourceSpan};
 use weft_model::NodeName;
@@ -68,37 +68,47 @@ pub fn traffic(old: &Carried, new: &Carried, allowed: Option<&[AllowedChange]>) 
     (traffic, moves)
 }
 
-/// Returns an error for each change that nobody allowed, at the place of the list.
+/// Returns an error for each pair of classes whose traffic changes in a way that nobody allowed, at the place of the list.
 pub fn moved_findings(moves: &Moves, list: Option<&SourceSpan>) -> Vec<Diagnostic> {
-    let finding = |change: &Move| {
-        let pairs = counted(change.pairs, "pair");
-        let packets = change.packets.as_ref().map(|packets| format!(" ({packets})")).unwrap_or_default();
-        let ends = match (&change.before, &change.after) {
-            (Some(before), Some(after)) if before != after => format!("before: {before}, after: {after}"),
-            (Some(both), _) | (None, Some(both)) => both.clone(),
-            (None, None) => String::new(),
-        };
-        let (from, to) = &change.example;
-        let message = format!(
-            "the traffic{packets} from {} to {} {}: {pairs} of {}, such as {from} to {to}; {ends}",
-            change.from,
-            change.to,
-            becomes(change.what),
-            change.of
-        );
-        let what = change.what.as_str();
-        let help =
-            format!("if that is meant, allow it: `{{ from: {}, to: {}, what: [{what}] }}`", change.from, change.to);
-        let mut finding = Diagnostic::error(codes::TRAFFIC_MOVES, message).help(help);
-        if let Some(list) = list {
-            finding = finding.at(list.clone());
-        }
-        match &change.rule {
-            Some(rule) => finding.label(SourceSpan::point(rule.file.clone(), rule.line, 1), "this drops it"),
-            None => finding,
-        }
+    let mut classes: BTreeMap<(What, &PlaceClass, &PlaceClass), Vec<&Move>> = BTreeMap::new();
+    for change in moves.changes.iter().filter(|change| !change.allowed) {
+        classes.entry((change.what, &change.from, &change.to)).or_default().push(change);
+    }
+    classes.into_iter().map(|(class, changes)| moved(class, &changes, list)).collect()
+}
+
+fn moved(
+    (what, from, to): (What, &PlaceClass, &PlaceClass),
+    changes: &[&Move],
+    list: Option<&SourceSpan>,
+) -> Diagnostic {
+    let first = changes[0];
+    let pairs: usize = changes.iter().map(|change| change.pairs).sum();
+    // A pair counts once for each kind of packets that changes.
+    let pairs = counted(pairs.min(first.of), "pair");
+    let packets = first.packets.as_ref().map(|packets| format!(" ({packets})")).unwrap_or_default();
+    let ends = match (&first.before, &first.after) {
+        (Some(before), Some(after)) if before != after => format!(": {before} -> {after}"),
+        (Some(_), Some(_)) => String::new(),
+        (Some(only), None) | (None, Some(only)) => format!(": {only}"),
+        (None, None) => String::new(),
     };
-    moves.changes.iter().filter(|change| !change.allowed).map(finding).collect()
+    let (source, destination) = &first.example;
+    let message = format!(
+        "the traffic from {from} to {to} {}: {pairs} of {}, such as {source} to {destination}{packets}{ends}",
+        becomes(what),
+        first.of
+    );
+    let word = what.as_str();
+    let mut finding = Diagnostic::error(codes::TRAFFIC_MOVES, message)
+        .help(format!("if that is meant, allow it: `{{ from: {from}, to: {to}, what: [{word}] }}`"));
+    if let Some(list) = list {
+        finding = finding.at(list.clone());
+    }
+    match changes.iter().find_map(|change| change.rule.as_ref()) {
+        Some(rule) => finding.label(SourceSpan::point(rule.file.clone(), rule.line, 1), "this drops it"),
+        None => finding,
+    }
 }
 
 /// Returns a change in words, behind `the traffic from a to b`.
