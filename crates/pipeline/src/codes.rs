@@ -50,6 +50,14 @@ pub const NOT_A_TRAFFIC_END: Code = Code::new(
      `site/NAME`, `role/NAME`, `internet`, `loopbacks` or `any`.",
 );
 
+/// A line of a commit's message allows nothing.
+pub const NOT_AN_ALLOWED_CHANGE: Code = Code::new(
+    "WEFT-205",
+    "commit allows nothing",
+    "With `changes_in_commit` of the pipeline's `plan`, lines of the commit's message allow traffic to move: `Allow-change: FROM -> \
+     TO: WHAT, WHAT`, where the ends are those of `allow_changes` and the last part may be left out. This line is none.",
+);
+
 /// A file looks like an intent and is not read.
 pub const NOT_READ: Code = Code::new(
     "WEFT-910",
@@ -157,6 +165,7 @@ pub const ALL: &[Code] = &[
     NOT_A_PIPELINE,
     PATH_OUTSIDE,
     NOT_A_TRAFFIC_END,
+    NOT_AN_ALLOWED_CHANGE,
     NOT_READ,
     PACK_NOT_TEXT,
     PACK_NAME,

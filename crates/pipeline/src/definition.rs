@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use weft_diagnostics::{Diagnostic, SourceSpan};
 use weft_intent::{Document, Metadata, SourceFile, document};
 
-pub use allowed::{AllowedChange, TrafficEnd};
+pub use allowed::{AllowedChange, TrafficEnd, of_message};
 
 use crate::{codes, report::Format, run::StageName};
 
@@ -104,6 +104,9 @@ pub struct PlanStage {
     pub base: Option<String>,
     /// The only traffic that may move; an empty list: none. Without it, any traffic may.
     pub allow_changes: Option<Vec<AllowedChange>>,
+    /// Whether the message of the commit may allow further changes, in lines such as `Allow-change: segment/web -> internet:
+    /// path, narrower`. Default false.
+    pub changes_in_commit: bool,
     /// Where the list stands.
     #[serde(skip)]
     pub place: Option<SourceSpan>,
@@ -111,7 +114,7 @@ pub struct PlanStage {
 
 impl Default for PlanStage {
     fn default() -> Self {
-        Self { concurrency: 16, base: None, allow_changes: None, place: None }
+        Self { concurrency: 16, base: None, allow_changes: None, changes_in_commit: false, place: None }
     }
 }
 

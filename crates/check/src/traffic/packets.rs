@@ -36,11 +36,17 @@ impl Sorts {
         self.prefixes.iter().map(|prefix| prefix.contains(&address)).collect()
     }
 
-    /// Returns the words for some kinds, such as `tcp 80-99, icmp`; none where they are all.
+    /// Returns the words for some kinds, such as `tcp 80-99, icmp`, or `all but tcp 443`; none where they are all.
     pub(super) fn words(&self, some: &BTreeSet<usize>) -> Option<String> {
-        if some.len() == self.kinds.len() {
-            return None;
+        let others: BTreeSet<usize> = (0..self.kinds.len()).filter(|kind| !some.contains(kind)).collect();
+        match others.len() {
+            0 => None,
+            few if few < some.len() => Some(format!("all but {}", self.list(&others))),
+            _ => Some(self.list(some)),
         }
+    }
+
+    fn list(&self, some: &BTreeSet<usize>) -> String {
         let mut parts = Vec::new();
         let protocols: BTreeSet<Option<IpProtocol>> = self.kinds.iter().map(|(protocol, _)| *protocol).collect();
         for protocol in protocols {
@@ -71,7 +77,7 @@ impl Sorts {
                 parts.push(format!("{name} {}", words.join("+")));
             }
         }
-        Some(parts.join(", "))
+        parts.join(", ")
     }
 }
 
@@ -102,6 +108,7 @@ mod tests {
         assert_eq!(words(&[1, 2, 4]).unwrap(), "tcp 0-80+443");
         assert_eq!(words(&[1, 2, 3, 4, 5, 11]).unwrap(), "tcp, icmp");
         assert_eq!(words(&[0, 10]).unwrap(), "other protocols, udp 444-65535");
+        assert_eq!(words(&[0, 1, 2, 3, 5, 6, 7, 8, 9, 10, 11]).unwrap(), "all but tcp 443");
         assert_eq!(words(&(0..12).collect::<Vec<_>>()), None);
     }
 }

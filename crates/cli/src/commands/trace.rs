@@ -341,7 +341,7 @@ fn ended(visit: &Visit, end: &Ending) -> String {
         Ending::NoRoute => "no route: dropped".to_owned(),
         Ending::Lost(interface) => format!("lost: nobody takes it behind {}", port(interface)),
         Ending::Denied(interface) => match visit.rules.iter().find(|rule| rule.interface == *interface) {
-            Some(_) => "dropped by that rule".to_owned(),
+            Some(_) => "dropped".to_owned(),
             None => format!("dropped by the access list of {}", port(interface)),
         },
         Ending::Loop(node) => format!("loops: {node} sends it back here"),

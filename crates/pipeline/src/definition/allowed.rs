@@ -123,6 +123,33 @@ impl AllowedChange {
     }
 }
 
+/// Returns the changes that the message of a commit allows, and the lines that mean to and do not. A line is `Allow-change: FROM ->
+/// TO: WHAT, WHAT`, where the last part may be left out.
+pub fn of_message(message: &str) -> (Vec<AllowedChange>, Vec<&str>) {
+    let (mut allowed, mut malformed) = (Vec::new(), Vec::new());
+    for line in message.lines().map(str::trim) {
+        let Some(said) = line.strip_prefix(TRAILER) else { continue };
+        match of_line(said) {
+            Some(change) => allowed.push(change),
+            None => malformed.push(line),
+        }
+    }
+    (allowed, malformed)
+}
+
+/// What a line of a commit's message begins with that allows a change.
+const TRAILER: &str = "Allow-change:";
+
+fn of_line(said: &str) -> Option<AllowedChange> {
+    let (from, to) = said.split_once("->")?;
+    let (to, what) = to.split_once(':').unwrap_or((to, ""));
+    let end = |text: &str| text.trim().parse::<TrafficEnd>().ok().map(|end| Some(end.to_string()));
+    let words = what.split(',').map(str::trim).filter(|word| !word.is_empty());
+    let what: Option<BTreeSet<TrafficWhat>> =
+        words.map(|word| serde_json::from_value(serde_json::Value::from(word)).ok()).collect();
+    Some(AllowedChange { from: end(from)?, to: end(to)?, what: what? })
+}
+
 /// Returns what is wrong with the ends in the list at `pointer`.
 pub(super) fn mistakes(document: &Document, pointer: &str, plan: &PlanStage) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
@@ -139,4 +166,24 @@ pub(super) fn mistakes(document: &Document, pointer: &str, plan: &PlanStage) -> 
         }
     }
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_allows_what_its_lines_say() {
+        let message = "Drain a border\n\nAllow-change: segment/web -> internet: path, narrower\nAllow-change: any -> role/leaf\n\
+                       Allow-change: web -> internet\n  Allow-change: any -> any: faster\nallow-change: any -> any\n";
+        let (allowed, malformed) = of_message(message);
+        let change = |from: &str, to: &str, what: &[TrafficWhat]| AllowedChange {
+            from: Some(from.to_owned()),
+            to: Some(to.to_owned()),
+            what: what.iter().copied().collect(),
+        };
+        let first = change("segment/web", "internet", &[TrafficWhat::Path, TrafficWhat::Narrower]);
+        assert_eq!(allowed, [first, change("any", "role/leaf", &[])]);
+        assert_eq!(malformed, ["Allow-change: web -> internet", "Allow-change: any -> any: faster"]);
+    }
 }

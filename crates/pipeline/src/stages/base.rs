@@ -19,7 +19,7 @@ use weft_simulate::{Cable, Failed, simulate};
 use super::{Carried, Compiled, Project, Running, compile, moved_findings, traffic, validate};
 use crate::{
     codes,
-    definition::PlanStage,
+    definition::{AllowedChange, PlanStage, of_message},
     reach::{self, Reach},
     report::named,
     run::{RunDirectory, RunStore, StageName, StageState, StoreError},
@@ -113,9 +113,9 @@ pub fn planned_traffic(planned: &Planned<'_>) -> (Traffic, Vec<Diagnostic>) {
         }
     };
     let after = Carried::of(planned.project, planned.compiled, &Failed::default());
-    let allowed = planned.parameters.allow_changes.as_deref();
-    let (mut traffic, moves) = traffic(&known.carried, &after, allowed);
-    let mut findings = moved_findings(&moves, planned.parameters.place.as_ref());
+    let (allowed, mut findings) = allowed(planned);
+    let (mut traffic, moves) = traffic(&known.carried, &after, allowed.as_deref());
+    findings.extend(moved_findings(&moves, planned.parameters.place.as_ref()));
     if !known.unknown.is_empty() {
         let names: Vec<&str> = known.unknown.iter().map(NodeName::as_str).collect();
         let why = format!(
@@ -128,6 +128,28 @@ pub fn planned_traffic(planned: &Planned<'_>) -> (Traffic, Vec<Diagnostic>) {
     }
     traffic.base = Some(known.said);
     (traffic, findings)
+}
+
+/// Returns the changes that the pipeline allows and, where it lets it, the commit; `None` where any change is.
+fn allowed(planned: &Planned<'_>) -> (Option<Vec<AllowedChange>>, Vec<Diagnostic>) {
+    let Some(mut allowed) = planned.parameters.allow_changes.clone() else { return (None, Vec::new()) };
+    let commit = planned.sources.exact_commit().filter(|_| planned.parameters.changes_in_commit);
+    let message = commit.map(|commit| source::message(planned.root, commit));
+    let mut findings = Vec::new();
+    match message {
+        None => {}
+        Some(Ok(message)) => {
+            let (further, malformed) = of_message(&message);
+            allowed.extend(further);
+            findings.extend(malformed.into_iter().map(|line| {
+                let message = format!("the commit says `{}`, which allows nothing", line.escape_debug());
+                Diagnostic::error(codes::NOT_AN_ALLOWED_CHANGE, message)
+                    .help("write a line such as `Allow-change: segment/web -> internet: path, narrower`")
+            }));
+        }
+        Some(Err(error)) => findings.push(Diagnostic::error(codes::NOT_AN_ALLOWED_CHANGE, error.to_string())),
+    }
+    (Some(allowed), findings)
 }
 
 /// Returns the network that devices run; `None` where none of them routes anything.
