@@ -115,10 +115,12 @@ fn follow(
     let mut interfaces = state.interfaces.as_ref().unwrap().values();
     let owns = interfaces.any(|interface| interface.addresses.iter().any(|address| address.addr() == destination));
     let fib = state.fib.as_ref().unwrap();
-    let route = fib.iter().filter(|(prefix, _)| prefix.contains(&destination)).max_by_key(|(p, _)| p.prefix_len());
+    let longest = if destination.is_ipv4() { 32 } else { 128 };
+    let mut prefixes = (0..=longest).rev().map(|length| IpNet::new(destination, length).unwrap().trunc());
+    let route = prefixes.find_map(|prefix| fib.get(&prefix));
     let looped = path.iter().any(|(passed, _)| passed == node);
     let mut ended = true;
-    for next_hop in route.iter().filter(|_| !owns && !looped).flat_map(|(_, route)| route.next_hops.iter()) {
+    for next_hop in route.iter().filter(|_| !owns && !looped).flat_map(|route| route.next_hops.iter()) {
         let NextHop::Interface { interface, .. } = next_hop else { continue };
         let near = |end: &&weft_model::TerminationPoint| end.node == *node && end.interface == *interface;
         let cable = network.cables.iter().find(|cable| cable.iter().any(|end| near(&end)));
