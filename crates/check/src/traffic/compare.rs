@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rayon::prelude::*;
+use weft_device::config::IpProtocol;
 use weft_model::{NodeName, Source};
 use weft_simulate::Packet;
 
@@ -76,6 +77,9 @@ struct Comparison<'c, 'a> {
     allowed: &'c Allowed<'c>,
 }
 
+/// A protocol and a port that access lists tell from others.
+type Protocol = (Option<IpProtocol>, Option<u16>);
+
 /// What is asked about one destination: the packets of one kind from sources that access lists do not tell apart.
 struct Case<'a> {
     steps: [Option<Vec<Step<'a>>>; 2],
@@ -90,6 +94,9 @@ struct Change {
     words: [Option<String>; 2],
     rule: Option<Source>,
 }
+
+/// The changes of the traffic from a device, each with the numbers of the kinds of packets that change so.
+type Changes = Vec<(Change, BTreeSet<usize>)>;
 
 /// What makes pairs one entry of the result.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -146,11 +153,7 @@ impl<'a> Comparison<'_, 'a> {
     }
 
     /// Follows the packets to a destination in both networks.
-    fn case(
-        &self,
-        destination: &Both<'_>,
-        packet: Option<([Option<&Place>; 2], (Option<weft_device::config::IpProtocol>, Option<u16>))>,
-    ) -> Case<'a> {
+    fn case(&self, destination: &Both<'_>, packet: Option<([Option<&Place>; 2], Protocol)>) -> Case<'a> {
         let steps = [0, 1].map(|side: usize| {
             let address = destination.sides[side]?.address;
             let packet = packet.and_then(|(sources, (protocol, port))| {
@@ -177,7 +180,7 @@ impl<'a> Comparison<'_, 'a> {
     fn group(&self, destination: &Both<'_>, group: &[usize], cases: &[Case<'a>], found: &mut Found) {
         let to = destination.any;
         // Sources at one device have the same ways.
-        let mut known: HashMap<(usize, [bool; 2]), Vec<(Change, BTreeSet<usize>)>> = HashMap::new();
+        let mut known: HashMap<(usize, [bool; 2]), Changes> = HashMap::new();
         let mut devices: BTreeMap<(Key, usize), BTreeSet<usize>> = BTreeMap::new();
         for &index in group {
             let (source, device) = self.sources[index];
@@ -229,13 +232,7 @@ impl<'a> Comparison<'_, 'a> {
     }
 
     /// Returns how the traffic from a device changes, each with the kinds of packets of which that is so.
-    fn changes(
-        &self,
-        to: &Place,
-        cases: &[Case<'a>],
-        device: usize,
-        there: [bool; 2],
-    ) -> Vec<(Change, BTreeSet<usize>)> {
+    fn changes(&self, to: &Place, cases: &[Case<'a>], device: usize, there: [bool; 2]) -> Changes {
         let mut changes: BTreeMap<Change, BTreeSet<usize>> = BTreeMap::new();
         for (kind, case) in cases.iter().enumerate() {
             if let Some(change) = self.change(to, case, device, there) {
