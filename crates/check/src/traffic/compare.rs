@@ -30,17 +30,21 @@ pub fn moves(old: (Predicted<'_>, &[Place]), new: (Predicted<'_>, &[Place]), all
     }
     let known: Vec<Both<'_>> = known.into_values().filter_map(Both::new).collect();
     let sorts = Sorts::of([old.0.configs, new.0.configs]);
+    let classes: BTreeSet<&PlaceClass> = known.iter().map(|place| &place.any.class).collect();
+    let classes: Vec<&PlaceClass> = classes.into_iter().collect();
     let mut groups: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     let mut sources = Vec::new();
     for place in known.iter().filter(|place| place.any.starts) {
         let Some(device) = place.any.node.as_ref().and_then(|node| numbers.get(node)).copied() else { continue };
         let signature = place.sides.map(|side| side.map(|place| sorts.signature(place.address)));
         groups.entry((place.any.ipv6, signature)).or_default().push(sources.len());
-        sources.push((place, device));
+        let class = classes.binary_search(&&place.any.class).unwrap_or_default();
+        sources.push(Start { place, device, class });
     }
     let comparison = Comparison {
         planes: [Plane::new(old.0, &numbers), Plane::new(new.0, &numbers)],
         sources,
+        classes,
         groups: groups.into_values().collect(),
         sorts,
         allowed,
@@ -67,10 +71,22 @@ impl<'p> Both<'p> {
     }
 }
 
+/// A place where packets start.
+#[derive(Clone, Copy)]
+struct Start<'c> {
+    place: &'c Both<'c>,
+    /// The number of its device.
+    device: usize,
+    /// The number of its class.
+    class: usize,
+}
+
 struct Comparison<'c, 'a> {
     planes: [Plane<'a>; 2],
-    /// The places where packets start, with the number of their device.
-    sources: Vec<(&'c Both<'c>, usize)>,
+    /// The places where packets start.
+    sources: Vec<Start<'c>>,
+    /// All classes, in order.
+    classes: Vec<&'c PlaceClass>,
     /// The sources that access lists do not tell apart.
     groups: Vec<Vec<usize>>,
     sorts: Sorts,
@@ -141,7 +157,7 @@ impl<'a> Comparison<'_, 'a> {
             return found;
         }
         for group in &self.groups {
-            let sides = self.sources[group[0]].0.sides;
+            let sides = self.sources[group[0]].place.sides;
             if sides.iter().flatten().any(|place| place.ipv6 != destination.any.ipv6) {
                 continue;
             }
@@ -168,7 +184,7 @@ impl<'a> Comparison<'_, 'a> {
         };
         // Where nothing differs, nobody asks for more.
         let asked = compared.is_empty() || compared.iter().any(|compared| !compared.same);
-        let whole = self.sources.iter().all(|(place, _)| place.sides.iter().all(Option::is_some));
+        let whole = self.sources.iter().all(|start| start.place.sides.iter().all(Option::is_some));
         let ways = steps.each_ref().map(|steps| match steps {
             Some(steps) if asked || !whole => ways(steps),
             Some(_) | None => Vec::new(),
@@ -182,17 +198,23 @@ impl<'a> Comparison<'_, 'a> {
         // Sources at one device have the same ways.
         let mut known: HashMap<(usize, [bool; 2]), Changes> = HashMap::new();
         let mut devices: BTreeMap<(Key, usize), BTreeSet<usize>> = BTreeMap::new();
+        let mut counts = vec![0; self.classes.len()];
+        // Most destinations are reached as before from everywhere.
+        let both = destination.sides.iter().all(Option::is_some);
+        let quiet = both && cases.iter().all(|case| case.compared.iter().all(|compared| compared.same));
         for &index in group {
-            let (source, device) = self.sources[index];
+            let Start { place: source, device, class } = self.sources[index];
             let from = source.any;
-            let inside = from.class == to.class
-                && from.node == to.node
-                && (from.interface == to.interface || to.prefix.is_some());
-            if from.ipv6 != to.ipv6 || inside {
+            let own = to.prefix.is_some() && from.class == to.class && from.node == to.node;
+            if from.ipv6 != to.ipv6 || std::ptr::eq(source, destination) || own {
                 continue;
             }
             found.compared += 1;
-            *found.of.entry((from.class.clone(), to.class.clone())).or_default() += 1;
+            counts[class] += 1;
+            if quiet && source.sides.iter().all(Option::is_some) {
+                found.same += 1;
+                continue;
+            }
             let there = [0, 1].map(|side: usize| source.sides[side].is_some() && destination.sides[side].is_some());
             let changes = known.entry((device, there)).or_insert_with(|| self.changes(to, cases, device, there));
             found.same += usize::from(changes.is_empty());
@@ -214,6 +236,9 @@ impl<'a> Comparison<'_, 'a> {
                     devices.entry((key.clone(), kind)).or_default().insert(device);
                 }
             }
+        }
+        for (class, count) in self.classes.iter().zip(counts).filter(|(_, count)| *count > 0) {
+            *found.of.entry(((*class).clone(), to.class.clone())).or_default() += count;
         }
         for ((key, kind), devices) in devices {
             let ([Some(old), Some(new)], Some(part)) = (&cases[kind].steps, found.parts.get_mut(&key)) else {

@@ -10,6 +10,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use weft_check::traffic::{Place, places};
 use weft_diagnostics::{Diagnostic, has_errors};
 use weft_intent::SourceFile;
 use weft_model::{NodeName, TerminationPoint};
@@ -283,19 +284,18 @@ fn of_candidate(planned: &Planned<'_>, candidate: Candidate) -> Option<Known> {
     }
     let external = compiled.external.configs.clone();
     let present = |node: &NodeName| configs.contains_key(node) || external.contains_key(node);
-    let old =
-        weft_check::traffic::places(&project.intents, &project.network, &compiled.allocations, &compiled.external);
-    let new = Carried::of(planned.project, planned.compiled, &Failed::default()).places;
-    let already = |place: &weft_check::traffic::Place| {
-        place.node.as_ref().is_some_and(|node| !project_has(&project, node) && present(node))
+    let of = |project: &Project, compiled: &Compiled| {
+        places(&project.intents, &project.network, &compiled.allocations, &compiled.external)
     };
-    let mut places: Vec<_> = old.into_iter().filter(|place| place.node.as_ref().is_none_or(present)).collect();
-    places.extend(new.into_iter().filter(already));
+    let (old, new) = (of(&project, &compiled), of(planned.project, planned.compiled));
+    let already = |place: &Place| place.node.as_ref().is_some_and(|node| !project_has(&project, node) && present(node));
+    let mut there: Vec<Place> = old.into_iter().filter(|place| place.node.as_ref().is_none_or(present)).collect();
+    there.extend(new.into_iter().filter(already));
     let cables = cables(&project, &compiled, planned);
     let mut all = external.clone();
     all.extend(configs);
     let prediction = simulate(&all, &cables, &Failed::default());
-    Some(Known { said, carried: Carried { configs: all, external, cables, prediction, places }, unknown })
+    Some(Known { said, carried: Carried { configs: all, external, cables, prediction, places: there }, unknown })
 }
 
 fn project_has(project: &Project, node: &NodeName) -> bool {
