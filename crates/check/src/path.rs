@@ -252,7 +252,7 @@ impl<'r, 'a> Reasons<'r, 'a> {
         }
         let chosen: BTreeSet<usize> = self.steps[device].next.iter().map(|(_, far)| *far).collect();
         let others: Vec<usize> = self
-            .neighbors(device)
+            .neighbors(device)?
             .into_iter()
             .filter(|other| !chosen.contains(other) && self.has(*other, prefix))
             .filter(|other| !self.ases_behind(*other).contains(&own.asn))
@@ -273,12 +273,12 @@ impl<'r, 'a> Reasons<'r, 'a> {
         self.plane.config(device)?.bgp.as_ref()
     }
 
-    /// Returns the devices at the other ends of sessions that are up.
-    fn neighbors(&self, device: usize) -> BTreeSet<usize> {
-        let Some((node, bgp)) = self.plane.name(device).zip(self.bgp(device)) else { return BTreeSet::new() };
-        let states = self.network.states.get(node).and_then(|state| state.neighbors.as_ref());
-        let up = states.into_iter().flatten().filter(|(_, state)| state.session_state == SessionState::Established);
-        let far = up.filter_map(|(target, _)| {
+    /// Returns the devices at the other ends of sessions that are up; `None` where one is not on a cable, so that nobody can tell.
+    fn neighbors(&self, device: usize) -> Option<BTreeSet<usize>> {
+        let (node, bgp) = self.plane.name(device).zip(self.bgp(device))?;
+        let states = self.network.states.get(node)?.neighbors.as_ref()?;
+        let up = states.iter().filter(|(_, state)| state.session_state == SessionState::Established);
+        let far = up.map(|(target, _)| {
             let near = TerminationPoint { node: node.clone(), interface: bgp.neighbors.get(target)?.interface.clone() };
             let cable: &Cable = cable_at(self.network.cables, &near)?;
             let far = cable.iter().find(|end| **end != near)?;
