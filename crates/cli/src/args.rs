@@ -37,8 +37,8 @@ Examples:
   weft what-if --fail node:b1-spine-01 --fail node:b1-spine-02
   weft what-if --fail group:north-duct --format json
 
-Ends with 1 when an intent breaks that holds without the failure. What is to `survive` a failure is not
-asked to survive one more.";
+Ends with 1 when an intent breaks that holds without the failure. What is to
+`survive` a failure is not asked to survive one more.";
 
 /// What every command takes.
 #[derive(Debug, Args)]
