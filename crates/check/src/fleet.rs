@@ -245,8 +245,13 @@ fn placed(finding: Diagnostic, sources: &Sources) -> Diagnostic {
 
 /// Returns the first line of the most specific of several intents: kinds sort from the graph to what runs over it.
 pub(crate) fn place(sources: &Sources) -> Option<SourceSpan> {
+    cause(sources).map(line)
+}
+
+/// Returns the most specific of several intents, with its first line.
+pub(crate) fn cause(sources: &Sources) -> Option<&Source> {
     let most_specific = &sources.last()?.intent;
-    sources.iter().find(|source| source.intent == *most_specific).map(line)
+    sources.iter().find(|source| source.intent == *most_specific)
 }
 
 /// Returns the name of an address family.

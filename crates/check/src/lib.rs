@@ -4,6 +4,8 @@
 //! once, what must be defined before it is used. Each rule is one file under `rules/` and one line of [`RULES`].
 //! [`check_predicted`] asks the simulated data plane whether every Reachability and Capacity intent holds, in the steady state and
 //! after failures; whether Peerings leak and Steerings are followed; and what must hold without any intent: no loop, no blackhole.
+//! [`traffic`] tells which traffic goes other ways in one predicted network than in another, [`paths()`] which way one packet goes
+//! and why, and [`without`] what is left of a network after a failure.
 //!
 //! Findings stand at the line of the intent that caused the element, which every element of a configuration knows.
 
@@ -16,10 +18,13 @@ mod failures;
 mod fleet;
 mod flow;
 mod monotone;
+mod path;
 mod places;
 mod predicted;
 mod reachability;
+mod remaining;
 mod rules;
+pub mod traffic;
 
 use std::collections::BTreeMap;
 
@@ -33,8 +38,10 @@ use weft_simulate::Hop;
 pub use capacity::Overload;
 pub use failures::{Element, Failure};
 pub use fleet::Fleet;
+pub use path::{Asked, Because, Decision, Ending, Paths, Visit, paths};
 pub use predicted::{Broken, check_predicted};
 pub use reachability::Violation;
+pub use remaining::{Remaining, without};
 pub use rules::{RULES, Rule};
 
 /// Returns what the rules find in the configurations of a network, in order. Near-linear in the size of the

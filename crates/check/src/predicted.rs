@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use weft_compile::{Allocations, ExternalRouters, hosts};
 use weft_device::config::DeviceConfig;
-use weft_diagnostics::Diagnostic;
+use weft_diagnostics::{Code, Diagnostic};
 use weft_intent::IntentSet;
 use weft_model::{Network, NodeName};
 use weft_simulate::{Cable, Failed, Scenarios, simulate};

@@ -25,6 +25,21 @@ Exit codes:
   3  a device could not be changed, and what was changed has been rolled back
   4  something failed that is neither the user's nor a device's fault";
 
+const TRACE: &str = "\
+Examples:
+  weft trace b1-leaf-01:swp1 segment/db --proto tcp --port 5432
+  weft trace segment/web 198.51.100.1 --fail link:b1-border-01:swp1
+  weft trace peering/transit-a b1-leaf-03:swp1 --format json";
+
+const WHAT_IF: &str = "\
+Examples:
+  weft what-if --fail link:b1-leaf-01:swp15
+  weft what-if --fail node:b1-spine-01 --fail node:b1-spine-02
+  weft what-if --fail group:north-duct --format json
+
+Ends with 1 when an intent breaks that holds without the failure. What is to
+`survive` a failure is not asked to survive one more.";
+
 /// What every command takes.
 #[derive(Debug, Args)]
 pub(crate) struct Global {
@@ -100,6 +115,14 @@ pub(crate) struct Revision {
     /// Read intents, templates and allocations from this git revision instead of the working tree
     #[arg(long, value_name = "REV")]
     pub(crate) commit: Option<String>,
+}
+
+/// What is broken, for predictions.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Failures {
+    /// Break this: `link:NODE:PORT`, `node:NAME`, or `group:NAME` for all links of a shared risk; any number of times
+    #[arg(long = "fail", value_name = "WHAT")]
+    pub(crate) fail: Vec<String>,
 }
 
 /// What is done about the lock file of allocations.
@@ -197,9 +220,40 @@ pub(crate) enum Command {
         /// With `A` alone: the other revision
         #[arg(value_name = "B")]
         to: Option<String>,
+        /// Also tell which traffic goes other ways, as the predictions of both say
+        #[arg(long)]
+        traffic: bool,
         /// End with 1 when anything differs
         #[arg(long)]
         exit_code: bool,
+    },
+    /// Follow a packet through the predicted network: every equal-cost path, and why it goes there
+    #[command(after_help = TRACE)]
+    Trace {
+        /// Where it starts: a node, a port for hosts `NODE:PORT`, `segment/NAME`, `peering/NAME` or an address
+        #[arg(value_name = "SRC")]
+        from: String,
+        /// Where it goes, in the same words; an address need not be in the network
+        #[arg(value_name = "DST")]
+        to: String,
+        /// Its protocol, for access lists
+        #[arg(long, value_name = "PROTOCOL", value_parser = ["tcp", "udp", "icmp"])]
+        proto: Option<String>,
+        /// Its destination port, for access lists; of `tcp` unless `--proto` says otherwise
+        #[arg(long)]
+        port: Option<u16>,
+        #[command(flatten)]
+        failures: Failures,
+        #[command(flatten)]
+        revision: Revision,
+    },
+    /// Predict what a failure does: sessions, traffic, intents
+    #[command(after_help = WHAT_IF)]
+    WhatIf {
+        #[command(flatten)]
+        failures: Failures,
+        #[command(flatten)]
+        revision: Revision,
     },
     /// Compare with what the devices run: what would change, in which order
     Plan {
@@ -211,9 +265,12 @@ pub(crate) enum Command {
         reach: Reach,
         #[command(flatten)]
         secrets: SecretPlaces,
-        /// The pipeline whose settings for waves are used
+        /// The pipeline whose settings for waves and for traffic are used
         #[arg(long, value_name = "FILE", default_value = "pipeline/default.yaml")]
         pipeline: PathBuf,
+        /// Take this git revision for what the devices run, for the traffic that moves
+        #[arg(long, value_name = "REV")]
+        base: Option<String>,
         /// Write the plan to this file, for `weft apply`
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,

@@ -192,7 +192,8 @@ mod tests {
 
     #[test]
     fn a_finding_repeats_no_character_that_acts_on_a_terminal() {
-        let finding = Allocations::from_yaml("loopbacks:\n  a: 10.0.0.1\nb\tc: 1\n").unwrap_err().diagnostic("lock.yaml");
+        let finding =
+            Allocations::from_yaml("loopbacks:\n  a: 10.0.0.1\nb\tc: 1\n").unwrap_err().diagnostic("lock.yaml");
         assert!(finding.message.contains("`b\\tc`"), "{}", finding.message);
     }
 }

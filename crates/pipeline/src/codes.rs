@@ -42,6 +42,22 @@ pub const PATH_OUTSIDE: Code = Code::new(
     "Reports are written to a folder within the project, given relative to it.",
 );
 
+/// The end of an allowed change is not one.
+pub const NOT_A_TRAFFIC_END: Code = Code::new(
+    "WEFT-204",
+    "not an end of traffic",
+    "`allow_changes` names where traffic starts and goes: `segment/NAME`, `peering/NAME`, `node/NAME`, `fabric/NAME`, \
+     `site/NAME`, `role/NAME`, `internet`, `loopbacks` or `any`.",
+);
+
+/// A line of a commit's message allows nothing.
+pub const NOT_AN_ALLOWED_CHANGE: Code = Code::new(
+    "WEFT-205",
+    "commit allows nothing",
+    "With `changes_in_commit` of the pipeline's `plan`, lines of the commit's message allow traffic to move: `Allow-change: FROM -> \
+     TO: WHAT, WHAT`, where the ends are those of `allow_changes` and the last part may be left out. This line is none.",
+);
+
 /// A file looks like an intent and is not read.
 pub const NOT_READ: Code = Code::new(
     "WEFT-910",
@@ -124,6 +140,22 @@ pub const DRAINED_AND_CHANGED: Code = Code::new(
      while it changes. Carry out the maintenance first, and the other changes in a second run.",
 );
 
+/// Traffic moves that must not.
+pub const TRAFFIC_MOVES: Code = Code::new(
+    "WEFT-548",
+    "traffic moves that must not",
+    "The plan changes where traffic goes or how it ends beyond what `allow_changes` of the pipeline's `plan` lists. The finding \
+     names the classes of traffic, how they change, and one pair of places. Nothing is pushed.",
+);
+
+/// It is not known which traffic moves.
+pub const TRAFFIC_UNKNOWN: Code = Code::new(
+    "WEFT-549",
+    "traffic of before is not known",
+    "`allow_changes` of the pipeline's `plan` promises that nothing else changes, and what the devices run is not the network of \
+     any revision that Weft knows: the promise cannot be kept. Nothing is pushed.",
+);
+
 /// All codes of this crate.
 pub const ALL: &[Code] = &[
     NO_SUCH_PIPELINE,
@@ -132,6 +164,8 @@ pub const ALL: &[Code] = &[
     STAGE_MISSING,
     NOT_A_PIPELINE,
     PATH_OUTSIDE,
+    NOT_A_TRAFFIC_END,
+    NOT_AN_ALLOWED_CHANGE,
     NOT_READ,
     PACK_NOT_TEXT,
     PACK_NAME,
@@ -143,4 +177,6 @@ pub const ALL: &[Code] = &[
     UNREACHABLE,
     PLAN_MOVED,
     DRAINED_AND_CHANGED,
+    TRAFFIC_MOVES,
+    TRAFFIC_UNKNOWN,
 ];

@@ -4,10 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
-use weft_diagnostics::Diagnostic;
+use weft_diagnostics::{Diagnostic, SourceSpan};
 use weft_intent::{Document, Metadata, SourceFile, document};
 
+pub use allowed::{AllowedChange, TrafficEnd, of_message};
+
 use crate::{codes, report::Format, run::StageName};
+
+mod allowed;
 
 /// A pipeline as the file holds it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -107,11 +111,22 @@ pub struct PlanStage {
     /// How many devices are asked at the same time. Default 16.
     #[schemars(range(min = 1, max = 256))]
     pub concurrency: u16,
+    /// The revision that the devices run, for the traffic that moves. Default: the last run that changed the devices, or the
+    /// commit before, whichever more devices run.
+    pub base: Option<String>,
+    /// The only traffic that may move; an empty list: none. Without it, any traffic may.
+    pub allow_changes: Option<Vec<AllowedChange>>,
+    /// Whether the message of the commit may allow further changes, in lines such as `Allow-change: segment/web -> internet:
+    /// path, narrower`. Default false.
+    pub changes_in_commit: bool,
+    /// Where the list stands.
+    #[serde(skip)]
+    pub place: Option<SourceSpan>,
 }
 
 impl Default for PlanStage {
     fn default() -> Self {
-        Self { concurrency: 16 }
+        Self { concurrency: 16, base: None, allow_changes: None, changes_in_commit: false, place: None }
     }
 }
 
@@ -358,10 +373,9 @@ pub fn load(file: &SourceFile) -> (Option<Pipeline>, Vec<Diagnostic>) {
         return (None, findings);
     }
     let [(document, value)] = documents.as_slice() else {
-        let at = documents.get(1).map_or_else(
-            || weft_diagnostics::SourceSpan::point(file.path.clone(), 1, 1),
-            |(document, _)| document.start.clone(),
-        );
+        let at = documents
+            .get(1)
+            .map_or_else(|| SourceSpan::point(file.path.clone(), 1, 1), |(document, _)| document.start.clone());
         let message = format!("`{}` holds {} documents", file.path, documents.len());
         let finding = Diagnostic::error(codes::NOT_A_PIPELINE, message).at(at).help("write one pipeline to a file");
         return (None, vec![finding]);
@@ -403,7 +417,7 @@ fn stages(document: &Document, items: Vec<StageItem>, findings: &mut Vec<Diagnos
     for (index, item) in items.into_iter().enumerate() {
         let pointer = format!("/spec/stages/{index}");
         let mut given = item.stages();
-        let (Some(stage), true) = (given.pop(), given.is_empty()) else {
+        let (Some(mut stage), true) = (given.pop(), given.is_empty()) else {
             let names: Vec<&str> = StageName::ALL.iter().map(|name| name.as_str()).collect();
             findings.push(
                 Diagnostic::error(codes::NOT_ONE_STAGE, "an item of `stages` is exactly one stage")
@@ -448,6 +462,12 @@ fn stages(document: &Document, items: Vec<StageItem>, findings: &mut Vec<Diagnos
                     .at(document.span(&format!("{pointer}/path")))
                     .help("write a folder relative to the project, such as `reports`"),
             );
+        }
+        if let Stage::Plan(plan) = &mut stage
+            && plan.allow_changes.is_some()
+        {
+            findings.extend(allowed::mistakes(document, &format!("{pointer}/allow_changes"), plan));
+            plan.place = Some(document.key_span(&format!("{pointer}/allow_changes")));
         }
         seen.insert(name, pointer);
         stages.push(stage);

@@ -22,6 +22,7 @@ mod runner;
 pub mod secrets;
 pub mod source;
 pub mod stages;
+pub mod traffic;
 
 pub use exit::ExitCode;
 pub use runner::{Observer, RunEvent, RunOptions, run};

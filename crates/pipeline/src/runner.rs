@@ -283,6 +283,7 @@ impl Run<'_> {
             };
             self.record.devices.insert(device.clone(), record);
         }
+        stages::keep_sources(&self.directory, self.sources, &compiled)?;
         let network = network_record(project, &compiled, |_| LinkState::Unknown);
         self.directory.write_json("network.json", &network)?;
         let (inventory, origin) = inventory
@@ -332,7 +333,13 @@ impl Run<'_> {
             () = cancelled(&mut cancel) => return Ok(stopped()),
         };
         let push = self.pipeline.push();
-        let plan = stages::plan(project, compiled, reach, &running, &(&push.waves).into(), self.sources.exact_commit());
+        let waves = (&push.waves).into();
+        let mut plan = stages::plan(project, compiled, reach, &running, &waves, self.sources.exact_commit());
+        let (root, sources) = (self.options.root.as_path(), self.sources);
+        let planned =
+            stages::Planned { root, sources, project, compiled, reach, running: &running, plan: &plan, parameters };
+        let (traffic, moved) = stages::planned_traffic(&planned);
+        plan.traffic = plan.has_changes().then_some(traffic);
         let json = plan.to_json().map_err(|error| internal(&self.directory, "plan.json", &error))?;
         self.directory.write("plan.json", json.as_bytes())?;
         let mut waves = BTreeMap::new();
@@ -365,7 +372,11 @@ impl Run<'_> {
         findings.extend(stages::drain_findings(&plan, compiled));
         findings.extend(self.options.plan.as_ref().and_then(|wanted| stages::moved(wanted, &plan)));
         findings.extend(stages::guard_findings(project, &plan));
-        let summary = plan.summary().lines().next().unwrap_or_default().to_owned();
+        findings.extend(moved);
+        let mut summary = plan.summary().lines().next().unwrap_or_default().to_owned();
+        if let Some(traffic) = plan.traffic.as_ref().filter(|traffic| traffic.compared > 0) {
+            summary.push_str(&format!("; traffic: {}", crate::traffic::headline(traffic)));
+        }
         self.plan = Some(plan);
         Ok(Outcome::found(findings, summary))
     }

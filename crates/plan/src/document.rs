@@ -38,7 +38,7 @@ pub struct Moved {
     pub what: String,
 }
 
-/// All of a plan but its digest, in the order in which it is hashed.
+/// All of a plan but its digest and what is only predicted of it, in the order in which it is hashed.
 #[derive(serde::Serialize)]
 struct Contents<'a> {
     version: u32,
@@ -53,7 +53,7 @@ struct Contents<'a> {
 impl Plan {
     /// Returns the digest that belongs to the contents.
     pub(crate) fn contents_digest(&self) -> Result<Digest, serde_json::Error> {
-        let Self { version, weft, commit, devices, waves, secrets, digest: _ } = self;
+        let Self { version, weft, commit, devices, waves, secrets, digest: _, traffic: _ } = self;
         Ok(Digest::of(&serde_json::to_vec(&Contents { version: *version, weft, commit, devices, waves, secrets })?))
     }
 

@@ -8,10 +8,12 @@ mod digest;
 mod document;
 mod plan;
 mod planner;
+mod traffic;
 mod waves;
 
 pub use diff::{compare as compare_texts, compare_named};
 pub use digest::configuration_digest;
 pub use document::{Moved, PlanError};
 pub use plan::{DeviceChange, Digest, FileChange, Plan, PlannedDevice, Wave, WavePolicy};
-pub use planner::{PlanInputs, plan};
+pub use planner::{PlanInputs, is_bare, plan};
+pub use traffic::{BeforeAfter, Traffic, TrafficChange, TrafficWhat};

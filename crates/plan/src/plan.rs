@@ -8,6 +8,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 use weft_model::{NodeName, PackName, SecretDigest, SecretRef};
 
+use crate::Traffic;
+
 /// A SHA-256 digest in lower-case hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -40,6 +42,9 @@ pub struct Plan {
     pub secrets: BTreeMap<SecretRef, SecretDigest>,
     /// The digest of all the above.
     pub digest: Digest,
+    /// The traffic that is predicted to move. Nothing is done by it, so it is no part of the digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<Traffic>,
 }
 
 /// One device of a plan.

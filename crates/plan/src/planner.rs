@@ -65,6 +65,7 @@ pub fn plan(inputs: &PlanInputs<'_>) -> Plan {
         waves: waves::order(&changing, &bare, inputs.network, inputs.waves),
         secrets: used(inputs),
         digest: Digest::of(b""),
+        traffic: None,
     };
     if let Ok(digest) = plan.contents_digest() {
         plan.digest = digest;
@@ -109,7 +110,7 @@ fn compare(
 }
 
 /// Says whether a device runs no BGP, in whatever words its OS has for it: traffic does not go through it yet.
-fn is_bare(running: &BTreeMap<String, String>) -> bool {
+pub fn is_bare(running: &BTreeMap<String, String>) -> bool {
     let is_comment = |line: &str| line.trim_start().starts_with(['!', '#']);
     let says_bgp = |line: &str| line.split(|c: char| !c.is_alphanumeric()).any(|word| word.eq_ignore_ascii_case("bgp"));
     !running.values().flat_map(|text| text.lines()).any(|line| !is_comment(line) && says_bgp(line))

@@ -27,7 +27,28 @@ pub(crate) struct Denial {
     pub(crate) entry: Option<Name>,
 }
 
+/// What an access list does with a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Judged<'c> {
+    /// The access list.
+    pub acl: &'c Name,
+    /// The entry that decides; `None` where none matches, and the list's own action does.
+    pub entry: Option<&'c AclEntry>,
+    /// Whether the packet passes.
+    pub passes: bool,
+}
+
 impl Packet {
+    /// Returns what the access list of an interface does with the packet on its way out; `None` where there is none. A list that
+    /// is not defined is none.
+    pub fn judged<'c>(&self, config: &'c DeviceConfig, interface: &InterfaceName) -> Option<Judged<'c>> {
+        let acl = config.interfaces.get(interface)?.egress_acl.as_ref()?;
+        let set = config.acl_sets.get(acl)?;
+        let entry = set.entries.iter().find(|entry| self.matches(entry));
+        let action = entry.map_or(set.default_action, |entry| entry.action);
+        Some(Judged { acl, entry, passes: action == AclAction::Accept })
+    }
+
     fn matches(&self, entry: &AclEntry) -> bool {
         let within = |prefixes: &[ipnet::IpNet], address| {
             prefixes.is_empty() || prefixes.iter().any(|prefix| prefix.contains(&address))
@@ -42,11 +63,8 @@ impl Packet {
 
 /// Returns what keeps a packet from leaving an interface, if anything does. A list that is not defined keeps nothing.
 pub(crate) fn denial(config: &DeviceConfig, interface: &InterfaceName, packet: &Packet) -> Option<Denial> {
-    let acl = config.interfaces.get(interface)?.egress_acl.as_ref()?;
-    let set = config.acl_sets.get(acl)?;
-    let entry = set.entries.iter().find(|entry| packet.matches(entry));
-    let action = entry.map_or(set.default_action, |entry| entry.action);
-    (action == AclAction::Drop).then(|| Denial { acl: acl.clone(), entry: entry.map(|entry| entry.name.clone()) })
+    let Judged { acl, entry, passes } = packet.judged(config, interface)?;
+    (!passes).then(|| Denial { acl: acl.clone(), entry: entry.map(|entry| entry.name.clone()) })
 }
 
 /// Returns what keeps a packet to an address of a device from those for whom the address stands: on a port for hosts, the hosts

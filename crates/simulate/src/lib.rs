@@ -37,7 +37,7 @@ mod scenario;
 mod session;
 mod ways;
 
-pub use acl::Packet;
+pub use acl::{Judged, Packet};
 pub use cabling::Cable;
 pub use filters::Filters;
 pub use forwarding::{Decision, Forwarding, Hop, Outcome, Trace, trace};

@@ -54,14 +54,14 @@ impl Plane {
             }
             let mut fib = RouteTable::new();
             if !next_hops.is_empty() {
-                let route = Route { protocol: RouteProtocol::Bgp, next_hops };
+                let route = Route { protocol: RouteProtocol::Bgp, next_hops: next_hops.into() };
                 fib.insert("192.0.2.0/24".parse().unwrap(), route);
             }
             let mut interfaces = BTreeMap::new();
             if device == 0 {
                 interfaces.insert("lo".parse().unwrap(), up([format!("{DESTINATION}/32").parse().unwrap()].into()));
             }
-            let state = DeviceState { fib: Some(fib), interfaces: Some(interfaces), ..DeviceState::default() };
+            let state = DeviceState { fib: Some(fib.into()), interfaces: Some(interfaces), ..DeviceState::default() };
             states.insert(name(device), state);
         }
         Self { states, cables, next }

@@ -124,9 +124,8 @@ pub(crate) fn states(
             !route.next_hops.is_empty()
         });
         for prefix in sent {
-            let route = fib
-                .entry(*prefix)
-                .or_insert_with(|| Route { protocol: RouteProtocol::Bgp, next_hops: [].into() });
+            let route =
+                fib.entry(*prefix).or_insert_with(|| Route { protocol: RouteProtocol::Bgp, next_hops: [].into() });
             if route.protocol == RouteProtocol::Bgp && !route.interfaces().contains(&router.interface) {
                 let (interface, via) = (router.interface.clone(), Some(session.address.addr()));
                 route.next_hops.insert(NextHop::Interface { interface, via });

@@ -132,7 +132,7 @@ fn tables<'a>(
     let of = |table, state: fn(&DeviceState) -> Option<&RouteTable>| {
         (table, state(predicted), seen.and_then(|seen| state(&seen.state)))
     };
-    [of(Table::Rib, |state| state.rib.as_ref()), of(Table::Fib, |state| state.fib.as_ref())]
+    [of(Table::Rib, |state| state.rib.as_deref()), of(Table::Fib, |state| state.fib.as_deref())]
 }
 
 /// Compares every device.

@@ -24,8 +24,8 @@ struct Read {
 
 pub(crate) fn run(
     global: &Global,
-    from: &str,
-    to: Option<&str>,
+    (from, to): (&str, Option<&str>),
+    traffic: bool,
     exit_code: bool,
     output: &Output,
 ) -> Result<Exit, Failure> {
@@ -36,10 +36,14 @@ pub(crate) fn run(
     let old = compile(from);
     let new = if same.is_some() { None } else { Some(compile(to)) };
     let difference = match (&old, &new, same) {
-        (Ok((from, old)), Some(Ok((to, new))), _) => Difference::between((from.clone(), old), (to.clone(), new)),
+        (Ok((from, old)), Some(Ok((to, new))), _) => {
+            let difference = Difference::between((from.clone(), old), (to.clone(), new));
+            if traffic { difference.with_traffic(old, new) } else { difference }
+        }
         (Ok((from, old)), None, Some(to)) => {
             let to = Side { lock_out_of_date: from.lock_out_of_date, ..to };
-            Difference::between((from.clone(), old), (to, old))
+            let difference = Difference::between((from.clone(), old), (to, old));
+            if traffic { difference.with_traffic(old, old) } else { difference }
         }
         _ => {
             let sides = [Some(&old), new.as_ref()].into_iter().flatten();

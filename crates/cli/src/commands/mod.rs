@@ -8,6 +8,7 @@ mod diff;
 mod explain;
 mod explain_code;
 mod explain_node;
+mod failures;
 mod lab;
 mod lsp;
 mod new;
@@ -17,9 +18,11 @@ mod run;
 mod runs;
 pub(crate) mod schema;
 mod secrets;
+mod trace;
 mod validate;
 mod verify;
 mod watch;
+mod what_if;
 
 #[cfg(test)]
 pub(crate) use explain_code::{code_of, codes, findings};
@@ -55,11 +58,18 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failur
         }
         Command::Explain { target, revision, reach } => explain::run(global, target, revision, reach, output),
         Command::ExplainCode { code } => explain_code::run(code.as_deref(), output),
-        Command::Diff { from, to, exit_code } => diff::run(global, from, to.as_deref(), *exit_code, output),
+        Command::Diff { from, to, traffic, exit_code } => {
+            diff::run(global, (from, to.as_deref()), *traffic, *exit_code, output)
+        }
+        Command::Trace { from, to, proto, port, failures, revision } => {
+            let packet = trace::Kind { proto: proto.as_deref(), port: *port };
+            trace::run(global, (from, to), packet, failures, revision, output)
+        }
+        Command::WhatIf { failures, revision } => what_if::run(global, failures, revision, output),
         Command::Check { revision, lock } => check::run(global, revision, lock, output),
-        Command::Plan { revision, lock, reach, secrets, pipeline, out } => {
-            let out = out.as_deref();
-            plan::run(global, &plan::Arguments { revision, lock, reach, secrets, pipeline, out }, output)
+        Command::Plan { revision, lock, reach, secrets, pipeline, base, out } => {
+            let (base, out) = (base.as_deref(), out.as_deref());
+            plan::run(global, &plan::Arguments { revision, lock, reach, secrets, pipeline, base, out }, output)
         }
         Command::Apply { plan, revision, reach, secrets, pipeline } => {
             apply::run(global, plan.as_deref(), revision, (reach, secrets), pipeline, output)

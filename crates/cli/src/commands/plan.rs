@@ -10,7 +10,14 @@ use std::{
 use anyhow::Context;
 use weft_diagnostics::{Severity, has_errors};
 use weft_model::SecretRef;
-use weft_pipeline::{ExitCode as Exit, definition::Stage, report::own_words, secrets, stages};
+use weft_pipeline::{
+    ExitCode as Exit,
+    definition::Stage,
+    report::own_words,
+    secrets,
+    stages::{self, Planned},
+    traffic,
+};
 use weft_plan::{DeviceChange, Plan, WavePolicy};
 
 use crate::{
@@ -28,6 +35,7 @@ pub(crate) struct Arguments<'a> {
     pub(crate) reach: &'a Reach,
     pub(crate) secrets: &'a SecretPlaces,
     pub(crate) pipeline: &'a Path,
+    pub(crate) base: Option<&'a str>,
     pub(crate) out: Option<&'a Path>,
 }
 
@@ -49,14 +57,27 @@ pub(crate) fn run(global: &Global, arguments: &Arguments<'_>, output: &Output) -
         workspace.add_findings(secrets::findings(&project.intents, &reach.missing, Severity::Warning));
         workspace.print_findings();
     }
-    let concurrency = pipeline.stages.iter().find_map(|stage| match stage {
-        Stage::Plan(plan) => Some(plan.concurrency),
+    let parameters = pipeline.stages.iter().find_map(|stage| match stage {
+        Stage::Plan(plan) => Some(plan.clone()),
         _ => None,
     });
-    let running = block_on(stages::read_running(&reach, &compiled, concurrency.unwrap_or(16).into(), |_| {}))?;
+    let mut parameters = parameters.unwrap_or_default();
+    parameters.base = arguments.base.map(str::to_owned).or(parameters.base);
+    let running = block_on(stages::read_running(&reach, &compiled, parameters.concurrency.into(), |_| {}))?;
     let waves = pipeline.push().waves;
     let waves = WavePolicy { canary: waves.canary.into(), size: waves.size.into() };
-    let plan = stages::plan(&project, &compiled, &reach, &running, &waves, workspace.sources.exact_commit());
+    let mut plan = stages::plan(&project, &compiled, &reach, &running, &waves, workspace.sources.exact_commit());
+    let (traffic, moved) = stages::planned_traffic(&Planned {
+        root: &global.directory,
+        sources: &workspace.sources,
+        project: &project,
+        compiled: &compiled,
+        reach: &reach,
+        running: &running,
+        plan: &plan,
+        parameters: &parameters,
+    });
+    plan.traffic = plan.has_changes().then_some(traffic);
     let json = plan.to_json()?;
     if let Some(out) = arguments.out {
         fs::write(out, &json).with_context(|| format!("write the plan {}", out.display()))?;
@@ -65,7 +86,8 @@ pub(crate) fn run(global: &Global, arguments: &Arguments<'_>, output: &Output) -
         Format::Json => output.result(json),
         _ => output.result(text(&plan, output)),
     }
-    let broken = stages::guard_findings(&project, &plan);
+    let mut broken = stages::guard_findings(&project, &plan);
+    broken.extend(moved);
     output.complain(&broken, &workspace.map);
     let failed = plan.unreachable().next().is_some() || has_errors(&broken);
     Ok(if failed { Exit::Findings } else { Exit::Success })
@@ -97,6 +119,10 @@ fn text(plan: &Plan, output: &Output) -> String {
         let _ = writeln!(text, "{device} cannot be read: {reason}");
     }
     if !text.is_empty() {
+        text.push('\n');
+    }
+    if let Some(traffic) = &plan.traffic {
+        text.push_str(&traffic::text(traffic, output.colour()));
         text.push('\n');
     }
     text + &plan.summary()

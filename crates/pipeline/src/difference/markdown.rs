@@ -1,7 +1,10 @@
 //! A difference as Markdown, fit for a comment on a pull request.
 
 use super::{Became, Difference};
-use crate::report::{Bounded, cell, code, folded};
+use crate::{
+    report::{Bounded, cell, code, folded},
+    traffic,
+};
 
 /// The most allocations that are listed; the text has all.
 const MOST_ALLOCATIONS: usize = 40;
@@ -13,6 +16,7 @@ impl Difference {
         page.section(&format!("## weft diff: {} .. {}\n\n", cell(&self.from.to_string()), cell(&self.to.to_string())));
         if self.is_empty() {
             page.section(&format!("No difference; {}.\n", super::counted_devices(self.untouched)));
+            traffic(&mut page, self);
             return page.end("`weft diff` has them");
         }
         let allocations = match self.allocations.len() {
@@ -55,12 +59,23 @@ impl Difference {
             format!("| {} {} | {} | {lines} |\n", mark(device.became), device.became.as_str(), code(name.as_str()))
         });
         page.rows("\n### Devices\n\n| | Device | Lines |\n|---|---|---|\n", devices.collect());
+        traffic(&mut page, self);
         let diffs = self.devices.iter().map(|(name, device)| {
             let files = device.files.iter().map(|(name, file)| (name.as_str(), file.diff.as_str()));
             folded(name.as_str(), (device.added, device.removed), files)
         });
         page.rows("\n### Diffs\n\n", diffs.collect());
         page.end("`weft diff` has them")
+    }
+}
+
+fn traffic(page: &mut Bounded, difference: &Difference) {
+    if let Some(traffic) = &difference.traffic {
+        if traffic.changes.is_empty() {
+            page.section("\n### Traffic\n");
+        }
+        page.rows(traffic::MARKDOWN_HEAD, traffic::markdown(traffic));
+        page.section(&traffic::markdown_rest(traffic));
     }
 }
 

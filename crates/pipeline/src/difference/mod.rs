@@ -12,14 +12,15 @@ use serde::Serialize;
 use weft_intent::{SourceFile, document};
 use weft_model::{IntentKind, IntentRef, NodeName, PackName, SecretDigests};
 use weft_pack::Rendered;
-use weft_plan::FileChange;
+use weft_plan::{FileChange, Traffic};
+use weft_simulate::Failed;
 
 pub use fields::{FieldChange, field_changes};
 
 use crate::{
     report::counted,
     source::Sources,
-    stages::{AllocationChange, Compiled, Project, allocation_changes},
+    stages::{AllocationChange, Carried, Compiled, Project, allocation_changes, traffic},
 };
 
 /// One version of a project, compiled.
@@ -130,6 +131,9 @@ pub struct Difference {
     pub devices: BTreeMap<NodeName, DeviceDifference>,
     /// How many devices have the same configuration in both versions.
     pub untouched: usize,
+    /// The traffic that changes, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<Traffic>,
 }
 
 impl Difference {
@@ -138,7 +142,16 @@ impl Difference {
         let ((from, old), (to, new)) = (from, to);
         let allocations = allocation_changes(&old.compiled.allocations, &new.compiled.allocations);
         let (devices, untouched) = devices(old, new);
-        Self { from, to, intents: intents(&old.sources.intents, &new.sources.intents), allocations, devices, untouched }
+        let intents = intents(&old.sources.intents, &new.sources.intents);
+        Self { from, to, intents, allocations, devices, untouched, traffic: None }
+    }
+
+    /// Returns the difference with the traffic that changes beside the rest.
+    #[must_use]
+    pub fn with_traffic(self, old: &Version, new: &Version) -> Self {
+        let carried = |version: &Version| Carried::of(&version.project, &version.compiled, &Failed::default());
+        let (traffic, _) = traffic(&carried(old), &carried(new), None);
+        Self { traffic: Some(traffic), ..self }
     }
 
     /// Tells whether nothing differs.

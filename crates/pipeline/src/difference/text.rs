@@ -5,7 +5,10 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 
 use super::{Became, Difference};
-use crate::report::{WIDTH, wrap};
+use crate::{
+    report::{WIDTH, wrap},
+    traffic,
+};
 
 const ADDED: Style = AnsiColor::Green.on_default();
 const REMOVED: Style = AnsiColor::Red.on_default();
@@ -20,6 +23,7 @@ impl Difference {
         page.line(STRONG, &format!("{} .. {}", self.from, self.to));
         if self.is_empty() {
             page.line(Style::new(), &format!("no difference; {}", super::counted_devices(self.untouched)));
+            page.traffic(self);
             return page.out;
         }
         for side in self.out_of_date() {
@@ -48,6 +52,7 @@ impl Difference {
             let lines = format!("+{} -{}", device.added, device.removed);
             page.line(style(device.became), &format!("  {:<8} {:<34} {lines}", device.became.as_str(), name.as_str()));
         }
+        page.traffic(self);
         for (name, device) in self.devices.iter().filter(|(_, device)| all || device.became == Became::Changed) {
             for (file, change) in &device.files {
                 page.line(STRONG, &format!("\n{name} {file}"));
@@ -89,6 +94,13 @@ impl Page {
         } else {
             writeln!(self.out, "{line}")
         };
+    }
+
+    fn traffic(&mut self, difference: &Difference) {
+        if let Some(traffic) = &difference.traffic {
+            self.out.push('\n');
+            self.out.push_str(&traffic::text(traffic, self.colour));
+        }
     }
 
     fn wrapped(&mut self, lead: &str, indent: usize, text: &str) {

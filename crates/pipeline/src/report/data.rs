@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use weft_plan::{DeviceChange, Plan};
+use weft_plan::{DeviceChange, Plan, Traffic};
 use weft_push::PushReport;
 use weft_verify::{Assessment, IntentResult};
 
@@ -30,6 +30,9 @@ pub struct Report {
     pub waves: Vec<WaveRecord>,
     /// The devices in the order of their names.
     pub devices: Vec<DeviceReport>,
+    /// The traffic that the plan moves; `None` where none was planned.
+    #[serde(default)]
+    pub traffic: Option<Traffic>,
     /// The intents that were verified, the worst first, then in the order of their names.
     pub intents: Vec<IntentReport>,
     /// The lines of configurations that were seen not to be as intended, by device, file and place.
@@ -305,6 +308,7 @@ impl Report {
             stages: record.stages.clone(),
             waves: record.waves.clone(),
             devices,
+            traffic: plan.and_then(|plan| plan.traffic.clone()),
             intents,
             drift: assessment.map(network::drift).unwrap_or_default(),
             sessions: assessment.and_then(network::sessions),

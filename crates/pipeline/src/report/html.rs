@@ -8,12 +8,16 @@ use minijinja::{
     value::{Serde, Value},
 };
 use serde::Serialize;
+use weft_plan::{Traffic, TrafficWhat};
 
 use super::{
     CauseReport, DeviceReport, DriftIs, DriftReport, LineReport, Report, RouteReport, RoutesReport, RunReport,
     SessionsReport, Standing, Totals, counted, data::stage_milliseconds, duration, network::causes, topology,
 };
-use crate::run::{DeviceResult, RunState, StageRecord, StageState, WaveRecord};
+use crate::{
+    run::{DeviceResult, RunState, StageRecord, StageState, WaveRecord},
+    traffic,
+};
 
 /// Most lines of one diff on the page; the artifact has all.
 const MOST_DIFF_LINES: usize = 2_000;
@@ -81,6 +85,7 @@ pub(super) fn render(report: &Report) -> Result<String, minijinja::Error> {
         drifted: report.drift.len(),
         sessions: report.sessions.as_ref(),
         routes: report.routes.as_ref().map(RoutesView::new),
+        traffic: report.traffic.as_ref().map(TrafficView::new),
         intents: report.intents.iter().map(IntentView::new).collect(),
         standings: standings(report),
         waves: &report.waves,
@@ -113,6 +118,7 @@ struct Page<'a> {
     drifted: usize,
     sessions: Option<&'a SessionsReport>,
     routes: Option<RoutesView<'a>>,
+    traffic: Option<TrafficView<'a>>,
     intents: Vec<IntentView<'a>>,
     standings: Vec<StandingView>,
     waves: &'a [WaveRecord],
@@ -334,6 +340,44 @@ impl<'a> RoutesView<'a> {
         let left_out = routes.mismatched.saturating_sub(shown.len());
         let causes = routes.causes.iter().take(MOST_ROWS).map(CauseReport::words).collect();
         Self { compared: routes.compared, mismatched: routes.mismatched, causes, shown, left_out }
+    }
+}
+
+#[derive(Serialize)]
+struct TrafficView<'a> {
+    headline: String,
+    base: Option<&'a str>,
+    notes: &'a [String],
+    rows: Vec<TrafficRow>,
+    rest: Option<String>,
+}
+
+#[derive(Serialize)]
+struct TrafficRow {
+    #[serde(flatten)]
+    row: traffic::Row,
+    tone: Tone,
+}
+
+impl<'a> TrafficView<'a> {
+    fn new(traffic: &'a Traffic) -> Self {
+        let row = |row: traffic::Row| {
+            let tone = match row.what {
+                _ if !row.allowed => Tone::Bad,
+                TrafficWhat::Lost => Tone::Bad,
+                TrafficWhat::Gained | TrafficWhat::Comes | TrafficWhat::Goes => Tone::Coming,
+                TrafficWhat::Verdict | TrafficWhat::Path | TrafficWhat::Narrower | TrafficWhat::Wider => Tone::Warn,
+            };
+            TrafficRow { row, tone }
+        };
+        Self {
+            headline: traffic::headline(traffic),
+            base: traffic.base.as_deref(),
+            // Where nothing was compared, the first note is the headline.
+            notes: &traffic.notes[usize::from(traffic.compared == 0).min(traffic.notes.len())..],
+            rows: traffic::rows(traffic).into_iter().map(row).collect(),
+            rest: traffic::rest(traffic),
+        }
     }
 }
 

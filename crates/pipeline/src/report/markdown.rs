@@ -4,7 +4,10 @@ use super::{
     DeviceReport, DriftReport, Report, RouteReport, Standing, counted, data::stage_milliseconds, duration,
     network::causes, printable,
 };
-use crate::run::{DeviceResult, RunState, StageState};
+use crate::{
+    run::{DeviceResult, RunState, StageState},
+    traffic,
+};
 
 /// The most characters of a report; forges refuse comments of more than 65,536.
 pub(super) const MOST_CHARACTERS: usize = 65_000;
@@ -28,6 +31,13 @@ pub(super) fn render(report: &Report) -> String {
     page.rows("\n### Drift\n\n| | Device | Where | Line | Intent |\n|---|---|---|---|---|\n", drift(report));
     page.rows(&routes_title(report), routes(report));
     page.rows("\n### Devices\n\n| | Device | Wave | Lines | What |\n|---|---|---|---|---|\n", devices(report));
+    if let Some(traffic) = &report.traffic {
+        if traffic.changes.is_empty() {
+            page.section("\n### Traffic\n");
+        }
+        page.rows(traffic::MARKDOWN_HEAD, traffic::markdown(traffic));
+        page.section(&traffic::markdown_rest(traffic));
+    }
     page.rows("\n### Diffs\n\n", report.touched().filter_map(diff).collect());
     page.end("`weft report` has them")
 }

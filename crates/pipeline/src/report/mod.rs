@@ -143,6 +143,6 @@ fn duration(milliseconds: u64) -> String {
 }
 
 /// Returns `1 device` or `3 devices`.
-pub(crate) fn counted(count: usize, noun: &str) -> String {
+pub fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

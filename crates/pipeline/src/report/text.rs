@@ -7,7 +7,10 @@ use anstyle::{AnsiColor, Style};
 use super::{
     DriftIs, Report, RouteReport, Standing, counted, data::stage_milliseconds, duration, network::causes, printable,
 };
-use crate::run::{DeviceResult, RunState, StageName, StageState};
+use crate::{
+    run::{DeviceResult, RunState, StageName, StageState},
+    traffic,
+};
 
 /// The columns of a terminal that nobody has widened.
 pub const WIDTH: usize = 80;
@@ -28,6 +31,10 @@ pub(super) fn render(report: &Report, colour: bool) -> String {
     page.drift(report);
     page.waves(report);
     page.devices(report);
+    if let Some(traffic) = &report.traffic {
+        page.out.push('\n');
+        page.out.push_str(&traffic::text(traffic, colour));
+    }
     page.intents(report);
     page.sessions(report);
     page.routes(report);

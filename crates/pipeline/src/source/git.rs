@@ -38,6 +38,16 @@ pub(super) fn of_head(project: &Path) -> Result<Option<(String, Files)>, SourceE
     Ok(Some((id, files(project, &repository, tree)?)))
 }
 
+/// Returns what a commit, by its hash in hexadecimal, says of itself.
+pub(super) fn message(project: &Path, commit: &str) -> Result<String, SourceError> {
+    let Some(repository) = open(project)? else { return Ok(String::new()) };
+    let commit = repository.rev_parse_single(commit).map_err(|error| repository_error(project, error))?;
+    let commit = commit.object().map_err(|error| repository_error(project, error))?;
+    let commit = commit.peel_to_commit().map_err(|error| repository_error(project, error))?;
+    let message = commit.message_raw().map_err(|error| repository_error(project, error))?;
+    Ok(message.to_str_lossy().into_owned())
+}
+
 /// Returns where the project is within its repository; `None` outside of one.
 pub(super) fn place_of(project: &Path) -> Option<PathBuf> {
     place(project, &open(project).ok()??).ok()

@@ -185,6 +185,14 @@ pub fn place_in_repository(project: &Path) -> String {
     git::place_of(project).map(|place| place.to_string_lossy().replace('\\', "/")).unwrap_or_default()
 }
 
+/// Returns what a commit of the project's repository, by its hash, says of itself; nothing outside a repository.
+///
+/// # Errors
+/// Fails when the commit cannot be read.
+pub fn message(project: &Path, commit: &str) -> Result<String, SourceError> {
+    git::message(project, commit)
+}
+
 /// Tells whether a file belongs to what is read, given its path relative to the project.
 pub fn is_wanted(path: &str) -> bool {
     let hidden = path.split('/').any(|part| part.starts_with('.'));

@@ -6,23 +6,28 @@
 //! | [`compile`] | [`Compiled`]: allocations, configurations, their text |
 //! | [`predict`], [`check`] | [`Predicted`]: the state of the network; what is wrong with it |
 //! | [`read_running`], [`plan`] | what devices run; the plan |
+//! | [`traffic()`], [`planned_traffic`] | which traffic moves between two predicted networks, or by a plan |
 //! | [`guard_findings`] | which rules of the organisation the plan breaks |
 //! | [`gate_findings`], [`push`] | changes the devices |
 //! | [`verify`] | observes them |
 
+mod base;
 mod check;
 mod compile;
 mod guard;
 mod plan;
 mod push;
+mod traffic;
 mod validate;
 mod verify;
 
+pub use base::{Planned, keep_sources, planned_traffic};
 pub use check::{Predicted, check, predict, silence};
 pub use compile::{AllocationChange, CompileError, Compiled, allocation_changes, compile, lock_findings, write_lock};
 pub use guard::guard_findings;
 pub use plan::{Running, drain_findings, moved, plan, read_running};
 pub use push::{PushError, PushRequest, gate_findings, push};
 pub(crate) use push::{note, note_waves, unreachable_findings, why};
+pub use traffic::{Carried, moved_findings, traffic};
 pub use validate::{Examined, Packs, Project, examine, packs, validate};
 pub use verify::{intended, link_states, verify};
