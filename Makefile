@@ -28,7 +28,7 @@ unit: ## All tests; those that need what this machine lacks say what they skip
 	cargo test --locked --workspace
 
 labs: lab-packages ## The prediction against real routers, every link of every lab cut in turn: a quarter of an hour, as root
-	cargo test --locked --workspace --test netns_prediction -- --ignored --nocapture
+	cargo test --locked --workspace --test netns -- --ignored --test-threads 1 --nocapture
 
 fuzz: ## A minute of fuzzing: what reads texts never panics, whatever the text is
 	tests/fuzz.sh

@@ -1,0 +1,16 @@
+//! Weft against real routers: FRR and BIRD with real sshd, in network namespaces.
+//!
+//! Needs root and the routers' packages; says what is missing and passes where they are not there. As many labs run at a time as
+//! there are processors: they mostly wait.
+
+#![allow(clippy::print_stderr, clippy::unwrap_used, reason = "a test says what it skips, and may panic")]
+
+mod access;
+mod ibgp;
+mod policy;
+mod prediction;
+mod proof;
+mod underlay;
+#[path = "../weft/mod.rs"]
+mod weft;
+mod whole_loop;
