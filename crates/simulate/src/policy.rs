@@ -143,8 +143,9 @@ impl Policies {
     pub(crate) fn keep_order(&self, verdicts: &Verdicts) -> bool {
         let marks = |step: &Step| step.add.contains(&Community::GRACEFUL_SHUTDOWN);
         let washes = |step: &Step| step.remove.contains(&Community::GRACEFUL_SHUTDOWN);
-        !self.any(verdicts, |step| step.local_preference.is_some())
-            && !(self.any(verdicts, marks) && self.any(verdicts, washes))
+        let prefers = self.any(verdicts, |step| step.local_preference.is_some());
+        let returns = self.any(verdicts, marks) && self.any(verdicts, washes);
+        !prefers && !returns
     }
 
     /// Tells whether some policy gives a route to the prefix a MED.

@@ -1,6 +1,7 @@
 //! What becomes of some destinations after each of many failures.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     sync::{Mutex, OnceLock, PoisonError},
@@ -95,8 +96,8 @@ pub struct Scenario<'s, 'a> {
     ends: BTreeMap<usize, End>,
     /// The devices that are off.
     off: BTreeSet<usize>,
-    /// The sessions that are down, as device and index, from both ends.
-    down: Vec<(usize, u16)>,
+    /// The sessions that are down.
+    down: Gone,
     /// What devices choose otherwise, for each table, once somebody asks; `None` where it is not known.
     repaired: Vec<OnceLock<Option<Changes>>>,
 }
@@ -283,7 +284,7 @@ impl<'a> Scenarios<'a> {
             }
         }
         let repaired = self.tables.iter().map(|_| OnceLock::new()).collect();
-        Scenario { network: self, failed: failed.clone(), ends, off, down, repaired }
+        Scenario { network: self, failed: failed.clone(), ends, off, down: Gone::new(down), repaired }
     }
 }
 
@@ -367,8 +368,9 @@ impl<'a> Scenario<'_, 'a> {
                 let kept = end.local.contains_key(&table.prefix) && !self.off.contains(*device);
                 table.class.origins.contains(*device) && !kept
             };
-            let mut gone = Gone::new(self.down.clone());
-            gone.withdraw(self.ends.iter().filter(withdrawn).map(|(device, _)| *device));
+            let withdrawn: Vec<usize> = self.ends.iter().filter(withdrawn).map(|(device, _)| *device).collect();
+            let gone =
+                if withdrawn.is_empty() { Cow::Borrowed(&self.down) } else { Cow::Owned(self.down.without(withdrawn)) };
             let bgp = bgp::Network { sessions: &network.sessions, policies: &network.policies };
             network.room.with(|scratch| bgp::repair(bgp, &table.class, &table.converged, &gone, scratch))
         };

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A value that is held once, however many have it, and copied when one of them changes it. It reads, compares and serialises as the
 /// value does.
-#[derive(Debug, Default, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Default, Eq, PartialOrd, Ord)]
 pub struct Shared<T>(Arc<T>);
 
 impl<T> Clone for Shared<T> {

@@ -1,5 +1,7 @@
 //! What is said over sessions about the prefixes of a class, and what a device takes of it.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 use weft_model::Community;
 
@@ -25,7 +27,7 @@ pub(super) enum Passage {
 }
 
 /// Returns the passages of a class, by sorts of sessions.
-pub(super) fn passages(network: Network<'_>, class: &Class) -> Vec<Passage> {
+pub(super) fn passages(network: Network<'_>, class: &Class) -> Arc<[Passage]> {
     let ipv6 = class.is_ipv6();
     let passage = |sort: &crate::session::Sort| {
         let verdicts = [class.verdicts.of(sort.peer_export), class.verdicts.of(sort.import)];
@@ -45,7 +47,7 @@ pub(super) struct Exchange<'c, 'b> {
     pub(super) network: Network<'c>,
     pub(super) class: &'c Class,
     pub(super) attributes: Attributes<'b>,
-    pub(super) passages: Vec<Passage>,
+    pub(super) passages: Arc<[Passage]>,
     /// What came of routes that a policy looked at more closely: the path on which loops are looked for, and the route as it is held.
     judged: FxHashMap<(SortId, Route), Option<(PathId, Route)>>,
     /// The last route that was heard, and what came of it. Neighbors often say the same.
@@ -56,7 +58,7 @@ impl<'c, 'b> Exchange<'c, 'b> {
     pub(super) fn new(
         network: Network<'c>,
         class: &'c Class,
-        passages: Vec<Passage>,
+        passages: Arc<[Passage]>,
         attributes: Attributes<'b>,
     ) -> Self {
         Self { network, class, attributes, passages, judged: FxHashMap::default(), last: None }

@@ -8,7 +8,7 @@ mod levels;
 mod rounds;
 mod survey;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use ipnet::IpNet;
 use rayon::prelude::*;
@@ -143,7 +143,7 @@ pub(crate) struct Converged {
     state: State,
     lists: Lists<'static>,
     attributes: Attributes<'static>,
-    passages: Vec<Passage>,
+    passages: Arc<[Passage]>,
     /// Whether paths came one after the other.
     ordered: bool,
     /// Whether routes are compared by MEDs.
@@ -198,7 +198,7 @@ impl State {
 }
 
 /// What is gone after a failure.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Gone {
     /// Sessions, as device and index, from both ends.
     sessions: Vec<(usize, u16)>,
@@ -217,10 +217,9 @@ impl Gone {
         Self { sessions, origins: Vec::new(), ends }
     }
 
-    /// Says which devices originate a class no more.
-    pub(crate) fn withdraw(&mut self, origins: impl Iterator<Item = usize>) {
-        self.origins.clear();
-        self.origins.extend(origins);
+    /// Returns the same, and devices that originate the class no more.
+    pub(crate) fn without(&self, origins: Vec<usize>) -> Self {
+        Self { origins, ..self.clone() }
     }
 
     /// Returns the sessions of a device that are gone.
