@@ -48,7 +48,7 @@ pub struct Scenarios<'a> {
     /// The prefixes that cover a destination.
     tables: Vec<Table>,
     destinations: BTreeMap<IpAddr, Destination<'a>>,
-    unsettled: Unsettled,
+    unsettled: OnceLock<Unsettled>,
     /// Whether no session can be closed for too many prefixes, and no OSPF runs.
     shortened: bool,
     /// Whether no session can be closed for too many prefixes.
@@ -148,11 +148,11 @@ impl<'a> Scenarios<'a> {
         let bounded = !may_overfill(&sessions, &classes);
         let shortened = plain && bounded;
 
-        let mut unsettled = Unsettled::default();
+        let mut unsettled = OnceLock::new();
         let mut tables = Vec::new();
         let mut found = BTreeMap::new();
         if shortened {
-            unsettled = bgp::unsettled(bgp, &classes);
+            unsettled = OnceLock::from(bgp::unsettled(bgp, &classes));
             let mut origins = origins(&devices, &prefixes, &interior);
             let known: BTreeSet<IpNet> =
                 origins.keys().chain(local.iter().flat_map(RouteTable::keys)).copied().collect();
@@ -211,20 +211,21 @@ impl<'a> Scenarios<'a> {
 
     /// Returns the prefixes whose routes do not settle while nothing is broken.
     pub fn unstable(&self) -> BTreeSet<IpNet> {
-        if self.shortened {
-            self.unsettled.unstable.clone()
-        } else {
-            Routing::new(self.configs, self.cables, &Failed::default()).unstable()
-        }
+        self.unsettled().unstable.clone()
     }
 
     /// Returns the prefixes whose routes settle while nothing is broken, but in another way when devices decide in another order.
     pub fn ambiguous(&self) -> BTreeSet<IpNet> {
-        if self.shortened {
-            self.unsettled.ambiguous.clone()
-        } else {
-            Routing::new(self.configs, self.cables, &Failed::default()).ambiguous()
-        }
+        self.unsettled().ambiguous.clone()
+    }
+
+    /// Where scenarios are not shortened, the whole network is predicted for it, once.
+    fn unsettled(&self) -> &Unsettled {
+        self.unsettled.get_or_init(|| {
+            let whole = Failed::default();
+            let routing = Routing::new(self.configs, self.cables, &whole);
+            Unsettled { unstable: routing.unstable(), ambiguous: routing.ambiguous() }
+        })
     }
 
     /// Tells whether scenarios are shortened: what changes is predicted, not all.
