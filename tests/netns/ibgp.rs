@@ -10,9 +10,12 @@ use std::{
     time::Instant,
 };
 
-use crate::weft::{
-    Project,
-    lab::{self, on, wait_for},
+use crate::{
+    STEERING,
+    weft::{
+        Project,
+        lab::{self, on, wait_for},
+    },
 };
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -34,17 +37,6 @@ const INTERNET: &str = "198.51.100.0/24";
 const CUSTOMER: &str = "192.0.2.128/25";
 const PEER: &str = "192.88.99.0/24";
 const OURS: &str = "203.0.113.0/24";
-
-const STEERING: &str = "apiVersion: weft/v1
-kind: Steering
-metadata:
-  name: way-out
-spec:
-  prefixes: [198.51.100.0/24]
-  prefer:
-    - { peering: peering/transit-b }
-    - { peering: peering/transit-a }
-";
 
 /// What the project's intents come to, and how its routers are read.
 struct Network {

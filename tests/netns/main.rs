@@ -14,3 +14,15 @@ mod underlay;
 #[path = "../weft/mod.rs"]
 mod weft;
 mod whole_loop;
+
+/// Traffic to the internet leaves by one transit, and by the other where that is not there.
+const STEERING: &str = "apiVersion: weft/v1
+kind: Steering
+metadata:
+  name: way-out
+spec:
+  prefixes: [198.51.100.0/24]
+  prefer:
+    - { peering: peering/transit-b }
+    - { peering: peering/transit-a }
+";

@@ -10,9 +10,12 @@ use std::{
     process::{Child, Stdio},
 };
 
-use crate::weft::{
-    Project,
-    lab::{self, on, wait_for},
+use crate::{
+    STEERING,
+    weft::{
+        Project,
+        lab::{self, on, wait_for},
+    },
 };
 use nix::{
     sys::signal::{Signal, kill},
@@ -26,17 +29,6 @@ const CUSTOMER: &str = "192.0.2.128/25";
 const OURS: &str = "203.0.113.0/24";
 const ROUTERS: [&str; 7] =
     ["f1-border-01", "f1-border-02", "f1-border-03", "f1-leaf-01", "f1-leaf-02", "f1-spine-01", "f1-spine-02"];
-
-const STEERING: &str = "apiVersion: weft/v1
-kind: Steering
-metadata:
-  name: way-out
-spec:
-  prefixes: [198.51.100.0/24]
-  prefer:
-    - { peering: peering/transit-b }
-    - { peering: peering/transit-a }
-";
 
 fn json(lab: &Lab, node: &str, argv: &[&str]) -> Value {
     serde_json::from_str(&on(lab, node, argv)).unwrap_or_default()
