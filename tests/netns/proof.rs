@@ -29,8 +29,8 @@ use weft_verify::{
 
 use crate::weft::Project;
 
-/// The most that a network may take to settle on what is predicted, as for every wait of the labs. BGP and OSPF take some seconds;
-/// once in many runs, beside other work, a session without addresses took more than 40 s to come back.
+/// The most that a network may take to settle on what is predicted, as for every wait of the labs. BGP and OSPF take some
+/// seconds.
 const LIMIT: Duration = Duration::from_secs(90);
 /// Between two readings of what is not yet as predicted.
 const PAUSE: Duration = Duration::from_millis(150);

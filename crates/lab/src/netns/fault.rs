@@ -84,7 +84,7 @@ impl Fault {
             return Ok(());
         }
         match self {
-            Self::LinkDown(port) => set_link(&state.cable_at(port)?, state, "down"),
+            Self::LinkDown(port) => cut_link(&state.cable_at(port)?, state),
             Self::SilentDrop(port) => state.cable_at(port)?.iter().try_for_each(|end| {
                 router::nft(
                     &end.namespace,
@@ -131,7 +131,7 @@ impl Fault {
     /// Repairs it.
     pub(super) fn heal(&self, state: &mut State, init: &Path) -> Result<(), LabError> {
         match self {
-            Self::LinkDown(port) => set_link(&state.cable_at(port)?, state, "up"),
+            Self::LinkDown(port) => mend_link(&state.cable_at(port)?, state),
             Self::SilentDrop(port) => state
                 .cable_at(port)?
                 .iter()
@@ -200,7 +200,7 @@ fn after_boot(node: &NodeName, state: &State) -> Result<(), LabError> {
             Fault::LinkDown(port) => {
                 let ends = state.cable_at(port)?;
                 if ends.iter().any(|end| end.router.as_ref() == Some(node)) {
-                    set_link(&ends, state, "down")?;
+                    cut_link(&ends, state)?;
                 }
             }
             Fault::SshCut(cut) if cut == node => cut_ssh(node, state)?,
@@ -220,23 +220,56 @@ fn after_boot(node: &NodeName, state: &State) -> Result<(), LabError> {
     Ok(())
 }
 
-/// Sets both ends of a cable, but none of a router without power. A veth has carrier while its other end is up, so that
-/// whatever one end does by itself the link stays down.
-fn set_link(ends: &[KernelEnd; 2], state: &State, to: &str) -> Result<(), LabError> {
-    for end in ends {
-        if end.router.as_ref().is_none_or(|router| state.is_running(router.as_str())) {
-            let lines = [format!("link set {} {to}", end.interface)];
-            ip_batch("change a link", Some(&end.namespace), &[], &lines)?;
+/// Returns the ends of a cable but those of routers without power.
+fn ends_with_power<'e>(ends: &'e [KernelEnd; 2], state: &State) -> Vec<&'e KernelEnd> {
+    let has_power = |end: &&KernelEnd| end.router.as_ref().is_none_or(|router| state.is_running(router.as_str()));
+    ends.iter().filter(has_power).collect()
+}
+
+fn change_port(end: &KernelEnd, change: &str) -> Result<(), LabError> {
+    ip_batch("change a link", Some(&end.namespace), &[], &[format!("link set {} {change}", end.interface)])
+}
+
+/// Takes both ends of a cable down. A veth has carrier while its other end is up, so that whatever one end does by itself the
+/// link stays down.
+fn cut_link(ends: &[KernelEnd; 2], state: &State) -> Result<(), LabError> {
+    ends_with_power(ends, state).into_iter().try_for_each(|end| change_port(end, "down"))
+}
+
+/// Brings both ends of a cable up: first without the link being usable, until the routers have taken note, then usable.
+///
+/// The kernel tells of a port that comes up in two messages, and only the second says that it can be used. bgpd of FRR 8.4
+/// takes the first for the port going down, and hears of it twice, over two sockets. A router advertisement of the neighbor
+/// that gets between them is forgotten with the port, zebra does not tell of it again, and a session without addresses stays
+/// idle until the next time that the link fails. A real cable does not do that: its port stays up, only carrier goes and comes.
+fn mend_link(ends: &[KernelEnd; 2], state: &State) -> Result<(), LabError> {
+    let is_frr = |end: &&KernelEnd| {
+        let router = end.router.as_ref().and_then(|router| state.routers.get(router));
+        router.is_some_and(|router| router.pack.as_str() == "frr")
+    };
+    // FRR first: the others, which do not wait for the link to be usable, are heard when it is settled.
+    let (mut ends, others): (Vec<_>, Vec<_>) = ends_with_power(ends, state).into_iter().partition(is_frr);
+    ends.extend(others);
+    for end in &ends {
+        change_port(end, "mode dormant up")?;
+        if let Some(router) = &end.router {
+            let container = running(state, router.as_str())?;
+            wait_for(&format!("{router} to take note of its port"), || netlink_is_read(&container))?;
         }
     }
-    if to == "up" {
-        // A host lost its default routes and its IPv6 address with its link.
-        for host in state.hosts.values().filter(|host| ends.iter().any(|end| end.namespace == host.namespace)) {
-            let lines = links::host_lines(host);
-            ip_batch("change a link", Some(&host.namespace), &[], &lines)?;
-        }
+    ends.iter().try_for_each(|end| change_port(end, "state UP mode default"))?;
+    // A host lost its default routes and its IPv6 address with its link.
+    for host in state.hosts.values().filter(|host| ends.iter().any(|end| end.namespace == host.namespace)) {
+        ip_batch("change a link", Some(&host.namespace), &[], &links::host_lines(host))?;
     }
     Ok(())
+}
+
+/// Tells whether the processes of a router have read all that the kernel told them (`proc_pid_net(5)`: `Rmem` is what waits in
+/// a netlink socket, in bytes).
+fn netlink_is_read(container: &Container) -> bool {
+    let table = std::fs::read_to_string(format!("/proc/{}/net/netlink", container.init.pid)).unwrap_or_default();
+    table.lines().skip(1).all(|line| line.split_whitespace().nth(4).is_none_or(|waiting| waiting == "0"))
 }
 
 fn drop_table(end: &KernelEnd) -> String {
