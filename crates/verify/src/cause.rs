@@ -233,7 +233,8 @@ impl<'a> Detective<'a> {
     /// A daemon that takes fewer paths than it is told to never has more of them, whatever the prefix.
     fn narrow(&self, mismatch: &RouteMismatch) -> Option<Cause> {
         let (device, found) = (&mismatch.device, mismatch.found.len());
-        let told = usize::from(self.intended.configs.get(device)?.bgp.as_ref()?.maximum_paths);
+        let config = self.intended.configs.get(device)?;
+        let told = config.profile.behavior.paths(config.bgp.as_ref()?.maximum_paths);
         let limit = *self.widest.get(device)?;
         let is_limit = mismatch.is == MismatchKind::Thinner && found == limit && limit < mismatch.expected.len();
         let others = self.differing.values().filter(|other| other.device == *device);

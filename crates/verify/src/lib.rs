@@ -24,6 +24,8 @@
 //! | Capacity | the demands, spread over the observed FIBs, fill a link more than is allowed | some of a demand does not arrive |
 //! | Baseline | see all | |
 //!
+//! A device that runs a version of its operating system whose behavior was not predicted is noted at the Fabric or Topology.
+//!
 //! What could not be read makes the intents that depend on it unknown, unless something else already violates them.
 
 mod adjacencies;
@@ -49,6 +51,7 @@ mod reachability;
 mod routes;
 mod segments;
 mod sessions;
+mod versions;
 mod view;
 
 pub use assess::{Assessment, assess};
