@@ -1,5 +1,7 @@
 //! How operating systems behave where they differ: what a pack says of their versions, and what predictions follow.
 
+use std::{collections::BTreeSet, fmt};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +57,10 @@ pub struct Behavior {
     #[schemars(range(min = 1))]
     #[serde(default)]
     pub maximum_paths: Option<u16>,
+    /// What OSPF for IPv6 is known to do against RFC 5340. It depends on what happened before, so that it is not predicted: it explains
+    /// differences between what is predicted and what is seen.
+    #[serde(default)]
+    pub ospfv3_deviations: BTreeSet<Ospfv3Deviation>,
 }
 
 impl Behavior {
@@ -145,6 +151,28 @@ pub enum GracefulShutdown {
     Honored,
     /// The community means nothing.
     Ignored,
+}
+
+/// What a daemon of OSPF version 3 does against RFC 5340.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ospfv3Deviation {
+    /// It keeps the route to the subnet of a link that went down, and as a border router announces it on.
+    KeepsLostSubnets,
+    /// It takes no host prefix with the bit LA from another area, so that it reaches such a loopback through other borders only.
+    RefusesLocalAddresses,
+    /// It stays with the border router that it had for a prefix, though another one is nearer now.
+    StaysWithBorder,
+}
+
+impl fmt::Display for Ospfv3Deviation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::KeepsLostSubnets => "OSPFv3 keeps the subnet of a link that is down",
+            Self::RefusesLocalAddresses => "OSPFv3 takes no loopback with the bit LA from another area",
+            Self::StaysWithBorder => "OSPFv3 stays with the border router that it had",
+        })
+    }
 }
 
 #[cfg(test)]

@@ -22,8 +22,8 @@ pub use area_id::{AreaId, InvalidAreaId};
 pub use asn::{Asn, InvalidAsn};
 pub use bandwidth::{Bandwidth, InvalidBandwidth};
 pub use behavior::{
-    Basis, Behavior, BehaviorProfile, GracefulShutdown, InvalidRoutePreference, Ipv6NextHop, RoutePreference,
-    RouteSource,
+    Basis, Behavior, BehaviorProfile, GracefulShutdown, InvalidRoutePreference, Ipv6NextHop, Ospfv3Deviation,
+    RoutePreference, RouteSource,
 };
 pub use catalogue::{Catalogue, PackDescription, Platform};
 pub use community::{Community, InvalidCommunity};

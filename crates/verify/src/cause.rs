@@ -15,7 +15,7 @@ use weft_device::{
 use weft_model::{InterfaceName, NodeName};
 
 use crate::{
-    Intended, MismatchKind, Observed, RouteMismatch, Table,
+    Intended, MismatchKind, Observed, RouteMismatch, Table, deviation,
     faults::Faults,
     owners::Owners,
     routes::{difference, lost},
@@ -41,6 +41,8 @@ pub enum CauseKind {
     MultipathLimit,
     /// The routing daemon is right, and what forwards packets is not.
     StaleForwarding,
+    /// The device, or one that it hears of, is known to do such things against an RFC.
+    KnownDeviation,
     /// Nothing is seen that explains it.
     Unknown,
 }
@@ -57,6 +59,7 @@ impl CauseKind {
             Self::Policy => "policy",
             Self::MultipathLimit => "multipath-limit",
             Self::StaleForwarding => "stale-forwarding",
+            Self::KnownDeviation => "known-deviation",
             Self::Unknown => "unknown",
         }
     }
@@ -210,6 +213,10 @@ impl<'a> Detective<'a> {
             .or_else(|| self.kept_back(mismatch, &interfaces))
             .or_else(|| self.faults.elsewhere())
             .or_else(|| self.let_in(mismatch))
+            .or_else(|| {
+                let known = deviation(self.intended.configs, mismatch)?;
+                Some(Cause::new(CauseKind::KnownDeviation, format!("known of its version: {known}")))
+            })
     }
 
     /// Finds a configuration that is not the intended one: of the device, of those upstream, of the place the prefix comes from.
