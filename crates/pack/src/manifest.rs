@@ -17,8 +17,9 @@ pub struct Manifest {
     /// What the OS can do, such as `bgp.unnumbered`.
     #[serde(default)]
     pub features: BTreeSet<String>,
-    /// How the versions of the OS behave, at first that of devices whose intents say no version.
-    #[schemars(length(min = 1))]
+    /// How the versions of the OS behave, at first that of devices whose intents say no version. Without any, devices do what the
+    /// RFCs ask for.
+    #[serde(default)]
     pub profiles: Vec<ProfileManifest>,
     /// The platforms by name.
     pub platforms: BTreeMap<String, PlatformManifest>,
