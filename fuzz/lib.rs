@@ -44,7 +44,7 @@ pub fn catalogue() -> Catalogue {
         .into_iter()
         .map(|(name, features)| {
             let features = features.iter().map(|feature| (*feature).to_owned()).collect();
-            (name.parse().expect("a pack"), PackDescription { features, platforms: platforms() })
+            (name.parse().expect("a pack"), PackDescription { features, platforms: platforms(), profiles: Vec::new() })
         })
         .collect()
 }

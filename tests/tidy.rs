@@ -101,6 +101,27 @@ fn the_pure_crates_do_no_io() {
 }
 
 #[test]
+fn no_operating_system_is_named_where_behavior_is_decided() {
+    let packs = fs::read_dir(root().join("device-templates")).expect("device-templates/ is there").flatten();
+    let packs: Vec<String> = packs.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    assert!(packs.len() > 1);
+    let mut wrong = Vec::new();
+    let names = rows().into_iter().filter(|(_, row)| *row <= 5).map(|(name, _)| name);
+    for file in names.flat_map(|name| files(&root().join("crates").join(name).join("src"), &["rs"])) {
+        let text = read(&file);
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+        for (line, pack) in lines.flat_map(|line| packs.iter().map(move |pack| (line.to_lowercase(), pack))) {
+            let mut words = line.split(|c: char| !c.is_ascii_alphanumeric());
+            if words.any(|word| word == pack) {
+                wrong.push(format!("{}: {pack}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "what an OS does differently is in the manifest of its pack:\n{}", wrong.join("\n"));
+}
+
+#[test]
 fn every_rust_file_says_its_role_and_has_one_subject() {
     let mut wrong = Vec::new();
     for file in files(&root(), &["rs"]) {

@@ -10,11 +10,11 @@ use std::{
 
 use tokio::runtime::Runtime;
 use weft_device::{
-    config::{AfiSafi, DeviceConfig, InterfaceKind},
+    config::DeviceConfig,
     state::{DeviceState, SessionState},
 };
 use weft_lab::netns::{Fault, Lab};
-use weft_model::{NodeName, TerminationPoint};
+use weft_model::{NodeName, Ospfv3Deviation, TerminationPoint};
 use weft_pipeline::{
     reach::{self, Reach},
     secrets, source,
@@ -23,8 +23,7 @@ use weft_pipeline::{
 use weft_simulate::{Cable, Failed, simulate};
 use weft_ssh::Session;
 use weft_verify::{
-    MismatchKind, ObserveTarget, Observed, Part, Parts, RouteMismatch, Table, WhatToCollect, compare_routes,
-    compare_sessions,
+    ObserveTarget, Observed, Part, Parts, Table, WhatToCollect, compare_routes, compare_sessions, deviation,
 };
 
 use crate::weft::Project;
@@ -58,7 +57,7 @@ pub(crate) struct Counts {
     /// What differed and is not explained, each with the cut link.
     pub(crate) mismatches: Vec<String>,
     /// What differed by a quirk of a routing daemon that is known, by quirk.
-    explained: BTreeMap<&'static str, usize>,
+    explained: BTreeMap<Ospfv3Deviation, usize>,
     took: Duration,
 }
 
@@ -67,7 +66,7 @@ struct Difference {
     device: NodeName,
     part: Part,
     words: String,
-    quirk: Option<&'static str>,
+    quirk: Option<Ospfv3Deviation>,
 }
 
 impl fmt::Display for Counts {
@@ -236,7 +235,8 @@ impl Routers<'_> {
                 Some(quirk) => *counts.explained.entry(quirk).or_default() += 1,
                 None => counts.mismatches.push(mismatch.clone()),
             }
-            say(format_args!("    {mismatch} ({})", quirk.unwrap_or("not explained")));
+            let quirk = quirk.map_or_else(|| "not explained".to_owned(), |quirk| quirk.to_string());
+            say(format_args!("    {mismatch} ({quirk})"));
         }
     }
 
@@ -260,7 +260,7 @@ impl Routers<'_> {
             };
             let (expected, found) = (hops(&mismatch.expected), hops(&mismatch.found));
             let words = format!("{} {}: predicted [{expected}], observed [{found}]", mismatch.table, mismatch.prefix);
-            let quirk = self.quirk(&mismatch);
+            let quirk = deviation(&self.compiled.configs, &mismatch);
             differing.push(Difference { device: mismatch.device, part, words, quirk });
         }
         for mismatch in sessions.mismatches {
@@ -293,33 +293,5 @@ impl Routers<'_> {
             }
         }
         (entries, differing)
-    }
-
-    /// Explains a difference by what FRR's OSPFv3 daemon is known to do; the README of the pack `frr` has more of it.
-    fn quirk(&self, mismatch: &RouteMismatch) -> Option<&'static str> {
-        let config = &self.compiled.configs[&mismatch.device];
-        let routes_ipv6 = |config: &DeviceConfig| {
-            config.ospf.as_ref().is_some_and(|ospf| ospf.families.contains(&AfiSafi::Ipv6Unicast))
-        };
-        if mismatch.prefix.addr().is_ipv4() || !routes_ipv6(config) {
-            return None;
-        }
-        let of_link = |config: &DeviceConfig| {
-            let links =
-                config.interfaces.values().filter(|interface| matches!(interface.kind, InterfaceKind::Link { .. }));
-            links.flat_map(|link| &link.addresses).any(|address| address.prefix.trunc() == mismatch.prefix.trunc())
-        };
-        match mismatch.is {
-            MismatchKind::Unexpected if self.compiled.configs.values().any(of_link) => {
-                Some("ospf6d keeps the subnet of a link that is down")
-            }
-            MismatchKind::Different if config.pack.as_str() == "frr" && mismatch.prefix.prefix_len() == 128 => {
-                Some("ospf6d takes no loopback of a BIRD router from a border that runs FRR")
-            }
-            MismatchKind::Different if config.pack.as_str() == "frr" => {
-                Some("ospf6d stays with the border router that it had")
-            }
-            MismatchKind::Unexpected | MismatchKind::Different | MismatchKind::Missing | MismatchKind::Thinner => None,
-        }
     }
 }

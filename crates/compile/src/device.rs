@@ -96,6 +96,7 @@ impl Compiler<'_> {
         let config = DeviceConfig {
             device: node.name.clone(),
             pack: node.pack.clone(),
+            profile: node.profile.clone(),
             system: self.system(node),
             interfaces,
             routing_policy: routing.policy,

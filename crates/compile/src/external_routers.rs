@@ -14,7 +14,7 @@ use weft_intent::{
     Intent, IntentSet,
     spec::{FlowEnd, PeeringSpec},
 };
-use weft_model::{InterfaceName, Mtu, Name, Network, NodeName, PackName, Provenance, Source, TerminationPoint};
+use weft_model::{BehaviorProfile, InterfaceName, Mtu, Name, Network, NodeName, Provenance, Source, TerminationPoint};
 
 use crate::{
     Allocations,
@@ -35,8 +35,10 @@ pub struct ExternalRouters {
     pub cables: Vec<[TerminationPoint; 2]>,
 }
 
-/// Returns one router for each peering, named like it, of the pack `frr`.
+/// Returns one router for each peering, named like it.
 ///
+/// What runs on them is the business of others: they behave as the RFCs say, and are of the pack of the device at their first session
+/// until a lab puts its own in the place.
 /// Its interfaces are `eth1`, `eth2` and so on in the order of the peering's sessions. It takes every route and announces
 /// exactly the prefixes that the peering accepts; one from which everything is accepted announces a piece of the internet. On
 /// `lo` it has every address that a Reachability or Capacity intent asks for, that is in no segment and no pool, and that it announces:
@@ -49,7 +51,7 @@ pub fn external_routers(intents: &IntentSet, network: &Network, allocations: &Al
         if network.node(name.as_str()).is_some() {
             continue;
         }
-        if let Some(config) = router(name, peering, allocations, &targets) {
+        if let Some(config) = router(name, peering, network, allocations, &targets) {
             routers.cables.extend(cables(&config.device, peering));
             routers.configs.insert(config.device.clone(), config);
         }
@@ -101,13 +103,14 @@ fn internet_targets(intents: &IntentSet) -> BTreeMap<IpAddr, BTreeSet<Source>> {
 fn router(
     name: &Name,
     peering: &Intent<PeeringSpec>,
+    network: &Network,
     allocations: &Allocations,
     targets: &BTreeMap<IpAddr, BTreeSet<Source>>,
 ) -> Option<DeviceConfig> {
     let device = NodeName::from(name.clone());
-    let pack: PackName = "frr".parse().ok()?;
     let source = peering.source();
     let spec = &peering.spec;
+    let pack = spec.sessions.iter().find_map(|session| network.node(session.port.node.as_str()))?.pack.clone();
     let mut interfaces = BTreeMap::new();
     let mut neighbors = BTreeMap::new();
     let mut routing_policy = RoutingPolicy::default();
@@ -181,6 +184,7 @@ fn router(
     Some(DeviceConfig {
         device,
         pack,
+        profile: BehaviorProfile::default(),
         system,
         interfaces,
         routing_policy,

@@ -20,7 +20,7 @@ pub(crate) fn refusals(intents: &IntentSet) -> Vec<Diagnostic> {
         let spec = &underlay.spec;
         let ospf = spec.protocol == Protocol::Ospf;
         let borrowed = ospf && spec.addressing == Addressing::Unnumbered && spec.families.ipv4();
-        // A border router of FRR 8.4 takes the default route that another one announces into the area, and hands it on.
+        // Border routers were seen to take the default route that another one announces into the area, and to hand it on.
         let stub = |area: &OspfArea| area.kind == AreaKind::Stub && spec.families.ipv6();
         for (index, _) in spec.ospf.iter().flat_map(|ospf| ospf.areas.iter().enumerate()).filter(|(_, area)| stub(area))
         {

@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use weft_compile::{Allocations, allocate, codes};
 use weft_diagnostics::Severity;
 use weft_intent::{IntentSet, SourceFile, load};
-use weft_model::{Link, Mtu, Network, Node, Source, TerminationPoint};
+use weft_model::{BehaviorProfile, Link, Mtu, Network, Node, Source, TerminationPoint};
 
 const INTENTS: &str = "
 apiVersion: weft/v1
@@ -72,6 +72,7 @@ fn ring(numbers: &BTreeSet<u8>) -> Network {
             labels: BTreeMap::new(),
             pack: "frr".parse().unwrap(),
             platform: "vs-16".parse().unwrap(),
+            profile: BehaviorProfile::default(),
             management: (number == 5).then(|| IpAddr::from([10, 255, 0, 3])),
             source: source.clone(),
         };

@@ -188,6 +188,12 @@ pub const UNKNOWN_PACK: Code = Code::new(
 /// Unknown platform.
 pub const UNKNOWN_PLATFORM: Code =
     Code::new("WEFT-151", "unknown platform", "The pack does not declare this hardware platform.");
+/// Unknown version of an operating system.
+pub const UNKNOWN_OS_VERSION: Code = Code::new(
+    "WEFT-258",
+    "unknown version of an operating system",
+    "The pack does not say how this version behaves, so that nobody can predict what the node does. A version of the manifest stands for all that begin with it: `8` for `8.4.4`.",
+);
 /// Unknown port.
 pub const UNKNOWN_PORT: Code = Code::new("WEFT-152", "unknown port", "The node's platform has no port of this name.");
 /// Too few ports.
@@ -555,6 +561,7 @@ pub const ALL: &[Code] = &[
     DEFAULT_ROUTE,
     OWN_PREFIX_ACCEPTED,
     MARTIAN,
+    UNKNOWN_OS_VERSION,
     MAXIMUM_PREFIXES,
     NO_SESSION_OF_FAMILY,
     UNCLEAR_WAY,

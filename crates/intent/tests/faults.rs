@@ -161,7 +161,7 @@ fn catalogue() -> Catalogue {
     for missing in ["acl", "bfd", "bgp.communities", "bgp.graceful-shutdown"] {
         let features = loom.features.iter().filter(|feature| *feature != missing).cloned().collect();
         let name = format!("without-{missing}").parse().unwrap();
-        catalogue.insert(name, PackDescription { features, platforms: loom.platforms.clone() });
+        catalogue.insert(name, PackDescription { features, ..loom.clone() });
     }
     catalogue
 }

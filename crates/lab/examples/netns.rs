@@ -24,7 +24,7 @@ use std::{
 
 use weft_compile::Allocations;
 use weft_intent::SourceFile;
-use weft_lab::netns::{ExternalRouter, Fault, Lab, LabHost, LabTopology, NetnsDevice};
+use weft_lab::netns::{EXTERNAL_PACK, ExternalRouter, Fault, Lab, LabHost, LabTopology, NetnsDevice};
 use weft_model::{Catalogue, NodeName, PackName, TerminationPoint};
 use weft_pack::Pack;
 
@@ -133,10 +133,10 @@ fn of_intents(name: &str, intents: &Path, templates: &Path) -> Result<LabTopolog
         topology.devices.insert(node.name.clone(), device);
     }
     for (name, config) in &external.configs {
-        let pack = packs.get(&config.pack).ok_or("an external router has no pack")?;
+        let pack = packs.get(EXTERNAL_PACK).ok_or("an external router has no pack")?;
         let rendered = pack.render(config).0.ok_or("an external router is not rendered")?;
         let files = rendered.files.into_iter().map(|(name, file)| (name, file.text)).collect();
-        let router = ExternalRouter { pack: config.pack.clone(), interfaces: interfaces(name), files };
+        let router = ExternalRouter { pack: pack.name().clone(), interfaces: interfaces(name), files };
         topology.external_routers.insert(name.clone(), router);
     }
     for host in &hosts {

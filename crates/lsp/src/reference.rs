@@ -74,6 +74,7 @@ impl<'t> Wanted<'t> {
             "site" | "sites" => Self::Site,
             "pack" | "packs" => Self::Pack,
             "platform" | "platforms" => Self::Platform,
+            "os_version" => return None,
             "name" if around == Some("nodes") => Self::Node,
             key => Self::Named(key, kind),
         })

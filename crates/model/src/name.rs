@@ -134,6 +134,8 @@ names! {
     PackName;
     /// The name of a hardware platform, as a pack declares it.
     PlatformName;
+    /// A version of an operating system, such as `8.4`.
+    OsVersion;
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ use petgraph::graph::{EdgeIndex, NodeIndex, UnGraph};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Bandwidth, FabricName, InterfaceName, Mtu, Name, NodeName, PackName, PlatformName, Role, SiteName, Source,
+    Bandwidth, BehaviorProfile, FabricName, InterfaceName, Mtu, Name, NodeName, PackName, PlatformName, Role, SiteName,
+    Source,
 };
 
 /// A node that Weft configures.
@@ -30,6 +31,8 @@ pub struct Node {
     pub pack: PackName,
     /// Its hardware.
     pub platform: PlatformName,
+    /// How its operating system behaves.
+    pub profile: BehaviorProfile,
     /// Its management address where an intent gives one; else a pool does.
     pub management: Option<IpAddr>,
     /// The intent that asks for it.
@@ -226,6 +229,7 @@ mod tests {
             labels: BTreeMap::new(),
             pack: "frr".parse().unwrap(),
             platform: "vs-16".parse().unwrap(),
+            profile: BehaviorProfile::default(),
             management: None,
             source: source(),
         }

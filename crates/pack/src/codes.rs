@@ -38,6 +38,12 @@ pub const INVALID_PORTS: Code = Code::new(
     "invalid ports of a platform",
     "A platform's port list names something that is not an interface, names a port twice, or has an uplink that is not a port.",
 );
+/// The manifest says twice how a version behaves.
+pub const PROFILE_TWICE: Code = Code::new(
+    "WEFT-406",
+    "two behavior profiles of one version",
+    "The manifest of a pack says twice how a version of the operating system behaves, so that it is not known which one predictions are to follow.",
+);
 /// A template could not be rendered for a device.
 pub const RENDER: Code = Code::new(
     "WEFT-410",
@@ -59,6 +65,7 @@ pub const ALL: &[Code] = &[
     INVALID_TEMPLATE,
     INVALID_PATTERN,
     INVALID_PORTS,
+    PROFILE_TWICE,
     RENDER,
     UNSAFE_VALUE,
 ];

@@ -12,11 +12,11 @@ use weft_intent::{
     Document, SourceFile,
     document::{self, Reader},
 };
-use weft_model::{PackDescription, PackName, PlatformName, SecretDigest};
+use weft_model::{BehaviorProfile, PackDescription, PackName, PlatformName, SecretDigest};
 
 use crate::{
     Manifest, codes, command, environment, lint,
-    manifest::{Arm, Command, Step, Transport},
+    manifest::{Arm, Command, ProfileManifest, Step, Transport},
     normalise::Normaliser,
     ports, render,
 };
@@ -99,6 +99,11 @@ impl Pack {
         self.description.clone()
     }
 
+    /// Returns how the OS behaves where nobody says its version.
+    pub fn default_profile(&self) -> BehaviorProfile {
+        self.description.profiles.first().cloned().unwrap_or_default()
+    }
+
     /// Returns `text` of the file `file` without what makes no difference, for comparison with another text of it. A file
     /// that the manifest does not name is returned as it is.
     pub fn normalise(&self, file: &str, text: &str) -> String {
@@ -172,7 +177,9 @@ impl Loader<'_> {
     }
 
     fn description(&mut self, manifest: &Manifest) -> PackDescription {
-        let mut description = PackDescription { features: manifest.features.clone(), platforms: BTreeMap::new() };
+        let profiles = self.profiles(manifest);
+        let features = manifest.features.clone();
+        let mut description = PackDescription { features, platforms: BTreeMap::new(), profiles };
         for (name, platform) in &manifest.platforms {
             let pointer = format!("/platforms/{}", name.replace('~', "~0").replace('/', "~1"));
             let loaded = match name.parse::<PlatformName>() {
@@ -191,6 +198,20 @@ impl Loader<'_> {
             }
         }
         description
+    }
+
+    fn profiles(&mut self, manifest: &Manifest) -> Vec<BehaviorProfile> {
+        let mut profiles: Vec<BehaviorProfile> = Vec::with_capacity(manifest.profiles.len());
+        for (index, ProfileManifest { version, basis, behavior }) in manifest.profiles.iter().enumerate() {
+            if profiles.iter().any(|known| known.version.as_ref() == Some(version)) {
+                let finding = Diagnostic::error(codes::PROFILE_TWICE, format!("there are two profiles of `{version}`"))
+                    .help("name each version once; `8.4` may stand beside `8`, and counts before it");
+                self.in_manifest(finding, &format!("/profiles/{index}/version"));
+            }
+            let (version, basis, behavior) = (Some(version.clone()), *basis, behavior.clone());
+            profiles.push(BehaviorProfile { version, basis, behavior });
+        }
+        profiles
     }
 
     fn pattern(&mut self, pattern: &str, pointer: &str) -> Option<Regex> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use weft_model::{Bandwidth, Mtu};
+use weft_model::{Bandwidth, Basis, Behavior, Mtu, OsVersion};
 
 /// `manifest.yaml` of a pack.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -17,6 +17,10 @@ pub struct Manifest {
     /// What the OS can do, such as `bgp.unnumbered`.
     #[serde(default)]
     pub features: BTreeSet<String>,
+    /// How the versions of the OS behave, at first that of devices whose intents say no version. Without any, devices do what the
+    /// RFCs ask for.
+    #[serde(default)]
+    pub profiles: Vec<ProfileManifest>,
     /// The platforms by name.
     pub platforms: BTreeMap<String, PlatformManifest>,
     /// The files that make up a configuration, in the order in which they are rendered.
@@ -29,6 +33,19 @@ pub struct Manifest {
     pub collectors: BTreeMap<CollectorName, Collector>,
     /// How the device tries to reach an address.
     pub probes: Probes,
+}
+
+/// How some versions of the OS behave.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProfileManifest {
+    /// The versions, in quotes: `"8"` is 8 and everything below it, such as 8.4.4.
+    #[schemars(with = "String")]
+    pub version: OsVersion,
+    /// How the behavior came to be known.
+    pub basis: Basis,
+    /// The behavior.
+    pub behavior: Behavior,
 }
 
 /// The ports of a platform.
@@ -208,6 +225,8 @@ pub struct Command {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CollectorName {
+    /// The version of the operating system. It may be left out: then a device is taken to run the version that its intents say.
+    Version,
     /// `DeviceState::interfaces`.
     Interfaces,
     /// `DeviceState::neighbors`.

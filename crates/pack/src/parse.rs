@@ -9,13 +9,15 @@ use weft_device::{
     config::{AfiSafi, NeighborTarget},
     state::{InterfaceState, NeighborState, OspfNeighborState, RouteTable},
 };
-use weft_model::InterfaceName;
+use weft_model::{InterfaceName, OsVersion};
 
 use crate::{Pack, PackError, environment, manifest::CollectorName};
 
 /// A part of a device's state, see `weft_device::state::DeviceState`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StatePart {
+    /// The version of its operating system.
+    Version(OsVersion),
     /// The interfaces.
     Interfaces(BTreeMap<InterfaceName, InterfaceState>),
     /// The BGP neighbors.
@@ -34,6 +36,7 @@ impl CollectorName {
     /// Returns the name as it stands in a manifest.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Version => "version",
             Self::Interfaces => "interfaces",
             Self::Neighbors => "neighbors",
             Self::OspfNeighbors => "ospf-neighbors",
@@ -65,6 +68,7 @@ impl Pack {
                 self.parser_error(&name, place, environment::reason(&error))
             })?;
         Ok(match collector {
+            CollectorName::Version => StatePart::Version(self.read(parser, &json)?),
             CollectorName::Interfaces => StatePart::Interfaces(self.read(parser, &json)?),
             CollectorName::Neighbors => StatePart::Neighbors(self.read(parser, &json)?),
             CollectorName::OspfNeighbors => StatePart::OspfNeighbors(self.read(parser, &json)?),

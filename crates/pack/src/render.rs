@@ -12,8 +12,19 @@ use weft_diagnostics::{Diagnostic, SourceSpan};
 use crate::{Pack, Rendered, RenderedFile, codes, environment, provenance::From};
 
 /// The variables of configuration templates: the fields of a `DeviceConfig`, and `from`.
-pub(crate) const VARIABLES: &[&str] =
-    &["device", "pack", "system", "interfaces", "routing_policy", "static_routes", "bgp", "ospf", "acl_sets", "from"];
+pub(crate) const VARIABLES: &[&str] = &[
+    "device",
+    "pack",
+    "profile",
+    "system",
+    "interfaces",
+    "routing_policy",
+    "static_routes",
+    "bgp",
+    "ospf",
+    "acl_sets",
+    "from",
+];
 
 impl Pack {
     /// Renders the configuration of `device`: its files, each line with what caused it.

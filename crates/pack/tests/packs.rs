@@ -14,6 +14,7 @@ use std::{
 
 use weft_device::{config::DeviceConfig, state::DeviceState};
 use weft_diagnostics::{SourceMap, render};
+use weft_model::{Basis, Behavior};
 use weft_pack::{Pack, StatePart, manifest::CollectorName};
 
 fn templates() -> PathBuf {
@@ -60,6 +61,22 @@ fn folders(folder: &Path) -> Vec<PathBuf> {
 
 fn name(path: &Path) -> String {
     path.file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+/// The emulated lab computes what its devices do, and has no other behavior than the default one. What was not seen is not what is
+/// assumed.
+#[test]
+fn what_is_assumed_of_a_version_was_seen() {
+    for name in names() {
+        let pack = load(&name);
+        let profile = pack.default_profile();
+        let seen = pack.manifest().tested.iter().filter_map(|version| version.parse().ok());
+        assert!(seen.into_iter().any(|version| profile.covers(&version)), "{name}: no version was tried");
+        assert_eq!(profile.basis, Basis::Measured, "{name}");
+        if name == "loom" {
+            assert_eq!(profile.behavior, Behavior::default());
+        }
+    }
 }
 
 /// Compares with the file at `path`, or writes it.
@@ -122,6 +139,7 @@ fn what_devices_print_is_read_as_expected() {
         let pack = load(&pack_name);
         for case in folders(&templates().join(&pack_name).join("cases/parse")) {
             for collector in [
+                CollectorName::Version,
                 CollectorName::Interfaces,
                 CollectorName::Neighbors,
                 CollectorName::OspfNeighbors,
@@ -137,7 +155,9 @@ fn what_devices_print_is_read_as_expected() {
                 let commands = &pack.manifest().collectors[&collector].step.commands;
                 assert_eq!(outputs.len(), commands.len(), "{}: one output for each command", output(1).display());
                 let mut state = DeviceState::default();
+                let mut version = None;
                 match pack.parse(collector, &outputs).unwrap() {
+                    StatePart::Version(part) => version = Some(serde_json::to_value(part).unwrap()),
                     StatePart::Interfaces(part) => state.interfaces = Some(part),
                     StatePart::Neighbors(part) => state.neighbors = Some(part),
                     StatePart::OspfNeighbors(part) => state.ospf_neighbors = Some(part),
@@ -148,7 +168,8 @@ fn what_devices_print_is_read_as_expected() {
                     }
                 }
                 let json = serde_json::to_value(&state).unwrap();
-                let part = json.as_object().unwrap().values().find(|part| !part.is_null()).unwrap();
+                let part =
+                    version.as_ref().or(json.as_object().unwrap().values().find(|part| !part.is_null())).unwrap();
                 expect(&case.join(format!("{}.expected.json", collector.as_str())), &format!("{part:#}\n"));
             }
         }

@@ -44,6 +44,12 @@ fn a_pack_that_no_code_knows_loads_renders_and_reads() {
     let pack = pack.unwrap();
     assert_eq!(pack.description().platforms["box"].ports.len(), 4);
 
+    let profile = |version: &str| pack.description().profile(Some(&version.parse().unwrap()));
+    assert_eq!(pack.description().profile(None), Some(pack.default_profile()));
+    assert_eq!(profile("0.3"), Some(pack.default_profile()), "a version stands for all below it");
+    assert_eq!(profile("0.1.2").unwrap().behavior.maximum_paths, Some(4), "the narrowest profile counts");
+    assert_eq!(profile("1"), None);
+
     let (rendered, findings) = pack.render(&device());
     assert!(findings.is_empty(), "{findings:#?}");
     let file = &rendered.unwrap().files["toy.conf"];
@@ -91,6 +97,13 @@ const BROKEN: &[(&str, &str, &str, [&str; 3])] = &[
     ("manifest.yaml", "\"eth{1..4}\"", "\"eth{4..1}\"", ["WEFT-405", "manifest.yaml:6:18", "not a range"]),
     ("manifest.yaml", "\"eth{1..4}\"", "\"eth{1..4}\", eth2", ["WEFT-405", "manifest.yaml:6:31", "named twice"]),
     ("manifest.yaml", "\"eth{3..4}\"", "\"eth{4..5}\"", ["WEFT-405", "manifest.yaml:6:42", "`eth5` is not one of the ports"]),
+    ("manifest.yaml", "basis: documented", "basis: guessed", ["WEFT-104", "manifest.yaml:29:12", "`guessed`"]),
+    ("manifest.yaml", "version: \"0\"", "version: 0", ["WEFT-103", "manifest.yaml:28:14", "must be text"]),
+    ("manifest.yaml", "graceful_shutdown: ignored", "graceful_shutdown: maybe", ["WEFT-104", "manifest.yaml:30:97", "`maybe`"]),
+    ("manifest.yaml", "ipv6_next_hop: global", "next_hop: global", ["WEFT-101", "manifest.yaml:30:55", "unknown key `next_hop`"]),
+    ("manifest.yaml", "[ospf, ebgp, ibgp]", "[ospf, ospf, ibgp]", ["WEFT-116", "manifest.yaml:31:70", "each of `ebgp`, `ospf` and `ibgp` once"]),
+    ("manifest.yaml", "maximum_paths: 4", "maximum_paths: 0", ["WEFT-105", "manifest.yaml:31:160", "less than the least"]),
+    ("manifest.yaml", "version: \"0.1\"", "version: \"0\"", ["WEFT-406", "manifest.yaml:31:16", "two profiles of `0`"]),
     ("manifest.yaml", "  box:", "  Big Box:", ["WEFT-405", "manifest.yaml:6:12", "Big Box"]),
 ];
 

@@ -8,7 +8,9 @@ use std::{
 };
 
 use proptest::prelude::*;
-use weft_model::{Link, Mtu, Network, Node, NodeName, PackName, SecretDigests, Source, TerminationPoint};
+use weft_model::{
+    BehaviorProfile, Link, Mtu, Network, Node, NodeName, PackName, SecretDigests, Source, TerminationPoint,
+};
 use weft_pack::{Pack, Rendered, RenderedFile};
 use weft_plan::{DeviceChange, Plan, PlanError, PlanInputs, WavePolicy, plan};
 
@@ -55,6 +57,7 @@ fn fabric(leaves: usize) -> Network {
             labels: BTreeMap::new(),
             pack: "text".parse().unwrap(),
             platform: "any".parse().unwrap(),
+            profile: BehaviorProfile::default(),
             management: None,
             source: source.clone(),
         };

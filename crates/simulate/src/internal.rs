@@ -13,7 +13,7 @@ use std::{
 use ipnet::IpNet;
 use rayon::prelude::*;
 use weft_device::state::{NextHop, RouteTable, Shared};
-use weft_model::Community;
+use weft_model::{Community, GracefulShutdown};
 
 use crate::{
     attributes::{Attributes, DEFAULT_LOCAL_PREFERENCE, Looks, Route},
@@ -236,8 +236,9 @@ impl<'c> Computation<'c> {
                 continue;
             }
             let Some(mut route) = self.passed(sort.import, said.route) else { continue };
-            // FRR does so by itself with what comes from another AS; other systems are configured to (RFC 8326 4.2).
-            if !speaker.is_internal(session)
+            // RFC 8326 4.2.
+            if sort.graceful_shutdown == GracefulShutdown::Honored
+                && !speaker.is_internal(session)
                 && self.attributes.has_any(route.communities, &[Community::GRACEFUL_SHUTDOWN])
             {
                 route.local_preference = 0;

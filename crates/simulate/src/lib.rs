@@ -11,7 +11,8 @@
 //! `no-advertise` (RFC 1997), graceful shutdown (RFC 8326), maximum prefixes; OSPF for both families with
 //! areas, stub areas, external routes of type 2 from BGP, and the largest metric; internal BGP between loopbacks, which lasts as
 //! long as OSPF has a way between them, with reflection (RFC 4456), next hops that are resolved over OSPF, and the nearest exit.
-//! Connected and static routes come before those of other ASes, these before those of OSPF, and these before those of internal BGP.
+//! Connected and static routes come before all others; which of these comes first, and what else operating systems do differently, is
+//! in the behavior profile of each device ([`weft_model::Behavior`]).
 //! A session between routers of one AS over a cable is not modelled: it is predicted not to come up.
 //!
 //! [`Scenarios`] asks the same for some destinations and many failures of links and devices: it computes only the routes that cover

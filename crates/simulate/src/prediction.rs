@@ -38,8 +38,9 @@ pub struct Prediction {
 /// Sessions that do not come up are `Idle` where the interface is down or too many prefixes were received, else `Active`. OSPF
 /// neighbors are `Full` or `Down`, these with the router id 0.0.0.0 where nobody could answer.
 ///
-/// The address of a next hop is given for IPv4 over a link with addresses. Elsewhere it is a link-local one that nobody knows
-/// beforehand, or, for IPv6 between addresses, one that FRR and BIRD choose differently.
+/// The address of a next hop is given for IPv4 over a link with addresses, and for IPv6 there on devices that take the global one.
+/// Elsewhere it is a link-local one that nobody knows beforehand. Where operating systems differ, a device does what the behavior
+/// profile of its configuration says.
 pub fn simulate(configs: &BTreeMap<NodeName, DeviceConfig>, cables: &[Cable], failed: &Failed) -> Prediction {
     Routing::new(configs, cables, failed).prediction()
 }

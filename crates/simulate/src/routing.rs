@@ -107,7 +107,7 @@ impl<'a> Routing<'a> {
             let outcomes = internal.then(|| outcomes(network, &ways, &classes));
             let settled = (&routes, outcomes.as_deref());
             let overfull = overfull(network, &devices, &classes, settled);
-            let redistributed = redistributed(network, &local, &classes, settled);
+            let redistributed = redistributed(network, (&local, &interior), &classes, settled);
             // Ends: a round closes at least one of finitely many sessions for good, or is one of so many.
             if overfull.is_empty() && (redistributed == external || rounds == MOST_ROUNDS) {
                 let both = redistributed.iter().zip(&external);
@@ -196,10 +196,12 @@ impl<'a> Routing<'a> {
         }
     }
 
-    /// Returns the routes of a device: connected and static ones come first, then those of other ASes, then those of OSPF, then
-    /// those that routers of its own AS tell. These are the administrative distances 0, 1, 20, 110 and 200.
+    /// Returns the routes of a device: connected and static ones come first, then the learned ones as the device prefers them.
     fn rib(&self, device: usize, local: RouteTable) -> RouteTable {
-        let known = &self.sessions.speakers[device].sessions;
+        let Speaker { sessions: known, prefers_ospf, .. } = &self.sessions.speakers[device];
+        let interior = &self.interior[device];
+        let by_ospf =
+            |internal: bool, prefix: &IpNet| prefers_ospf[usize::from(internal)] && interior.contains_key(prefix);
         let mut sets: FxHashMap<u32, Shared<BTreeSet<NextHop>>> = FxHashMap::default();
         let mut learned = Vec::new();
         let settled = if self.outcomes.is_some() { &[] } else { &self.classes[..] };
@@ -209,17 +211,17 @@ impl<'a> Routing<'a> {
                 .entry(self.routes.chosen(number, device))
                 .or_insert_with(|| sessions.iter().map(|&session| known[usize::from(session)].next_hop()).collect());
             let route = Route { protocol: RouteProtocol::Bgp, next_hops: next_hops.clone() };
-            learned.extend(class.prefixes.iter().map(|prefix| (*prefix, route.clone())));
+            let prefixes = class.prefixes.iter().filter(|prefix| !by_ospf(false, prefix));
+            learned.extend(prefixes.map(|prefix| (*prefix, route.clone())));
         }
         for (class, outcome) in self.classes.iter().zip(self.outcomes.iter().flatten()) {
             let Some((internal, next_hops)) = &outcome.learned[device] else { continue };
             let route = Route { protocol: RouteProtocol::Bgp, next_hops: next_hops.clone() };
-            let known = |prefix: &&IpNet| *internal && self.interior[device].contains_key(*prefix);
-            let prefixes = class.prefixes.iter().filter(|prefix| !known(prefix));
+            let prefixes = class.prefixes.iter().filter(|prefix| !by_ospf(*internal, prefix));
             learned.extend(prefixes.map(|prefix| (*prefix, route.clone())));
         }
         // Building a map from a list is far cheaper than inserting one by one.
-        let interior = self.interior[device].iter().map(|(prefix, route)| (*prefix, route.clone()));
+        let interior = interior.iter().map(|(prefix, route)| (*prefix, route.clone()));
         let mut table: RouteTable = interior.chain(learned).collect();
         table.extend(local);
         table
@@ -275,7 +277,7 @@ pub(crate) fn classes(
 /// Returns for each device the prefixes that it announces into OSPF: those of BGP routes that it uses and that its policy takes.
 fn redistributed(
     network: bgp::Network<'_>,
-    local: &[BTreeSet<IpNet>],
+    (local, interior): (&[BTreeSet<IpNet>], &[RouteTable]),
     classes: &[Class],
     (routes, outcomes): Settled<'_>,
 ) -> Vec<BTreeSet<IpNet>> {
@@ -294,7 +296,12 @@ fn redistributed(
             }
         };
         for device in told {
-            let used = class.prefixes.iter().filter(|prefix| !local[device].contains(*prefix));
+            let learned = outcomes.and_then(|outcomes| outcomes[number].learned[device].as_ref());
+            let internal = learned.is_some_and(|(internal, _)| *internal);
+            let by_ospf = network.sessions.speakers[device].prefers_ospf[usize::from(internal)];
+            let other =
+                |prefix: &IpNet| local[device].contains(prefix) || (by_ospf && interior[device].contains_key(prefix));
+            let used = class.prefixes.iter().filter(|prefix| !other(prefix));
             redistributed[device].extend(used.copied());
         }
     }

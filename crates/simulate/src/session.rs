@@ -12,7 +12,7 @@ use weft_device::{
     config::{AfiSafi, Bgp, DeviceConfig, Interface, Neighbor, NeighborTarget, PeerType},
     state::{NextHop, SessionState},
 };
-use weft_model::{InterfaceName, Name, NodeName};
+use weft_model::{GracefulShutdown, InterfaceName, Ipv6NextHop, Name, NodeName, RouteSource};
 
 use crate::{
     Failed,
@@ -38,6 +38,8 @@ pub(crate) struct Session<'a> {
     pub(crate) sort: SortId,
     /// Whether BFD runs at both ends.
     pub(crate) bfd: bool,
+    /// Whether the near end sends IPv6 packets to the address of the far one that the session names.
+    by_address: bool,
 }
 
 impl Session<'_> {
@@ -56,11 +58,7 @@ impl Session<'_> {
 
     /// Returns how packets reach the far end.
     pub(crate) fn next_hop(&self) -> NextHop {
-        // For IPv6, FRR takes the link-local address of the neighbor and BIRD the other one.
-        let via = match self.target {
-            NeighborTarget::Address(address) => Some(*address).filter(IpAddr::is_ipv4),
-            NeighborTarget::Interface(_) => None,
-        };
+        let via = self.address().filter(|address| address.is_ipv4() || self.by_address);
         NextHop::Interface { interface: self.interface().clone(), via }
     }
 }
@@ -75,6 +73,8 @@ pub(crate) struct Sort {
     pub(crate) peer_export: PolicyId,
     /// What the near end does with routes it receives.
     pub(crate) import: PolicyId,
+    /// What the near end does with a route that is about to go away.
+    pub(crate) graceful_shutdown: GracefulShutdown,
     /// The address families that both ends exchange: IPv4 and IPv6.
     families: [bool; 2],
 }
@@ -106,6 +106,8 @@ pub(crate) struct Speaker<'a> {
     pub(crate) cluster_id: Ipv4Addr,
     /// The most equal-cost paths that it uses, at least 1 where it has BGP.
     pub(crate) maximum_paths: usize,
+    /// Whether a route of OSPF comes before one that another AS told, and before one that its own AS told.
+    pub(crate) prefers_ospf: [bool; 2],
     /// Which BGP routes go into OSPF, if any do.
     pub(crate) redistribute: Option<PolicyId>,
     /// Its established sessions, the one preferred among equal paths first: lowest router id of the peer, then lowest
@@ -125,6 +127,7 @@ impl Speaker<'_> {
             router_id: Ipv4Addr::UNSPECIFIED,
             cluster_id: Ipv4Addr::UNSPECIFIED,
             maximum_paths: 0,
+            prefers_ospf: [false, false],
             redistribute: None,
             sessions: Vec::new(),
             external: Vec::new(),
@@ -204,6 +207,11 @@ impl<'a> Sessions<'a> {
         Self { speakers, sorts, links, first, ambiguous: Arc::new(ambiguous) }
     }
 
+    /// Tells whether every device takes a route that is about to go away as the last one.
+    pub(crate) fn honor_graceful_shutdown(&self) -> bool {
+        self.sorts.iter().all(|sort| sort.graceful_shutdown == GracefulShutdown::Honored)
+    }
+
     /// Tells whether some session is between routers of one AS.
     pub(crate) fn are_internal(&self) -> bool {
         self.speakers.iter().any(|speaker| speaker.sessions.iter().any(|session| speaker.is_internal(session)))
@@ -238,6 +246,7 @@ impl<'a> Making<'_, 'a> {
         let Some(bgp) = &config.bgp else {
             return Speaker::silent();
         };
+        let behavior = &config.profile.behavior;
         let mut sessions = Vec::with_capacity(bgp.neighbors.len());
         let mut states = Vec::with_capacity(bgp.neighbors.len());
         for (target, neighbor) in &bgp.neighbors {
@@ -256,6 +265,7 @@ impl<'a> Making<'_, 'a> {
             let sort = Sort {
                 peer_export: self.policy(far.node, far.config, far.neighbor.export_policy.as_ref()),
                 import: self.policy(device, config, neighbor.import_policy.as_ref()),
+                graceful_shutdown: behavior.graceful_shutdown,
                 families: exchanged(target, neighbor, far.neighbor),
             };
             let session = Session {
@@ -266,6 +276,7 @@ impl<'a> Making<'_, 'a> {
                 export: self.policy(device, config, neighbor.export_policy.as_ref()),
                 sort: self.sort(sort),
                 bfd: neighbor.bfd.is_some() && far.neighbor.bfd.is_some(),
+                by_address: behavior.ipv6_next_hop == Ipv6NextHop::Global,
             };
             sessions.push((far.router_id, session));
         }
@@ -273,13 +284,15 @@ impl<'a> Making<'_, 'a> {
         let sessions: Vec<Session<'_>> = sessions.into_iter().map(|(_, session)| session).collect();
         let external = (0..).zip(&sessions).filter(|(_, session)| session.neighbor.peer_type == PeerType::External);
         let external = external.map(|(index, _)| index).collect();
+        let order = behavior.preference(bgp.neighbors.values().any(|neighbor| neighbor.peer_as == bgp.asn));
         let redistribute = config.ospf.as_ref().and_then(|ospf| ospf.redistribute_bgp.as_ref());
         Speaker {
             redistribute: redistribute.map(|policy| self.policy(device, config, Some(policy))),
             asn: bgp.asn.get(),
             router_id: bgp.router_id,
             cluster_id: bgp.cluster_id.unwrap_or(bgp.router_id),
-            maximum_paths: usize::from(bgp.maximum_paths.max(1)),
+            maximum_paths: behavior.paths(bgp.maximum_paths),
+            prefers_ospf: [RouteSource::Ebgp, RouteSource::Ibgp].map(|of_bgp| order.prefers(RouteSource::Ospf, of_bgp)),
             external,
             sessions,
             states,

@@ -8,7 +8,7 @@ use weft_model::NodeName;
 use crate::{
     Compliance, DeviceDrift, Intended, IntentResult, Observed, Parts, ProbeResults, RouteComparison, SessionComparison,
     adjacencies, capacity, drift, faults::Faults, ledger::Ledger, links, neighbors, owners::Owners, peering, pools,
-    reachability, routes, segments, sessions,
+    reachability, routes, segments, sessions, versions,
 };
 
 /// How the network stands against its intents.
@@ -74,6 +74,7 @@ pub(crate) fn assess_and_ask(
     let drift = drift::assess(intended, observed, &mut ledger);
     let mut faults = Faults::new(intended, observed, &drift);
     links::assess(intended, observed, &faults, &mut ledger);
+    versions::assess(intended, observed, &mut ledger);
     segments::assess(intended, observed, &owners, &mut ledger);
     pools::assess(intended, observed, &mut ledger);
     sessions::assess(intended, observed, &owners, &mut faults, &mut ledger);

@@ -15,7 +15,7 @@ use weft_device::{
 use weft_model::{InterfaceName, NodeName};
 
 use crate::{
-    Intended, MismatchKind, Observed, RouteMismatch, Table,
+    Intended, MismatchKind, Observed, RouteMismatch, Table, deviation,
     faults::Faults,
     owners::Owners,
     routes::{difference, lost},
@@ -41,6 +41,8 @@ pub enum CauseKind {
     MultipathLimit,
     /// The routing daemon is right, and what forwards packets is not.
     StaleForwarding,
+    /// The device, or one that it hears of, is known to do such things against an RFC.
+    KnownDeviation,
     /// Nothing is seen that explains it.
     Unknown,
 }
@@ -57,6 +59,7 @@ impl CauseKind {
             Self::Policy => "policy",
             Self::MultipathLimit => "multipath-limit",
             Self::StaleForwarding => "stale-forwarding",
+            Self::KnownDeviation => "known-deviation",
             Self::Unknown => "unknown",
         }
     }
@@ -210,6 +213,10 @@ impl<'a> Detective<'a> {
             .or_else(|| self.kept_back(mismatch, &interfaces))
             .or_else(|| self.faults.elsewhere())
             .or_else(|| self.let_in(mismatch))
+            .or_else(|| {
+                let known = deviation(self.intended.configs, mismatch)?;
+                Some(Cause::new(CauseKind::KnownDeviation, format!("known of its version: {known}")))
+            })
     }
 
     /// Finds a configuration that is not the intended one: of the device, of those upstream, of the place the prefix comes from.
@@ -233,7 +240,8 @@ impl<'a> Detective<'a> {
     /// A daemon that takes fewer paths than it is told to never has more of them, whatever the prefix.
     fn narrow(&self, mismatch: &RouteMismatch) -> Option<Cause> {
         let (device, found) = (&mismatch.device, mismatch.found.len());
-        let told = usize::from(self.intended.configs.get(device)?.bgp.as_ref()?.maximum_paths);
+        let config = self.intended.configs.get(device)?;
+        let told = config.profile.behavior.paths(config.bgp.as_ref()?.maximum_paths);
         let limit = *self.widest.get(device)?;
         let is_limit = mismatch.is == MismatchKind::Thinner && found == limit && limit < mismatch.expected.len();
         let others = self.differing.values().filter(|other| other.device == *device);

@@ -6,6 +6,7 @@
 //! | [`probes`], [`run_probes`] | which echo requests the intents ask for, and what comes of them |
 //! | [`assess`] | compares all of that with what is intended and predicted; pure |
 //! | [`compare_routes`], [`compare_sessions`] | compare with what is predicted alone, entry by entry; pure |
+//! | [`deviation`] | which known deviation of a daemon from its RFC explains a difference; pure |
 //! | [`converge`] | does all three until the network is as intended or the time is over |
 //! | [`sessions_settled`] | the gate between two waves of a rollout |
 //!
@@ -24,6 +25,8 @@
 //! | Capacity | the demands, spread over the observed FIBs, fill a link more than is allowed | some of a demand does not arrive |
 //! | Baseline | see all | |
 //!
+//! A device that runs a version of its operating system whose behavior was not predicted is noted at the Fabric or Topology.
+//!
 //! What could not be read makes the intents that depend on it unknown, unless something else already violates them.
 
 mod adjacencies;
@@ -32,6 +35,7 @@ mod capacity;
 mod cause;
 mod compliance;
 mod converge;
+mod deviation;
 mod drift;
 mod faults;
 mod flows;
@@ -49,12 +53,14 @@ mod reachability;
 mod routes;
 mod segments;
 mod sessions;
+mod versions;
 mod view;
 
 pub use assess::{Assessment, assess};
 pub use cause::{Cause, CauseGroup, CauseKind};
 pub use compliance::{Compliance, Evidence, IntentResult};
 pub use converge::{ConvergePolicy, Converged, Round, Unsettled, converge, sessions_settled};
+pub use deviation::deviation;
 pub use drift::{DeviceDrift, DriftKind, DriftLine};
 pub use intended::{Intended, Normaliser};
 pub use neighbors::{SessionComparison, SessionMismatch, compare_sessions};

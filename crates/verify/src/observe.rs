@@ -155,6 +155,7 @@ async fn read_part(
             seen.running = Some(session.running().await.map_err(|error| Problem::new(device, &error))?);
             return Ok(());
         }
+        Part::Version if !session.pack().manifest().collectors.contains_key(&CollectorName::Version) => return Ok(()),
         Part::Advertised => {
             let mut advertised: BTreeMap<NeighborTarget, BTreeSet<ipnet::IpNet>> = BTreeMap::new();
             for (neighbor, interface) in &what.external {
@@ -171,6 +172,7 @@ async fn read_part(
             seen.state.ospf_neighbors = Some(BTreeMap::new());
             return Ok(());
         }
+        Part::Version => CollectorName::Version,
         Part::OspfNeighbors => CollectorName::OspfNeighbors,
         Part::Interfaces => CollectorName::Interfaces,
         Part::Neighbors => CollectorName::Neighbors,
@@ -178,6 +180,7 @@ async fn read_part(
         Part::Fib => CollectorName::Fib,
     };
     match (part, collect(session, device, collector, &BTreeMap::new()).await?) {
+        (Part::Version, StatePart::Version(version)) => seen.version = Some(version),
         (Part::Interfaces, StatePart::Interfaces(interfaces)) => seen.state.interfaces = Some(interfaces),
         (Part::Neighbors, StatePart::Neighbors(neighbors)) => seen.state.neighbors = Some(neighbors),
         (Part::OspfNeighbors, StatePart::OspfNeighbors(neighbors)) => seen.state.ospf_neighbors = Some(neighbors),
@@ -200,6 +203,7 @@ async fn collect(
 
 fn unfit(part: &StatePart) -> Problem {
     let name = match part {
+        StatePart::Version(_) => "a version",
         StatePart::Interfaces(_) => "interfaces",
         StatePart::Neighbors(_) => "neighbors",
         StatePart::OspfNeighbors(_) => "OSPF neighbors",

@@ -7,11 +7,14 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use weft_device::state::DeviceState;
+use weft_model::OsVersion;
 
 /// A part of what can be read from a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Part {
+    /// The version of the operating system, where the pack can read it.
+    Version,
     /// The running configuration.
     Running,
     /// The interfaces.
@@ -30,13 +33,22 @@ pub enum Part {
 
 impl Part {
     /// All parts, in the order in which they are read: what a change moves last is read last.
-    pub const ALL: [Self; 7] =
-        [Self::Running, Self::Interfaces, Self::Neighbors, Self::OspfNeighbors, Self::Rib, Self::Fib, Self::Advertised];
+    pub const ALL: [Self; 8] = [
+        Self::Version,
+        Self::Running,
+        Self::Interfaces,
+        Self::Neighbors,
+        Self::OspfNeighbors,
+        Self::Rib,
+        Self::Fib,
+        Self::Advertised,
+    ];
 }
 
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
+            Self::Version => "version",
             Self::Running => "running configuration",
             Self::Interfaces => "interfaces",
             Self::Neighbors => "neighbors",
@@ -58,6 +70,8 @@ pub struct Observed {
     /// Why nothing could be read, if that is so: it was not reached, or nobody could log in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unreachable: Option<String>,
+    /// The version of the operating system; `None` where it was not read, or the pack cannot.
+    pub version: Option<OsVersion>,
     /// The running configuration by file, a secret's value replaced by its placeholder; `None` where it was not read.
     pub running: Option<BTreeMap<String, String>>,
     /// The state; a part that was not read is `None`.
@@ -87,6 +101,7 @@ impl Observed {
         self.unreachable = later.unreachable;
         for part in parts {
             match part {
+                Part::Version => self.version.clone_from(&later.version),
                 Part::Running => self.running.clone_from(&later.running),
                 Part::Interfaces => self.state.interfaces.clone_from(&later.state.interfaces),
                 Part::Neighbors => self.state.neighbors.clone_from(&later.state.neighbors),

@@ -639,3 +639,12 @@ fn every_golden_file_belongs_to_a_test() {
         assert!(source.contains(&format!("\"{name}\"")) || name == "as-predicted", "{name} belongs to no test");
     }
 }
+
+#[test]
+fn a_version_whose_behavior_was_not_predicted_is_noted() {
+    let mut world = World::as_predicted();
+    world.device("b1-leaf-01").version = Some("2.1".parse().unwrap());
+    let assessment = world.assess();
+    let note = "b1-leaf-01 runs version 2.1, and is predicted to behave as 1 does";
+    assert!(assessment.intents.iter().any(|result| result.summary.ends_with(note)), "{}", text(&assessment));
+}

@@ -58,6 +58,7 @@ fn of_topology(node: &Node) -> Vec<Setting> {
     add("role", Some(node.role.to_string()));
     add("site", node.site.as_ref().map(ToString::to_string));
     add("pack", Some(node.pack.to_string()));
+    add("behaves as version", node.profile.version.as_ref().map(ToString::to_string));
     add("platform", Some(node.platform.to_string()));
     add("management", node.management.map(|address| address.to_string()));
     for (key, value) in &node.labels {
@@ -114,6 +115,14 @@ fn of_fabric(node: &Node, fabric: &Intent<FabricSpec>) -> Vec<Setting> {
         of_override(|entry| entry.pack.as_ref().map(|pack| pack.as_str())),
         tier.map(|tier| tier.pack.as_str()),
         "pack",
+    );
+    layered(
+        "os_version".to_owned(),
+        of_override(|entry| entry.os_version.as_ref().map(|version| version.as_str())),
+        tier.filter(|tier| tier.pack == node.pack)
+            .and_then(|tier| tier.os_version.as_ref())
+            .map(|version| version.as_str()),
+        "os_version",
     );
     layered(
         "platform".to_owned(),

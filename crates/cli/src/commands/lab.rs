@@ -248,8 +248,8 @@ fn netns_topology(
     for (name, config) in &compiled.external.configs {
         let pack = project
             .packs
-            .get(&config.pack)
-            .ok_or_else(|| anyhow!("the external router {name} needs the pack `{}`", config.pack))?;
+            .get(netns::EXTERNAL_PACK)
+            .ok_or_else(|| anyhow!("the external router {name} needs the pack `{}`", netns::EXTERNAL_PACK))?;
         let (rendered, findings) = pack.render(config);
         let rendered = rendered.ok_or_else(|| anyhow!("render the external router {name}: {findings:?}"))?;
         let mut files = BTreeMap::new();
@@ -257,7 +257,7 @@ fn netns_topology(
             let text = weft_ssh::reveal(&content.text, secrets).map_err(Failure::of_input)?;
             files.insert(file, text.to_string());
         }
-        let router = netns::ExternalRouter { pack: config.pack.clone(), interfaces: ports(config), files };
+        let router = netns::ExternalRouter { pack: pack.name().clone(), interfaces: ports(config), files };
         external_routers.insert(name.clone(), router);
     }
     let mut cables: Vec<_> = project.network.links().map(|link| link.ends.clone()).collect();

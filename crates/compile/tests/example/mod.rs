@@ -126,8 +126,11 @@ pub(crate) fn catalogue() -> Catalogue {
     ];
     let platforms = [(8, 7), (16, 15), (256, 249)]
         .map(|(ports, first_uplink)| (format!("vs-{ports}").parse().unwrap(), platform(ports, first_uplink)));
-    let pack =
-        PackDescription { features: features.map(str::to_owned).into(), platforms: platforms.into_iter().collect() };
+    let pack = PackDescription {
+        features: features.map(str::to_owned).into(),
+        platforms: platforms.into_iter().collect(),
+        profiles: Vec::new(),
+    };
     ["frr", "bird"].map(|name| (name.parse().unwrap(), pack.clone())).into()
 }
 

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use weft_model::{InterfaceName, Name, NodeName, PackName, Provenance};
+use weft_model::{BehaviorProfile, InterfaceName, Name, NodeName, PackName, Provenance};
 
 pub use acl::{AclAction, AclEntry, AclSet, IpProtocol};
 pub use bgp::{AfiSafi, Bfd, Bgp, Neighbor, NeighborTarget, Network, PeerType, Seconds, Timers};
@@ -30,6 +30,9 @@ pub struct DeviceConfig {
     pub device: NodeName,
     /// The pack that renders it.
     pub pack: PackName,
+    /// How its operating system behaves.
+    #[serde(default)]
+    pub profile: BehaviorProfile,
     /// Host name, servers, users.
     pub system: System,
     /// The interfaces, the loopback `lo` among them; never the management interface.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use weft_model::{Mtu, NodeName, PackName, PlatformName, SiteName};
+use weft_model::{Mtu, NodeName, OsVersion, PackName, PlatformName, SiteName};
 
 /// A Clos fabric. Of two tiers: every leaf and every border has links to every spine. Of three, where there is a
 /// `super_spine`: so within each of the `pods`, and every spine and every border has links to every super-spine.
@@ -73,6 +73,10 @@ pub struct Tier {
     /// The pack of their operating system, such as `frr`.
     #[schemars(with = "super::text::NameText")]
     pub pack: PackName,
+    /// The version of that system, such as `"8.4"`, in quotes: one that the pack knows. Without it, the pack's own default.
+    #[schemars(with = "Option<super::text::NameText>")]
+    #[serde(default)]
+    pub os_version: Option<OsVersion>,
     /// Their hardware platform, as the pack declares it.
     #[schemars(with = "super::text::NameText")]
     pub platform: PlatformName,
@@ -92,6 +96,10 @@ pub struct NodeOverride {
     #[schemars(with = "Option<super::text::NameText>")]
     #[serde(default)]
     pub pack: Option<PackName>,
+    /// The version of its operating system, in quotes; that of the tier counts only where the pack is the same.
+    #[schemars(with = "Option<super::text::NameText>")]
+    #[serde(default)]
+    pub os_version: Option<OsVersion>,
     /// Its platform.
     #[schemars(with = "Option<super::text::NameText>")]
     #[serde(default)]

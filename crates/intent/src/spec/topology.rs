@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use weft_model::{Bandwidth, Endpoint, Mtu, Name, NodeName, PackName, PlatformName, Role, SiteName};
+use weft_model::{Bandwidth, Endpoint, Mtu, Name, NodeName, OsVersion, PackName, PlatformName, Role, SiteName};
 
 /// Nodes and links written out one by one: long-distance lines, brownfield, odd boxes. Links may end on the nodes of a
 /// fabric.
@@ -39,6 +39,10 @@ pub struct TopologyNode {
     /// The pack of its operating system.
     #[schemars(with = "super::text::NameText")]
     pub pack: PackName,
+    /// The version of that system, such as `"8.4"`, in quotes: one that the pack knows. Without it, the pack's own default.
+    #[schemars(with = "Option<super::text::NameText>")]
+    #[serde(default)]
+    pub os_version: Option<OsVersion>,
     /// Its hardware platform, as the pack declares it.
     #[schemars(with = "super::text::NameText")]
     pub platform: PlatformName,

@@ -11,8 +11,8 @@ use std::{
 use petgraph::unionfind::UnionFind;
 use weft_diagnostics::Diagnostic;
 use weft_model::{
-    Catalogue, Endpoint, IntentKind, Link, Name, Network, Node, NodeName, PackName, Platform, PlatformName,
-    TerminationPoint,
+    BehaviorProfile, Catalogue, Endpoint, IntentKind, Link, Name, Network, Node, NodeName, OsVersion, PackName,
+    Platform, PlatformName, TerminationPoint,
 };
 
 use limits::Wrong;
@@ -21,7 +21,7 @@ use super::{Ports, Spot, unknown, unknown_node};
 use crate::{
     Document, Intent, IntentSet, codes,
     spec::{TopologyLink, TopologyNode, TopologySpec},
-    suggest::{Suggester, first_of},
+    suggest::{Suggester, first_of, list},
 };
 
 /// The topology graph, and what was found while it was built.
@@ -112,6 +112,31 @@ impl<'a> Builder<'a> {
         found
     }
 
+    /// Returns how a version of an operating system behaves, or reports that its pack does not know it.
+    fn profile(
+        &mut self,
+        document: &Document,
+        pack: &PackName,
+        version: (Option<&OsVersion>, &str),
+    ) -> BehaviorProfile {
+        let (version, at) = version;
+        // A pack that is not there was reported.
+        let Some(description) = self.catalogue.get(pack) else { return BehaviorProfile::default() };
+        if let Some(profile) = description.profile(version) {
+            return profile;
+        }
+        let version = version.map_or("", OsVersion::as_str);
+        let known: Vec<&str> =
+            description.profiles.iter().flat_map(|profile| &profile.version).map(OsVersion::as_str).collect();
+        let message = format!("the pack `{pack}` knows no version `{version}`");
+        let help = match known.as_slice() {
+            [] => "it says of no version how it behaves: remove `os_version`".to_owned(),
+            known => format!("it knows {}; for another one, its manifest needs a profile", list(known)),
+        };
+        self.findings.push(Diagnostic::error(codes::UNKNOWN_OS_VERSION, message).at(document.span(at)).help(help));
+        BehaviorProfile::default()
+    }
+
     /// Adds a node, or reports that its name is taken.
     fn add(&mut self, node: Node, spot: Spot<'a>) -> bool {
         if let Some(first) = self.nodes.get(&node.name) {
@@ -142,9 +167,10 @@ impl<'a> Builder<'a> {
     fn topology_nodes(&mut self, intent: &'a Intent<TopologySpec>) {
         let document = &*intent.document;
         for (index, node) in intent.spec.nodes.iter().enumerate() {
-            let TopologyNode { name, role, site, pack, platform, management, labels } = node;
+            let TopologyNode { name, role, site, pack, os_version, platform, management, labels } = node;
             let at = format!("/spec/nodes/{index}");
             self.platform(document, (pack, &format!("{at}/pack")), (platform, &format!("{at}/platform")));
+            let profile = self.profile(document, pack, (os_version.as_ref(), &format!("{at}/os_version")));
             let added = Node {
                 name: name.clone(),
                 role: role.clone(),
@@ -153,6 +179,7 @@ impl<'a> Builder<'a> {
                 labels: labels.clone(),
                 pack: pack.clone(),
                 platform: platform.clone(),
+                profile,
                 management: *management,
                 source: intent.source_at(&at),
             };

@@ -24,4 +24,4 @@ pub use error::LabError;
 pub use fault::{Fault, InvalidFault};
 pub use lab::{Guard, Lab, NodeStatus, Status};
 pub use preconditions::missing;
-pub use topology::{ExternalRouter, HostAddress, LabHost, LabTopology, NetnsDevice};
+pub use topology::{EXTERNAL_PACK, ExternalRouter, HostAddress, LabHost, LabTopology, NetnsDevice};

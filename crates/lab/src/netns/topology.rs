@@ -18,6 +18,9 @@ const LONGEST_INTERFACE: usize = 15;
 pub(super) const MANAGEMENT: &str = "mgmt";
 pub(super) const UNPLUGGED: &str = "unplugged";
 
+/// The pack of routers that Weft does not manage.
+pub const EXTERNAL_PACK: &str = "frr";
+
 /// A lab to be built.
 #[derive(Debug, Clone, Default)]
 pub struct LabTopology {

@@ -58,8 +58,12 @@ async fn as_predicted(intents: &str) -> (Lab, TempDir) {
     // What intents ask of the packs is checked elsewhere: here all switches run loom.
     let (network, _) = validate(&intents, &catalogue);
     let (allocations, _) = allocate(&intents, &network, &Allocations::default());
-    let (configs, findings) = compile(&intents, &network, &allocations, jiff::Timestamp::UNIX_EPOCH);
+    let (mut configs, findings) = compile(&intents, &network, &allocations, jiff::Timestamp::UNIX_EPOCH);
     assert!(findings.is_empty(), "{findings:?}");
+    let loom = pack("loom");
+    for config in configs.values_mut() {
+        config.profile = loom.default_profile();
+    }
     let external = external_routers(&intents, &network, &allocations);
     let cables: Vec<Cable> = network.links().map(|link| link.ends.clone()).collect();
 
@@ -72,7 +76,6 @@ async fn as_predicted(intents: &str) -> (Lab, TempDir) {
         ..LabTopology::default()
     };
     let lab = Lab::start(topology, dir.path()).await.unwrap();
-    let loom = pack("loom");
     let mut shells: BTreeMap<&NodeName, Shell> = BTreeMap::new();
     for (name, config) in &configs {
         let (rendered, findings) = loom.render(config);

@@ -13,7 +13,7 @@ use weft_device::config::{
     PeerType, RoutingPolicy, SshServer, StaticNextHop, StaticRoute, System,
 };
 use weft_lab::emulated::{Client, Lab, LabTopology};
-use weft_model::{Provenance, TerminationPoint};
+use weft_model::{BehaviorProfile, Provenance, TerminationPoint};
 
 use crate::ssh::{Shell, answers, answers_with};
 
@@ -81,6 +81,7 @@ fn transit() -> DeviceConfig {
         acl_sets: BTreeMap::new(),
         device: "transit".parse().unwrap(),
         pack: "frr".parse().unwrap(),
+        profile: BehaviorProfile::default(),
         system: System {
             hostname: "transit".parse().unwrap(),
             ntp_servers: Vec::new(),

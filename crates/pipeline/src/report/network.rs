@@ -124,7 +124,7 @@ pub struct CauseReport {
     pub device: String,
     /// `interface-down`, `session-down`, `unobserved` (a device did not answer), `drift`, `missing-origin` (the prefix is not
     /// where it comes from), `policy` (a session is up and something is kept back), `multipath-limit`, `stale-forwarding` (the
-    /// routing daemon is right) or `unknown`.
+    /// routing daemon is right), `known-deviation` (of this version from an RFC) or `unknown`.
     pub kind: String,
     /// What it is, such as `link down: b1-leaf-01:swp15`.
     pub cause: String,

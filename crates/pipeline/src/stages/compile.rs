@@ -59,8 +59,16 @@ pub fn compile(project: &Project, overrides: &BTreeMap<NodeName, PackName>) -> (
     if has_errors(&findings) {
         return (None, findings);
     }
-    let (configs, mistakes) = weft_compile::compile(&project.intents, &project.network, &allocations, Timestamp::now());
+    let (mut configs, mistakes) =
+        weft_compile::compile(&project.intents, &project.network, &allocations, Timestamp::now());
     findings.extend(mistakes);
+    for (device, name) in overrides {
+        if let (Some(config), Some(pack)) = (configs.get_mut(device), project.packs.get(name))
+            && config.pack != *name
+        {
+            config.profile = pack.default_profile();
+        }
+    }
     let external = weft_compile::external_routers(&project.intents, &project.network, &allocations);
     let results: Vec<_> = configs
         .par_iter()

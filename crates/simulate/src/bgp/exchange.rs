@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use weft_model::Community;
+use weft_model::{Community, GracefulShutdown};
 
 use super::{Class, Network};
 use crate::{
@@ -95,7 +95,8 @@ impl<'c, 'b> Exchange<'c, 'b> {
                 }
             },
         };
-        (!self.attributes.passes(path, asn)).then(|| shut_down(held, &self.attributes))
+        let honors = self.network.sessions.sorts[sort as usize].graceful_shutdown == GracefulShutdown::Honored;
+        (!self.attributes.passes(path, asn)).then(|| if honors { shut_down(held, &self.attributes) } else { held })
     }
 
     /// Returns the path of a route as it leaves its device, and the route as the other end takes it.
@@ -137,7 +138,7 @@ impl<'c, 'b> Exchange<'c, 'b> {
 }
 
 /// Returns a route from another AS as a device holds it, after its import policy: one that is about to go away is the last to be
-/// taken (RFC 8326 4.2). FRR does so by itself; other systems are configured to.
+/// taken (RFC 8326 4.2).
 fn shut_down(route: Route, attributes: &Attributes<'_>) -> Route {
     if attributes.has_any(route.communities, &[Community::GRACEFUL_SHUTDOWN]) {
         Route { local_preference: 0, ..route }

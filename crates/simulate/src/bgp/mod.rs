@@ -238,7 +238,7 @@ pub(crate) struct Scratch {
 /// Computes one class, without what is gone.
 pub(crate) fn converge(network: Network<'_>, class: &Class, gone: &Gone, scratch: &mut Scratch) -> Converged {
     let Network { sessions, policies } = network;
-    let (ordered, meds) = (policies.keep_order(&class.verdicts), policies.set_meds(&class.verdicts));
+    let (ordered, meds) = (is_ordered(network, class), policies.set_meds(&class.verdicts));
     let at_passed = ordered.then(|| sessions.ambiguous.clone());
     let exchange = Exchange::new(
         network,
@@ -251,6 +251,12 @@ pub(crate) fn converge(network: Network<'_>, class: &Class, gone: &Gone, scratch
     } else {
         rounds::converge(exchange, meds, gone, rounds::Order::First)
     }
+}
+
+/// Tells whether paths come one after the other: nothing comes before their length but that a route is about to go away, which then
+/// means the same to every device.
+fn is_ordered(network: Network<'_>, class: &Class) -> bool {
+    network.policies.keep_order(&class.verdicts) && network.sessions.honor_graceful_shutdown()
 }
 
 /// Tells whether devices that hear of routes in another order choose otherwise for a class that settled. They never do where paths
@@ -277,7 +283,7 @@ pub(crate) struct Unsettled {
 /// Returns the prefixes whose routes do not settle, and those whose routes may settle otherwise.
 pub(crate) fn unsettled(network: Network<'_>, classes: &[Class]) -> Unsettled {
     let settle = |scratch: &mut Scratch, class: &Class| {
-        if network.policies.keep_order(&class.verdicts) {
+        if is_ordered(network, class) {
             return (false, false);
         }
         let converged = converge(network, class, &Gone::default(), scratch);

@@ -40,7 +40,7 @@ impl<'a> Ends<'_, 'a> {
             for interface_name in ospf.iter().flat_map(|ospf| ospf.interfaces.keys()) {
                 let Some(end) = self.end(config, interface_name) else { continue };
                 let cost = metric(end.on, end.ospf.maximum_metric);
-                router.maximum_paths = usize::from(end.ospf.maximum_paths.max(1));
+                router.maximum_paths = config.profile.behavior.paths(end.ospf.maximum_paths);
                 let up = self.cabling.is_up(name, interface_name, end.interface, self.failed);
                 if up {
                     let stub = end.ospf.areas.get(&end.on.area).is_some_and(|area| area.stub);

@@ -257,9 +257,10 @@ impl<'d> Computation<'d> {
         let mut next_hops = NextHops::default();
         let mut table = RouteTable::new();
         if router.areas.values().any(|stub| !stub) {
-            for (prefix, announcers) in announcers.iter().filter(|(_, announcers)| !announcers.contains(&device)) {
+            for (prefix, announcers) in announcers {
                 let mut best = None;
-                for way in announcers.iter().filter_map(|&border| to(self.number(Destination::Border(border))?)) {
+                let others = announcers.iter().filter(|&&border| border != device);
+                for way in others.filter_map(|&border| to(self.number(Destination::Border(border))?)) {
                     sets.offer(&mut best, way);
                 }
                 table.extend(best.and_then(|way| Some((*prefix, self.route(device, way, &sets, &mut next_hops)?))));

@@ -10,7 +10,7 @@ use weft_device::config::{
     NeighborTarget, Network, Ospf, OspfInterface, PeerType, PolicyDefinition, PrefixMatch, PrefixSet, RoutingPolicy,
     Seconds, SshServer, Statement, StaticNextHop, StaticRoute, System, Transformations,
 };
-use weft_model::{Community, InterfaceName, Name, NodeName, Provenance, TerminationPoint};
+use weft_model::{BehaviorProfile, Community, InterfaceName, Name, NodeName, Provenance, TerminationPoint};
 use weft_simulate::{Cable, Failed, Prediction, simulate};
 
 /// A network under construction.
@@ -62,6 +62,7 @@ impl Fabric {
         let config = DeviceConfig {
             device: node(name),
             pack: "loom".parse().unwrap(),
+            profile: BehaviorProfile::default(),
             system: System {
                 hostname: node(name),
                 ntp_servers: Vec::new(),

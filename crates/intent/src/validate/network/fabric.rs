@@ -179,6 +179,7 @@ impl<'a> Builder<'a> {
         let at = format!("/spec/{}", place.key);
         let (pack_at, platform_at) = (format!("{at}/pack"), format!("{at}/platform"));
         let platform = self.platform(document, (&tier.pack, &pack_at), (&tier.platform, &platform_at));
+        let profile = self.profile(document, &tier.pack, (tier.os_version.as_ref(), &format!("{at}/os_version")));
         let mut groups = Vec::with_capacity(pods.len());
         for pod in pods {
             let mut nodes = Vec::with_capacity(tier.count.into());
@@ -197,6 +198,7 @@ impl<'a> Builder<'a> {
                     labels,
                     pack: tier.pack.clone(),
                     platform: tier.platform.clone(),
+                    profile: profile.clone(),
                     management: None,
                     source: intent.source_at(&at),
                 };
@@ -213,6 +215,10 @@ impl<'a> Builder<'a> {
                     }
                     if let Some(platform) = &entry.platform {
                         node.platform = platform.clone();
+                    }
+                    if entry.os_version.is_some() || node.pack != tier.pack {
+                        let version = (entry.os_version.as_ref(), &*format!("{own}/os_version"));
+                        node.profile = self.profile(document, &node.pack, version);
                     }
                     let pack = (&node.pack, if entry.pack.is_some() { &*own_pack_at } else { &*pack_at });
                     // The platform of the tier may not be one of the pack of the override: that is said at the override.

@@ -11,7 +11,7 @@ use weft_device::config::{
     InterfaceKind, Neighbor, NeighborTarget, Network, PeerType, PolicyDefinition, PrefixMatch, PrefixSet, Server,
     SshServer, Statement, StaticNextHop, StaticRoute, System, Transformations, User,
 };
-use weft_model::{Asn, Community, InterfaceName, Name, NodeName, PackName, Provenance, SecretRef};
+use weft_model::{Asn, BehaviorProfile, Community, InterfaceName, Name, NodeName, PackName, Provenance, SecretRef};
 
 use super::{Line, Mistake, Section, Text};
 
@@ -39,6 +39,7 @@ fn empty(device: &NodeName, pack: &PackName) -> DeviceConfig {
     DeviceConfig {
         device: device.clone(),
         pack: pack.clone(),
+        profile: BehaviorProfile::default(),
         system: System {
             hostname: device.clone(),
             ntp_servers: Vec::new(),
