@@ -25,6 +25,7 @@ mod acl;
 mod attributes;
 mod bgp;
 mod cabling;
+mod failures;
 mod filters;
 mod forwarding;
 mod internal;
@@ -39,6 +40,7 @@ mod ways;
 
 pub use acl::{Judged, Packet};
 pub use cabling::Cable;
+pub use failures::Failures;
 pub use filters::Filters;
 pub use forwarding::{Decision, Forwarding, Hop, Outcome, Trace, trace};
 pub use prediction::{Failed, Prediction, simulate};
