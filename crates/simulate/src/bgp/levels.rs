@@ -10,8 +10,6 @@
 //! need not be asked. The path of a device that has an AS for itself is never looked for that AS: what passed it has a higher level than
 //! what it holds.
 
-use std::collections::BTreeMap;
-
 use super::{
     Choice, ChoiceId, Class, Converged, Gone, LOCAL, Lists, NONE, Network, Scratch, State, choice,
     exchange::{Exchange, choose},
@@ -28,7 +26,10 @@ const GOING: u32 = 1 << 31;
 /// The devices that are to decide, by level. It is empty before and after each computation.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    waiting: BTreeMap<u32, Vec<u32>>,
+    /// By the length of paths: of routes that stay, and of those that are about to go away.
+    waiting: [Vec<Vec<u32>>; 2],
+    /// The lengths below which nobody waits.
+    lowest: [usize; 2],
     /// The lowest level at which each device is to decide.
     due: Vec<u32>,
     /// Whether something came that a device may prefer to what it uses, or use beside it.
@@ -42,29 +43,35 @@ impl Queue {
     }
 
     fn push(&mut self, device: usize, level: u32) {
-        if level < self.due[device] {
-            self.due[device] = level;
-            self.waiting.entry(level).or_default().push(device as u32);
+        if level >= self.due[device] {
+            return;
         }
+        self.due[device] = level;
+        let (going, length) = (usize::from(level & GOING != 0), (level & !GOING) as usize);
+        let waiting = &mut self.waiting[going];
+        if waiting.len() <= length {
+            waiting.resize_with(length + 1, Vec::new);
+        }
+        waiting[length].push(device as u32);
+        self.lowest[going] = self.lowest[going].min(length);
     }
 
     /// Returns a device of the lowest level.
     fn pop(&mut self) -> Option<(u32, usize)> {
-        loop {
-            let mut lowest = self.waiting.first_entry()?;
-            let level = *lowest.key();
-            match lowest.get_mut().pop() {
-                None => {
-                    lowest.remove();
+        for (going, bit) in [0, GOING].into_iter().enumerate() {
+            while let Some(waiting) = self.waiting[going].get_mut(self.lowest[going]) {
+                let level = self.lowest[going] as u32 | bit;
+                while let Some(device) = waiting.pop() {
+                    // Else it has decided at a lower level.
+                    if self.due[device as usize] == level {
+                        self.due[device as usize] = NEVER;
+                        return Some((level, device as usize));
+                    }
                 }
-                Some(device) if self.due[device as usize] == level => {
-                    self.due[device as usize] = NEVER;
-                    return Some((level, device as usize));
-                }
-                // It has decided at a lower level.
-                Some(_) => {}
+                self.lowest[going] += 1;
             }
         }
+        None
     }
 }
 
