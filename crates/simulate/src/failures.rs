@@ -130,7 +130,7 @@ impl<'s, 'a> Sweep<'s, 'a> {
             return None;
         }
         let mender = |table: &'s Table| {
-            (table, Mender::new(network.bgp(), &table.class, &table.converged, &mut Scratch::default()))
+            (table, Mender::new(network.bgp(), &network.far, &table.class, &table.converged, &mut Scratch::default()))
         };
         let devices = network.sessions.len();
         let (changed, exposed) = (Set::new(devices), Set::new(devices));

@@ -17,7 +17,7 @@ use weft_model::{InterfaceName, NodeName};
 
 use crate::{
     Cable, Failed, Packet, Routing, Ways, acl,
-    bgp::{self, Changes, Choice, Class, Converged, Gone, Scratch, Unsettled},
+    bgp::{self, Changes, Choice, Class, Converged, FarEnds, Gone, Scratch, Unsettled},
     cabling::Cabling,
     internal,
     local::{interfaces, local_routes},
@@ -45,6 +45,7 @@ pub struct Scenarios<'a> {
     local: Vec<RouteTable>,
     pub(crate) sessions: Sessions<'a>,
     policies: Policies,
+    pub(crate) far: FarEnds,
     /// The prefixes that cover a destination.
     pub(crate) tables: Vec<Table>,
     /// What each device has by itself of the prefixes and destinations.
@@ -188,6 +189,7 @@ impl<'a> Scenarios<'a> {
         let bgp = bgp::Network { sessions: &sessions, policies: &policies };
         let bounded = !may_overfill(&sessions, &classes);
         let shortened = plain && bounded;
+        let far = if shortened { FarEnds::new(&sessions) } else { FarEnds::default() };
 
         let mut unsettled = OnceLock::new();
         let mut tables: Vec<Table> = Vec::new();
@@ -251,6 +253,7 @@ impl<'a> Scenarios<'a> {
             local,
             sessions,
             policies,
+            far,
             tables,
             own,
             destinations: found,
@@ -457,7 +460,8 @@ impl<'a> Scenario<'_, 'a> {
             if self.ends.is_empty() {
                 return Some(Changes::new());
             }
-            network.room.with(|scratch| bgp::repair(network.bgp(), class, converged, &damage.gone(table), scratch))
+            let gone = damage.gone(table);
+            network.room.with(|scratch| bgp::repair(network.bgp(), &network.far, class, converged, &gone, scratch))
         };
         self.repaired[table].get_or_init(repair).as_ref()
     }

@@ -10,18 +10,64 @@
 //! need not be asked. The path of a device that has an AS for itself is never looked for that AS: what passed it has a higher level than
 //! what it holds.
 
+use std::collections::VecDeque;
+
+use rustc_hash::FxHashMap;
+
 use super::{
     Choice, ChoiceId, Class, Converged, Gone, LOCAL, Lists, NONE, Network, Scratch, State, choice,
     exchange::{Exchange, choose},
     no_lists,
 };
-use crate::attributes::{Attributes, Route};
+use crate::{
+    attributes::{Attributes, Route},
+    session::Sessions,
+};
 
 /// The level of no route.
 pub(super) const NEVER: u32 = u32::MAX;
 
 /// The bit of levels of routes that are about to go away.
 const GOING: u32 = 1 << 31;
+
+/// Stands for no session.
+const NOTHING: u16 = u16::MAX;
+/// Stands for more than one session.
+const SEVERAL: u16 = u16::MAX - 1;
+
+/// For each session of each device its number at the other end.
+#[derive(Debug, Default)]
+pub(crate) struct FarEnds {
+    /// Where the sessions of each device begin.
+    first: Vec<u32>,
+    numbers: Vec<u16>,
+}
+
+impl FarEnds {
+    pub(crate) fn new(sessions: &Sessions<'_>) -> Self {
+        let mut between: FxHashMap<(usize, usize), VecDeque<u16>> = FxHashMap::default();
+        for device in 0..sessions.len() {
+            for (number, link) in (0_u16..).zip(sessions.links(device)) {
+                between.entry((link.peer as usize, device)).or_default().push_back(number);
+            }
+        }
+        let mut far = Self::default();
+        for device in 0..sessions.len() {
+            far.first.push(far.numbers.len() as u32);
+            for link in sessions.links(device) {
+                // Where two devices have several sessions, any two ends do: an announcement goes over all of them.
+                let number = between.get_mut(&(device, link.peer as usize)).and_then(VecDeque::pop_front);
+                far.numbers.push(number.unwrap_or(SEVERAL));
+            }
+        }
+        far
+    }
+
+    /// Returns the number of a session at its other end.
+    fn of(&self, device: usize, session: usize) -> u16 {
+        self.numbers[self.first[device] as usize + session]
+    }
+}
 
 /// The devices that are to decide, by level. It is empty before and after each computation.
 #[derive(Debug, Default)]
@@ -34,12 +80,20 @@ pub(super) struct Queue {
     due: Vec<u32>,
     /// Whether something came that a device may prefer to what it uses, or use beside it.
     news: Vec<bool>,
+    /// The session over which a device is offered no more what it may use.
+    lost: Vec<u16>,
 }
 
 impl Queue {
     fn resize(&mut self, devices: usize) {
         self.due.resize(devices, NEVER);
         self.news.resize(devices, false);
+        self.lost.resize(devices, NOTHING);
+    }
+
+    fn lose(&mut self, device: usize, session: u16) {
+        let lost = &mut self.lost[device];
+        *lost = if *lost == NOTHING { session } else { SEVERAL };
     }
 
     fn push(&mut self, device: usize, level: u32) {
@@ -92,6 +146,10 @@ struct Settling<'c, 'b> {
     state: State,
     queue: Queue,
     lists: Lists<'b>,
+    /// The choices that are left of some without one of their sessions.
+    without: FxHashMap<(ChoiceId, u16), ChoiceId>,
+    /// The other ends of sessions, where that is known.
+    far: Option<&'c FarEnds>,
     /// Whether routes are compared by MEDs.
     meds: bool,
     /// What the devices held that were touched since the state was right, each once.
@@ -128,11 +186,18 @@ pub(crate) struct Mending<'c> {
 }
 
 impl<'c> Mending<'c> {
-    pub(super) fn new(network: Network<'c>, class: &'c Class, base: &'c Converged, scratch: &mut Scratch) -> Self {
+    pub(super) fn new(
+        network: Network<'c>,
+        far: &'c FarEnds,
+        class: &'c Class,
+        base: &'c Converged,
+        scratch: &mut Scratch,
+    ) -> Self {
         scratch.state.copy(&base.state);
         let exchange = Exchange::new(network, class, base.passages.clone(), Attributes::on(&base.attributes));
         let mut settling = Settling::new(exchange, Lists::new(Some(&base.lists)), base.meds, scratch);
         settling.touched = vec![0; network.sessions.len()];
+        settling.far = Some(far);
         Self { settling, changed: Vec::new() }
     }
 
@@ -146,11 +211,15 @@ impl<'c> Mending<'c> {
     pub(super) fn mend(&mut self, gone: &Gone) -> &[usize] {
         let settling = &mut self.settling;
         settling.restore();
-        for &device in gone.ends.iter().chain(&gone.origins) {
+        for &(device, session) in &gone.sessions {
             let held = settling.state.held[device];
             if held != NEVER {
+                settling.queue.lose(device, session);
                 settling.queue.push(device, held);
             }
+        }
+        for &origin in &gone.origins {
+            settling.queue.push(origin, settling.state.held[origin]);
         }
         settling.run(gone);
         self.changed.clear();
@@ -176,6 +245,8 @@ impl<'c, 'b> Settling<'c, 'b> {
             state,
             queue,
             lists,
+            without: FxHashMap::default(),
+            far: None,
             meds,
             formers: Vec::new(),
             touched: Vec::new(),
@@ -219,11 +290,12 @@ impl<'c, 'b> Settling<'c, 'b> {
     /// Lets a device decide, once all of lower levels have.
     fn decide(&mut self, device: usize, level: u32, gone: &Gone) {
         let news = std::mem::take(&mut self.queue.news[device]);
+        let lost = std::mem::replace(&mut self.queue.lost[device], NOTHING);
         if self.state.chosen[device] == LOCAL && !gone.origins.contains(&device) {
             return;
         }
         let held = self.state.held[device];
-        if held == level && !news && self.keep(device, gone) {
+        if held == level && !news && self.keep(device, lost, gone) {
             return;
         }
         let lowest = self.gather(device, gone);
@@ -241,17 +313,17 @@ impl<'c, 'b> Settling<'c, 'b> {
             self.queue.push(device, lowest);
         } else {
             // What is offered turned out to be of a higher level, or what it holds may have changed meanwhile.
-            self.queue.news[device] = true;
+            self.queue.news[device] |= held != NEVER;
             self.queue.push(device, lowest.min(held));
         }
     }
 
     /// Has a device that heard of nothing better or as good go on with what is left of the routes that it uses; tells whether
     /// it can. It need not ask all of its neighbors.
-    fn keep(&mut self, device: usize, gone: &Gone) -> bool {
+    fn keep(&mut self, device: usize, lost: u16, gone: &Gone) -> bool {
         let sessions = self.exchange.network.sessions;
-        let (speaker, links) = (&sessions.speakers[device], sessions.links(device));
-        let (level, chosen) = (self.state.held[device], self.state.chosen[device]);
+        let speaker = &sessions.speakers[device];
+        let chosen = self.state.chosen[device];
         // A MED that is gone may make others better that were not used.
         if self.meds || chosen == LOCAL || chosen == NONE {
             return false;
@@ -261,29 +333,46 @@ impl<'c, 'b> Settling<'c, 'b> {
         if used.len() == speaker.maximum_paths {
             return false;
         }
-        let lost = gone.of(device);
-        let is_left = |session: &u16| {
-            let peer = links[usize::from(*session)].peer as usize;
-            self.state.offered[peer] <= level && !lost.contains(&(device, *session))
-        };
-        self.sessions.clear();
-        self.sessions.extend(used.iter().copied().filter(is_left));
-        let Some(&best) = self.sessions.first() else { return false };
-        if self.sessions.len() == used.len() {
+        let first = used[0];
+        let known = if lost == SEVERAL { None } else { self.without.get(&(chosen, lost)).copied() };
+        let left = known.unwrap_or_else(|| self.left(device, lost, gone));
+        if left == chosen {
             return true;
         }
-        if best == used[0] {
+        let Some(&best) = (if left == NONE { None } else { self.lists.get(left).first() }) else { return false };
+        if best == first {
             self.touch(device);
-            self.state.chosen[device] = self.lists.number(&self.sessions[..], || self.sessions[..].into());
+            self.state.chosen[device] = left;
             return true;
         }
-        let link = links[usize::from(best)];
+        let link = sessions.links(device)[usize::from(best)];
         let announced = self.state.announced[link.peer as usize];
-        match self.exchange.heard(speaker.asn, link.sort, announced) {
-            Some(route) => self.go_on(device, level, route),
-            None => return false,
-        }
+        let Some(route) = self.exchange.heard(speaker.asn, link.sort, announced) else { return false };
+        self.go_on(device, self.state.held[device], left, route);
         true
+    }
+
+    /// Returns what is left of the choice of a device without a session, or without all that are offered no more.
+    fn left(&mut self, device: usize, lost: u16, gone: &Gone) -> ChoiceId {
+        let links = self.exchange.network.sessions.links(device);
+        let (level, chosen) = (self.state.held[device], self.state.chosen[device]);
+        let (gone, offered) = (gone.of(device), &self.state.offered);
+        let used = self.lists.get(chosen).iter().copied();
+        self.sessions.clear();
+        if lost == SEVERAL {
+            let is_offered = |session: &u16| {
+                offered[links[usize::from(*session)].peer as usize] <= level && !gone.contains(&(device, *session))
+            };
+            self.sessions.extend(used.filter(is_offered));
+        } else {
+            self.sessions.extend(used.filter(|session| *session != lost));
+        }
+        let sessions = &self.sessions[..];
+        let left = if sessions.is_empty() { NONE } else { self.lists.number(sessions, || sessions.into()) };
+        if lost != SEVERAL {
+            self.without.insert((chosen, lost), left);
+        }
+        left
     }
 
     /// Gathers the routes of the lowest level that a device is offered, in the order of its sessions, and returns the level.
@@ -324,14 +413,15 @@ impl<'c, 'b> Settling<'c, 'b> {
         choose(&mut self.equal, maximum_paths, self.meds, &self.exchange.attributes);
         self.sessions.clear();
         self.sessions.extend(self.equal.iter().map(|(session, _)| *session));
-        self.go_on(device, level, self.equal[0].1);
+        let sessions = &self.sessions[..];
+        let chosen = self.lists.number(sessions, || sessions.into());
+        self.go_on(device, level, chosen, self.equal[0].1);
     }
 
-    /// Has a device use the routes of the sessions that were gathered, of which this is the best.
-    fn go_on(&mut self, device: usize, level: u32, best: Route) {
+    /// Has a device make a choice, of which this is the best route.
+    fn go_on(&mut self, device: usize, level: u32, chosen: ChoiceId, best: Route) {
         self.touch(device);
-        let sessions = &self.sessions[..];
-        self.state.chosen[device] = self.lists.number(sessions, || sessions.into());
+        self.state.chosen[device] = chosen;
         let (offered, former) = (self.state.offered[device], self.state.announced(device));
         self.state.held[device] = level;
         self.hold(device, level, best);
@@ -355,13 +445,14 @@ impl<'c, 'b> Settling<'c, 'b> {
     /// Has those decide again that may use what a device announces, or used what it announced before.
     fn tell(&mut self, device: usize, before: u32) {
         let now = self.state.offered[device];
-        for link in self.exchange.network.sessions.links(device) {
+        for (number, link) in self.exchange.network.sessions.links(device).iter().enumerate() {
             let peer = link.peer as usize;
             let held = self.state.held[peer];
             if now <= held {
-                self.queue.news[peer] = true;
+                self.queue.news[peer] |= held != NEVER;
                 self.queue.push(peer, now);
             } else if before <= held {
+                self.queue.lose(peer, self.far.map_or(SEVERAL, |far| far.of(device, number)));
                 self.queue.push(peer, held);
             }
         }

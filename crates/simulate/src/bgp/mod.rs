@@ -20,6 +20,7 @@ use crate::{
 };
 
 use exchange::{Exchange, Passage};
+pub(crate) use levels::FarEnds;
 pub(crate) use survey::Survey;
 
 /// Classes that are computed at a time.
@@ -204,22 +205,18 @@ pub(crate) struct Gone {
     sessions: Vec<(usize, u16)>,
     /// Devices that originate the class no more.
     origins: Vec<usize>,
-    /// The devices that lost a session, each once.
-    ends: Vec<usize>,
 }
 
 impl Gone {
     /// Returns what is gone when these sessions are, as device and index, from both ends.
     pub(crate) fn new(mut sessions: Vec<(usize, u16)>) -> Self {
         sessions.sort_unstable();
-        let mut ends: Vec<usize> = sessions.iter().map(|(device, _)| *device).collect();
-        ends.dedup();
-        Self { sessions, origins: Vec::new(), ends }
+        Self { sessions, origins: Vec::new() }
     }
 
     /// Returns the same, and devices that originate the class no more.
     pub(crate) fn without(&self, origins: Vec<usize>) -> Self {
-        Self { origins, ..self.clone() }
+        Self { origins, sessions: self.sessions.clone() }
     }
 
     /// Returns the sessions of a device that are gone.
@@ -326,9 +323,15 @@ pub(crate) enum Mender<'c> {
 
 impl<'c> Mender<'c> {
     /// Returns a class as it is while nothing is gone, in some room.
-    pub(crate) fn new(network: Network<'c>, class: &'c Class, base: &'c Converged, scratch: &mut Scratch) -> Self {
+    pub(crate) fn new(
+        network: Network<'c>,
+        far: &'c FarEnds,
+        class: &'c Class,
+        base: &'c Converged,
+        scratch: &mut Scratch,
+    ) -> Self {
         if base.ordered {
-            Self::Ordered(levels::Mending::new(network, class, base, scratch))
+            Self::Ordered(levels::Mending::new(network, far, class, base, scratch))
         } else {
             Self::Other { network, class, base, converged: None, changed: Vec::new() }
         }
@@ -366,12 +369,13 @@ impl<'c> Mender<'c> {
 /// Returns what devices choose otherwise once something is gone; `None` when the bound on decisions was reached.
 pub(crate) fn repair(
     network: Network<'_>,
+    far: &FarEnds,
     class: &Class,
     base: &Converged,
     gone: &Gone,
     scratch: &mut Scratch,
 ) -> Option<Changes> {
-    let mut mender = Mender::new(network, class, base, scratch);
+    let mut mender = Mender::new(network, far, class, base, scratch);
     let changed = mender.mend(gone).map(<[usize]>::to_vec);
     let changes = changed.map(|mut changed| {
         changed.sort_unstable();
