@@ -241,7 +241,8 @@ impl Search<'_, '_> {
                 concerned.retain(|subject| among.contains(subject));
             }
             let sets = failures.par_iter().zip(concerned).filter(|(_, subjects)| !subjects.is_empty());
-            let breaches = sets.flat_map_iter(|(failure, subjects)| breaches(&self.scenario(failure), failure, &subjects));
+            let breaches =
+                sets.flat_map_iter(|(failure, subjects)| breaches(&self.scenario(failure), failure, &subjects));
             breaches.collect::<Vec<_>>()
         };
         // Every single one, whatever is used.

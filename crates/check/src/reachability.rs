@@ -210,6 +210,9 @@ impl Starts {
     ) -> Vec<BTreeSet<usize>> {
         let everywhere: BTreeSet<usize> = self.everywhere.intersection(flows).copied().collect();
         let mut concerned = vec![everywhere; failures.len()];
+        if self.of.is_empty() {
+            return concerned;
+        }
         let failed: Vec<Failed> = failures.iter().map(Failure::failed).collect();
         let failed = scenarios.failures(&failed);
         let asked = |(destination, starts): (&IpAddr, &BTreeMap<usize, Vec<usize>>)| {
@@ -297,9 +300,8 @@ impl Survival<'_, '_> {
             used.into_iter().filter(kept).filter(|element| !failure.0.contains(element)).collect()
         };
         let search = Search { scenarios: self.scenarios, elements, kind, most, local: monotone };
-        let concerned = |failures: &[Failure], alive: &BTreeSet<usize>| {
-            self.starts.concerned(self.scenarios, failures, alive)
-        };
+        let concerned =
+            |failures: &[Failure], alive: &BTreeSet<usize>| self.starts.concerned(self.scenarios, failures, alive);
         let (more, searched) = search.run(subjects, concerned, used, judge);
         found.extend(more);
         (found.into_iter().map(|(_, violation)| violation).collect(), searched)

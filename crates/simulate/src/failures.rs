@@ -32,8 +32,9 @@ impl<'a> Scenarios<'a> {
 }
 
 impl Failures<'_, '_> {
-    /// Calls back with each failure and the devices that take other ways to a destination then than while nothing is broken, in no
-    /// order; `None` where that is not known, in place of the devices or of all.
+    /// Calls back with each failure, by its number, and the devices that take other ways to a destination then than while nothing is
+    /// broken, in no order; with `None` where these are not known. Returns `None` where they are not known for any failure, and calls
+    /// nobody back.
     pub fn changed(&self, destination: IpAddr, mut visit: impl FnMut(usize, Option<&[usize]>)) -> Option<()> {
         let mut sweep = Sweep::new(self.network, destination)?;
         for (number, damage) in self.damages.iter().enumerate() {
@@ -43,11 +44,11 @@ impl Failures<'_, '_> {
         Some(())
     }
 
-    /// Returns for each failure from which of some devices packets to a destination may fare otherwise than better than while nothing
-    /// is broken; those without are left out. `None` where it is not known for the destination.
+    /// Returns for each failure, by its number, those of some devices from which packets to a destination may come to where they do not
+    /// while nothing is broken, or nowhere; failures without any are left out. `None` where that is not known for any failure.
     ///
-    /// From all others, packets take some of the ways that they took before, and no other. So whatever holds on all ways while nothing
-    /// is broken, such as that packets arrive, pass some device, or do not, holds then.
+    /// From all other devices, packets take some of the ways that they took before, and no other. So whatever holds on all ways while
+    /// nothing is broken, such as that packets arrive, or pass some device, holds then.
     pub fn exposed(&self, destination: IpAddr, from: &BTreeSet<usize>) -> Option<BTreeMap<usize, Vec<usize>>> {
         let mut sweep = Sweep::new(self.network, destination)?;
         let before = sweep.before();

@@ -17,7 +17,7 @@ use weft_model::{InterfaceName, NodeName};
 
 use crate::{
     Cable, Failed, Packet, Routing, Ways, acl,
-    bgp::{self, Changes, Choice, Class, Converged, FarEnds, Gone, Scratch, Unsettled},
+    bgp::{self, Changes, Choice, Class, Converged, FarEnds, Gone, Scratch},
     cabling::Cabling,
     internal,
     local::{interfaces, local_routes},
@@ -51,7 +51,6 @@ pub struct Scenarios<'a> {
     /// What each device has by itself of the prefixes and destinations.
     own: Vec<Own<'a>>,
     destinations: BTreeMap<IpAddr, Destination<'a>>,
-    unsettled: OnceLock<Unsettled>,
     /// Whether no session can be closed for too many prefixes, and no OSPF runs.
     shortened: bool,
     /// Whether no session can be closed for too many prefixes.
@@ -191,12 +190,10 @@ impl<'a> Scenarios<'a> {
         let shortened = plain && bounded;
         let far = if shortened { FarEnds::new(&sessions) } else { FarEnds::default() };
 
-        let mut unsettled = OnceLock::new();
         let mut tables: Vec<Table> = Vec::new();
         let mut own: Vec<Own<'_>> = devices.iter().map(|_| Own::default()).collect();
         let mut found = BTreeMap::new();
         if shortened {
-            unsettled = OnceLock::from(bgp::unsettled(bgp, &classes));
             let mut origins = origins(&devices, &prefixes, &interior);
             let known: BTreeSet<IpNet> =
                 origins.keys().chain(local.iter().flat_map(RouteTable::keys)).copied().collect();
@@ -257,30 +254,10 @@ impl<'a> Scenarios<'a> {
             tables,
             own,
             destinations: found,
-            unsettled,
             shortened,
             bounded,
             room: Room::default(),
         }
-    }
-
-    /// Returns the prefixes whose routes do not settle while nothing is broken.
-    pub fn unstable(&self) -> BTreeSet<IpNet> {
-        self.unsettled().unstable.clone()
-    }
-
-    /// Returns the prefixes whose routes settle while nothing is broken, but in another way when devices decide in another order.
-    pub fn ambiguous(&self) -> BTreeSet<IpNet> {
-        self.unsettled().ambiguous.clone()
-    }
-
-    /// Where scenarios are not shortened, the whole network is predicted for it, once.
-    fn unsettled(&self) -> &Unsettled {
-        self.unsettled.get_or_init(|| {
-            let whole = Failed::default();
-            let routing = Routing::new(self.configs, self.cables, &whole);
-            Unsettled { unstable: routing.unstable(), ambiguous: routing.ambiguous() }
-        })
     }
 
     /// Tells whether scenarios are shortened: what changes is predicted, not all.

@@ -7,7 +7,8 @@
 //!
 //! A failure is mended in the same order: a device decides again at the level that it had, if what it might use has changed, and
 //! where nothing of that level is left, it forgets its route, and decides at the next level at which something is offered. The others
-//! need not be asked. The path of a device that has an AS for itself is never looked for that AS: what passed it has a higher level than
+//! need not be asked. Most of those that decide only lose one of several equal routes: they go on with the rest, without a look at
+//! other neighbors. What a failure changes is undone before the next one. The path of a device that has an AS for itself is never looked for that AS: what passed it has a higher level than
 //! what it holds.
 
 use std::collections::VecDeque;

@@ -8,7 +8,7 @@ mod levels;
 mod rounds;
 mod survey;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use rayon::prelude::*;
@@ -264,35 +264,6 @@ fn is_ambiguous(network: Network<'_>, class: &Class, converged: &Converged) -> b
         let other = rounds::converge(exchange, converged.meds, &Gone::default(), order);
         (0..network.sessions.len()).any(|device| other.choice(device) != converged.choice(device))
     })
-}
-
-/// Prefixes whose routes do not settle, or in more than one way, while nothing is broken.
-#[derive(Debug, Default)]
-pub(crate) struct Unsettled {
-    pub(crate) unstable: BTreeSet<IpNet>,
-    pub(crate) ambiguous: BTreeSet<IpNet>,
-}
-
-/// Returns the prefixes whose routes do not settle, and those whose routes may settle otherwise.
-pub(crate) fn unsettled(network: Network<'_>, classes: &[Class]) -> Unsettled {
-    let settle = |scratch: &mut Scratch, class: &Class| {
-        if network.policies.keep_order(&class.verdicts) {
-            return (false, false);
-        }
-        let converged = converge(network, class, &Gone::default(), scratch);
-        (!converged.stable, is_ambiguous(network, class, &converged))
-    };
-    let settled: Vec<(bool, bool)> = classes.par_iter().map_init(Scratch::default, settle).collect();
-    let mut unsettled = Unsettled::default();
-    for (class, (unstable, ambiguous)) in classes.iter().zip(settled) {
-        if unstable {
-            unsettled.unstable.extend(&class.prefixes);
-        }
-        if ambiguous {
-            unsettled.ambiguous.extend(&class.prefixes);
-        }
-    }
-    unsettled
 }
 
 /// What devices choose otherwise, in their order; `None` is no route.
