@@ -45,6 +45,7 @@ pub struct Scenarios<'a> {
     local: Vec<RouteTable>,
     pub(crate) sessions: Sessions<'a>,
     policies: Policies,
+    /// The other ends of the sessions, where scenarios are shortened.
     pub(crate) far: FarEnds,
     /// The prefixes that cover a destination.
     pub(crate) tables: Vec<Table>,
