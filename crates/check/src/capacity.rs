@@ -140,7 +140,9 @@ impl Matrix<'_> {
                 };
                 let used =
                     |scenario: &Scenario<'_, '_>, failure: &Failure, _: usize| self.used(scenario, failure, kind);
-                let (after, searched) = search.run([0].into(), used, judge);
+                // A load may grow wherever traffic goes another way.
+                let concerned = |failures: &[Failure], all: &BTreeSet<usize>| vec![all.clone(); failures.len()];
+                let (after, searched) = search.run([0].into(), concerned, used, judge);
                 found.extend(after.into_iter().map(|(_, overload)| overload));
                 if most > 1 && !searched.exhausted {
                     findings.push(not_exhausted(&searched, kind, most, document.span(kind.pointer())));

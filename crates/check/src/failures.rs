@@ -222,24 +222,32 @@ pub(crate) struct Search<'s, 'a> {
 impl Search<'_, '_> {
     /// Tries failures of 1, then of more elements for some subjects by their numbers, and returns the first breach of each.
     ///
-    /// `breaches` judges subjects after a failure; `used` tells which elements a subject uses after one. All failures are tried
-    /// where they are few. Else it is those of one more element in use after the failure before: in a network where nothing else
-    /// matters, they are all that can make a difference.
+    /// `concerned` tells for each of many failures which of some subjects may break, `breaches` judges subjects after one, and `used`
+    /// tells which elements a subject uses after one. All failures are tried where they are few. Else it is those of one more element
+    /// in use after the failure before: in a network where nothing else matters, they are all that can make a difference.
     pub(crate) fn run<T: Send>(
         &self,
         subjects: BTreeSet<usize>,
+        concerned: impl Fn(&[Failure], &BTreeSet<usize>) -> Vec<BTreeSet<usize>>,
         used: impl Fn(&Scenario<'_, '_>, &Failure, usize) -> BTreeSet<Element> + Sync,
         breaches: impl Fn(&Scenario<'_, '_>, &Failure, &BTreeSet<usize>) -> Vec<(usize, T)> + Sync,
     ) -> (Vec<(usize, T)>, Searched) {
         let elements = self.elements.of(self.kind);
         let mut found = Vec::new();
         let mut alive = subjects;
-        let judge = |failure: &Failure, alive: &BTreeSet<usize>| {
-            if alive.is_empty() { Vec::new() } else { breaches(&self.scenario(failure), failure, alive) }
+        let judge = |failures: &[Failure], alive: &BTreeSet<usize>, among: Option<&[BTreeSet<usize>]>| {
+            let mut concerned = if alive.is_empty() { Vec::new() } else { concerned(failures, alive) };
+            for (concerned, among) in concerned.iter_mut().zip(among.into_iter().flatten()) {
+                concerned.retain(|subject| among.contains(subject));
+            }
+            let sets = failures.par_iter().zip(concerned).filter(|(_, subjects)| !subjects.is_empty());
+            let breaches =
+                sets.flat_map_iter(|(failure, subjects)| breaches(&self.scenario(failure), failure, &subjects));
+            breaches.collect::<Vec<_>>()
         };
         // Every single one, whatever is used.
         let single: Vec<Failure> = elements.iter().map(|element| Failure([element.clone()].into())).collect();
-        found.extend(single.par_iter().flat_map_iter(|failure| judge(failure, &alive)).collect::<Vec<_>>());
+        found.extend(judge(&single, &alive, None));
         for (subject, _) in &found {
             alive.remove(subject);
         }
@@ -255,7 +263,7 @@ impl Search<'_, '_> {
             for _ in 2..=self.most {
                 sets = longer(&sets, elements);
                 tried += sets.len() as u128;
-                let new: Vec<_> = sets.par_iter().flat_map_iter(|failure| judge(failure, &alive)).collect();
+                let new = judge(&sets, &alive, None);
                 for (subject, _) in &new {
                     alive.remove(subject);
                 }
@@ -275,8 +283,8 @@ impl Search<'_, '_> {
             sets = self.next(sets, &used, &mut whole, left);
             left -= sets.len();
             tried += sets.len() as u128;
-            let sets: Vec<_> = sets.iter().collect();
-            let new: Vec<_> = sets.par_iter().flat_map_iter(|(failure, subjects)| judge(failure, subjects)).collect();
+            let (failures, among): (Vec<Failure>, Vec<BTreeSet<usize>>) = sets.clone().into_iter().unzip();
+            let new = judge(&failures, &alive, Some(&among));
             for (subject, _) in &new {
                 alive.remove(subject);
             }

@@ -7,7 +7,7 @@ use weft_device::config::DeviceConfig;
 use weft_diagnostics::{Code, Diagnostic};
 use weft_intent::IntentSet;
 use weft_model::{Network, NodeName};
-use weft_simulate::{Cable, Failed, Scenarios, simulate};
+use weft_simulate::{Cable, Failed, Prediction, Scenarios, simulate};
 
 use crate::{
     Overload, Violation, capacity, codes, dataplane,
@@ -36,8 +36,9 @@ pub struct Broken {
 /// the gateway addresses of its ports, a node its loopback, a peering its external router. With `survive` the same is asked
 /// after failures: each single one of links, those to external routers included, of shared-risk groups, and of nodes that are no
 /// end of the flow; and where several may fail at the same time, all combinations, or those of elements in use one after the other,
-/// with a warning where these are not shown to be all that matter. A flow is asked again only where a device that it passes,
-/// there or back, takes other ways. The `via`, `avoid` and `max_hops` of a promise are about all paths there, also after failures.
+/// with a warning where these are not shown to be all that matter. A flow is asked again only where it comes, there or back, to a
+/// device that takes a way that it did not take before, or none. The `via`, `avoid` and `max_hops` of a promise are about all paths
+/// there, also after failures.
 ///
 /// Packets pass the access lists on their way; their answers belong to a connection that was let through, and pass. A promise
 /// for some ports is asked for all of them. One that is for any protocol is about packets that no rule for a protocol matches;
@@ -46,8 +47,8 @@ pub struct Broken {
 /// The demands of a Capacity are spread evenly over all pairs of their places and over the equal-cost ways of each device, past no
 /// access list, and the load of each link with a capacity is compared with it in each direction.
 ///
-/// The routes that cover the addresses of flows are computed once, and mended for each failure. Whole states are made only for
-/// flows that break their promise.
+/// The routes that cover the addresses of flows are computed once, and mended for each failure, one destination at a time. Whole
+/// states are made only for flows that break their promise.
 pub fn check_predicted(
     intents: &IntentSet,
     network: &Network,
@@ -70,10 +71,9 @@ pub fn check_predicted(
     destinations.extend(capacity::destinations(checked));
     destinations.extend(orders.destinations());
     let scenarios = Scenarios::new(&all, &cables, &destinations);
-    let unstable = scenarios.unstable();
+    let Prediction { states, unstable, ambiguous } = simulate(&all, &cables, &Failed::default());
     findings.extend(unsettled(&unstable, codes::UNSTABLE_ROUTES, "never settle", configs));
-    let more = "settle in more than one way";
-    findings.extend(unsettled(&scenarios.ambiguous(), codes::AMBIGUOUS_ROUTES, more, configs));
+    findings.extend(unsettled(&ambiguous, codes::AMBIGUOUS_ROUTES, "settle in more than one way", configs));
 
     let (violations, unfinished) = reachability::violations(checked, &flows, &scenarios);
     findings.extend(reachability::findings(intents, &all, &violations));
@@ -83,7 +83,6 @@ pub fn check_predicted(
 
     // What does not settle has no data plane that could be looked at.
     if unstable.is_empty() {
-        let states = simulate(&all, &cables, &Failed::default()).states;
         let fibs = Fibs::new(&states, &cables);
         findings.extend(dataplane::check(&fibs, configs));
         findings.extend(exchange::leaks(intents, &states, &fibs));

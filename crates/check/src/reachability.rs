@@ -13,7 +13,7 @@ use weft_intent::{
     spec::{Expectation, ReachabilitySpec},
 };
 use weft_model::{IntentRef, NodeName};
-use weft_simulate::{Cable, Filters, Forwarding, Hop, Outcome, Scenario, Scenarios};
+use weft_simulate::{Cable, Failed, Filters, Forwarding, Hop, Outcome, Scenario, Scenarios};
 
 use crate::{
     codes, cuts,
@@ -129,7 +129,7 @@ pub(crate) fn violations(
         .filter(|flow| Kind::ALL.iter().any(|kind| kind.most(&flow.intent.spec.survive) > 0))
         .filter(|flow| !broken.contains(&(&flow.intent.reference, &flow.from.node, flow.from.address, flow.to.address)))
         .collect();
-    let survival = Survival { checked, scenarios, filters: &filters, passed: Passed::new(&sound, &steady, &filters) };
+    let survival = Survival { checked, scenarios, filters: &filters, starts: Starts::new(&sound, &steady, &filters) };
     let mut after_failures = Vec::new();
     let mut findings = Vec::new();
     for kind in Kind::ALL {
@@ -172,49 +172,70 @@ pub(crate) fn not_exhausted(searched: &Searched, kind: Kind, most: usize, span: 
         .help("a failure that was not tried may break it; a promise of less, or between fewer places, is tried whole")
 }
 
-/// The devices that flows pass while nothing is broken.
-struct Passed {
-    /// For each destination and device the flows that pass it.
-    passing: BTreeMap<IpAddr, BTreeMap<usize, Vec<usize>>>,
+/// Where packets of flows start.
+struct Starts {
+    /// For each destination and device the flows whose packets or answers start there while nothing is broken.
+    of: BTreeMap<IpAddr, BTreeMap<usize, Vec<usize>>>,
     /// The flows of which only whole states tell.
     everywhere: BTreeSet<usize>,
 }
 
-impl Passed {
+impl Starts {
     fn new(flows: &[&Flow<'_>], steady: &Scenario<'_, '_>, filters: &Filters) -> Self {
         let visit = |flow: &Flow<'_>, seen: Option<&Seen<'_, '_>>, from: usize, answer: bool| {
             let to = if answer { flow.from.address } else { flow.to.address };
-            seen.map(|seen| (to, seen.ways.passed(from)))
+            seen.map(|_| (to, from))
         };
-        let mut passed = Self { passing: BTreeMap::new(), everywhere: BTreeSet::new() };
-        for (flow, passes) in follow(flows, steady, filters, visit) {
-            match passes {
+        let mut starts = Self { of: BTreeMap::new(), everywhere: BTreeSet::new() };
+        for (flow, start) in follow(flows, steady, filters, visit) {
+            match start {
                 None => {
-                    passed.everywhere.insert(flow);
+                    starts.everywhere.insert(flow);
                 }
-                Some((destination, devices)) => {
-                    let passing = passed.passing.entry(destination).or_default();
-                    for device in devices {
-                        passing.entry(device).or_default().push(flow);
+                Some((destination, device)) => {
+                    starts.of.entry(destination).or_default().entry(device).or_default().push(flow);
+                }
+            }
+        }
+        starts
+    }
+
+    /// Returns for each failure those of some flows, which keep their promise while nothing is broken, that may break it then. All
+    /// of the others take some of the ways that they took before.
+    fn concerned(
+        &self,
+        scenarios: &Scenarios<'_>,
+        failures: &[Failure],
+        flows: &BTreeSet<usize>,
+    ) -> Vec<BTreeSet<usize>> {
+        let everywhere: BTreeSet<usize> = self.everywhere.intersection(flows).copied().collect();
+        let mut concerned = vec![everywhere; failures.len()];
+        if self.of.is_empty() {
+            return concerned;
+        }
+        let failed: Vec<Failed> = failures.iter().map(Failure::failed).collect();
+        let failed = scenarios.failures(&failed);
+        let asked = |(destination, starts): (&IpAddr, &BTreeMap<usize, Vec<usize>>)| {
+            let alive = starts.iter().filter(|(_, starting)| starting.iter().any(|flow| flows.contains(flow)));
+            let from: BTreeSet<usize> = alive.map(|(device, _)| *device).collect();
+            (*destination, if from.is_empty() { Some(BTreeMap::new()) } else { failed.exposed(*destination, &from) })
+        };
+        let exposed: Vec<_> = self.of.par_iter().map(asked).collect();
+        for (destination, exposed) in exposed {
+            let starts = &self.of[&destination];
+            match exposed {
+                None => {
+                    let all: BTreeSet<usize> = starts.values().flatten().copied().collect();
+                    concerned.iter_mut().for_each(|concerned| concerned.extend(all.intersection(flows)));
+                }
+                Some(exposed) => {
+                    for (failure, devices) in exposed {
+                        let starting = devices.iter().flat_map(|device| &starts[device]);
+                        concerned[failure].extend(starting.filter(|flow| flows.contains(flow)));
                     }
                 }
             }
         }
-        passed
-    }
-
-    /// Returns those of some flows that may go another way in a scenario.
-    fn concerned(&self, scenario: &Scenario<'_, '_>, flows: &BTreeSet<usize>) -> BTreeSet<usize> {
-        let mut concerned = self.everywhere.clone();
-        for (destination, passing) in &self.passing {
-            match scenario.changed(*destination) {
-                None => concerned.extend(passing.values().flatten()),
-                Some(changed) => {
-                    concerned.extend(changed.iter().filter_map(|device| passing.get(device)).flatten());
-                }
-            }
-        }
-        concerned.retain(|flow| flows.contains(flow));
         concerned
     }
 }
@@ -223,7 +244,7 @@ struct Survival<'s, 'a> {
     checked: Checked<'s>,
     scenarios: &'s Scenarios<'a>,
     filters: &'s Filters,
-    passed: Passed,
+    starts: Starts,
 }
 
 impl Survival<'_, '_> {
@@ -236,16 +257,12 @@ impl Survival<'_, '_> {
         mut subjects: BTreeSet<usize>,
     ) -> (Vec<Violation>, Searched) {
         let Checked { configs, cables, elements, monotone, .. } = self.checked;
-        let judge = |scenario: &Scenario<'_, '_>, failure: &Failure, alive: &BTreeSet<usize>| {
-            let concerned: Vec<usize> = self
-                .passed
-                .concerned(scenario, alive)
-                .into_iter()
-                .filter(|&flow| !flows[flow].loses_end(failure))
-                .collect();
-            let asked: Vec<&Flow<'_>> = concerned.iter().map(|&flow| flows[flow]).collect();
+        let judge = |scenario: &Scenario<'_, '_>, failure: &Failure, concerned: &BTreeSet<usize>| {
+            let kept = concerned.iter().copied().filter(|&flow| !flows[flow].loses_end(failure));
+            let kept: Vec<usize> = kept.collect();
+            let asked: Vec<&Flow<'_>> = kept.iter().map(|&flow| flows[flow]).collect();
             let broken = breaches(self.checked, &asked, scenario, self.filters, Some(failure));
-            broken.into_iter().map(|(index, violation)| (concerned[index], violation)).collect::<Vec<_>>()
+            broken.into_iter().map(|(index, violation)| (kept[index], violation)).collect::<Vec<_>>()
         };
         let mut found = Vec::new();
         if most > 1 {
@@ -283,7 +300,9 @@ impl Survival<'_, '_> {
             used.into_iter().filter(kept).filter(|element| !failure.0.contains(element)).collect()
         };
         let search = Search { scenarios: self.scenarios, elements, kind, most, local: monotone };
-        let (more, searched) = search.run(subjects, used, judge);
+        let concerned =
+            |failures: &[Failure], alive: &BTreeSet<usize>| self.starts.concerned(self.scenarios, failures, alive);
+        let (more, searched) = search.run(subjects, concerned, used, judge);
         found.extend(more);
         (found.into_iter().map(|(_, violation)| violation).collect(), searched)
     }

@@ -35,20 +35,47 @@ fn predict_states(bencher: Bencher<'_, '_>, k: u32) {
     bencher.bench_local(|| fabric.simulate());
 }
 
+/// Returns an address in each subnet of an edge.
+fn subnets(k: u32) -> BTreeSet<IpAddr> {
+    let half = k / 2;
+    let address = |subnet: u32| IpAddr::from([172, (16 + subnet / half) as u8, (subnet % half) as u8, 1]);
+    (0..k * half).map(address).collect()
+}
+
+/// Returns every single cut.
+fn cuts(fabric: &fabric::Fabric) -> Vec<Failed> {
+    let cut = |cable: &weft_simulate::Cable| Failed { links: [cable[0].clone()].into(), ..Failed::default() };
+    fabric.cables.iter().map(cut).collect()
+}
+
 /// Every single cut, and which devices choose otherwise then for each subnet.
 #[divan::bench(args = [8, 16, 24, 48], sample_count = 1, sample_size = 1)]
 fn fail_every_link(bencher: Bencher<'_, '_>, k: u32) {
     let fabric = fabric::tiered_fat_tree(k);
-    let half = k / 2;
-    let address = |subnet: u32| IpAddr::from([172, (16 + subnet / half) as u8, (subnet % half) as u8, 1]);
-    let destinations: BTreeSet<IpAddr> = (0..k * half).map(address).collect();
+    let destinations = subnets(k);
     bencher.bench_local(|| {
         let scenarios = Scenarios::new(&fabric.configs, &fabric.cables, &destinations);
-        for cable in &fabric.cables {
-            let scenario = scenarios.cut(cable);
-            for destination in &destinations {
-                divan::black_box(scenario.changed(*destination));
-            }
+        let failures = scenarios.failures(&cuts(&fabric));
+        for destination in &destinations {
+            failures.changed(*destination, |_, changed| {
+                divan::black_box(changed);
+            });
+        }
+    });
+}
+
+/// Every single cut, and from which edges packets may not arrive then, for each subnet.
+#[divan::bench(args = [8, 16, 24, 48], sample_count = 1, sample_size = 1)]
+fn exposed_to_every_link(bencher: Bencher<'_, '_>, k: u32) {
+    let fabric = fabric::tiered_fat_tree(k);
+    let destinations = subnets(k);
+    bencher.bench_local(|| {
+        let scenarios = Scenarios::new(&fabric.configs, &fabric.cables, &destinations);
+        let edges = fabric.configs.keys().filter(|node| node.as_str().starts_with('e'));
+        let edges: BTreeSet<usize> = edges.filter_map(|node| scenarios.number(node)).collect();
+        let failures = scenarios.failures(&cuts(&fabric));
+        for destination in &destinations {
+            divan::black_box(failures.exposed(*destination, &edges));
         }
     });
 }

@@ -26,6 +26,7 @@ mod acl;
 mod attributes;
 mod bgp;
 mod cabling;
+mod failures;
 mod filters;
 mod forwarding;
 mod internal;
@@ -40,6 +41,7 @@ mod ways;
 
 pub use acl::{Judged, Packet};
 pub use cabling::Cable;
+pub use failures::Failures;
 pub use filters::Filters;
 pub use forwarding::{Decision, Forwarding, Hop, Outcome, Trace, trace};
 pub use prediction::{Failed, Prediction, simulate};

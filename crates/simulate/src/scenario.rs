@@ -11,13 +11,13 @@ use ipnet::IpNet;
 use rayon::prelude::*;
 use weft_device::{
     config::DeviceConfig,
-    state::{DeviceState, InterfaceState, OperStatus, Route, RouteProtocol, RouteTable},
+    state::{DeviceState, InterfaceState, NextHop, OperStatus, Route, RouteProtocol, RouteTable},
 };
 use weft_model::{InterfaceName, NodeName};
 
 use crate::{
     Cable, Failed, Packet, Routing, Ways, acl,
-    bgp::{self, Changes, Choice, Class, Converged, Gone, Scratch, Unsettled},
+    bgp::{self, Changes, Choice, Class, Converged, FarEnds, Gone, Scratch},
     cabling::Cabling,
     internal,
     local::{interfaces, local_routes},
@@ -43,12 +43,15 @@ pub struct Scenarios<'a> {
     numbers: BTreeMap<&'a NodeName, usize>,
     interfaces: Vec<BTreeMap<InterfaceName, InterfaceState>>,
     local: Vec<RouteTable>,
-    sessions: Sessions<'a>,
+    pub(crate) sessions: Sessions<'a>,
     policies: Policies,
+    /// The other ends of the sessions, where scenarios are shortened.
+    pub(crate) far: FarEnds,
     /// The prefixes that cover a destination.
-    tables: Vec<Table>,
+    pub(crate) tables: Vec<Table>,
+    /// What each device has by itself of the prefixes and destinations.
+    own: Vec<Own<'a>>,
     destinations: BTreeMap<IpAddr, Destination<'a>>,
-    unsettled: OnceLock<Unsettled>,
     /// Whether no session can be closed for too many prefixes, and no OSPF runs.
     shortened: bool,
     /// Whether no session can be closed for too many prefixes.
@@ -73,10 +76,21 @@ impl Room {
 
 /// The routes to one prefix.
 #[derive(Debug)]
-struct Table {
-    prefix: IpNet,
-    class: Class,
-    converged: Converged,
+pub(crate) struct Table {
+    pub(crate) prefix: IpNet,
+    pub(crate) class: Class,
+    pub(crate) converged: Converged,
+    /// The devices that have a route of their own.
+    pub(crate) own: Vec<usize>,
+}
+
+/// What a device has by itself.
+#[derive(Debug, Default)]
+struct Own<'a> {
+    /// The tables of whose prefixes it has a route.
+    tables: Vec<usize>,
+    /// The destinations that are its addresses.
+    addresses: Vec<(IpAddr, &'a InterfaceName)>,
 }
 
 #[derive(Debug)]
@@ -87,6 +101,37 @@ struct Destination<'a> {
     tables: Vec<usize>,
 }
 
+/// What a failure takes away, in numbers, as far as it matters to the destinations.
+#[derive(Debug, Default)]
+pub(crate) struct Damage {
+    /// The devices that are off.
+    off: BTreeSet<usize>,
+    /// The sessions that are down.
+    down: Gone,
+    /// The devices whose own routes are others than before, or gone, each with the table.
+    routes: Vec<(usize, usize)>,
+    /// Those of them that originate the prefix no more.
+    withdrawn: Vec<(usize, usize)>,
+    /// The devices with the address of a destination on an interface that is down now.
+    addresses: Vec<(IpAddr, usize)>,
+}
+
+impl Damage {
+    /// Returns the devices that by themselves do something else with packets to a destination, which these tables cover.
+    pub(crate) fn of(&self, destination: IpAddr, tables: &[usize]) -> impl Iterator<Item = usize> {
+        let routes = self.routes.iter().filter(|(table, _)| tables.contains(table)).map(|(_, device)| *device);
+        let addresses = self.addresses.iter().filter(move |(address, _)| *address == destination);
+        self.off.iter().copied().chain(routes).chain(addresses.map(|(_, device)| *device))
+    }
+
+    /// Returns what is gone for the class of a table.
+    pub(crate) fn gone(&self, table: usize) -> Cow<'_, Gone> {
+        let withdrawn = self.withdrawn.iter().filter(|(of, _)| *of == table).map(|(_, device)| *device);
+        let withdrawn: Vec<usize> = withdrawn.collect();
+        if withdrawn.is_empty() { Cow::Borrowed(&self.down) } else { Cow::Owned(self.down.without(withdrawn)) }
+    }
+}
+
 /// The network after a failure, or without one.
 #[derive(Debug)]
 pub struct Scenario<'s, 'a> {
@@ -94,16 +139,13 @@ pub struct Scenario<'s, 'a> {
     failed: Failed,
     /// The devices whose interfaces and own routes differ, by their numbers.
     ends: BTreeMap<usize, End>,
-    /// The devices that are off.
-    off: BTreeSet<usize>,
-    /// The sessions that are down.
-    down: Gone,
+    damage: Damage,
     /// What devices choose otherwise, for each table, once somebody asks; `None` where it is not known.
     repaired: Vec<OnceLock<Option<Changes>>>,
 }
 
 #[derive(Debug)]
-struct End {
+pub(crate) struct End {
     interfaces: BTreeMap<InterfaceName, InterfaceState>,
     local: RouteTable,
 }
@@ -147,12 +189,12 @@ impl<'a> Scenarios<'a> {
         let bgp = bgp::Network { sessions: &sessions, policies: &policies };
         let bounded = !may_overfill(&sessions, &classes);
         let shortened = plain && bounded;
+        let far = if shortened { FarEnds::new(&sessions) } else { FarEnds::default() };
 
-        let mut unsettled = OnceLock::new();
-        let mut tables = Vec::new();
+        let mut tables: Vec<Table> = Vec::new();
+        let mut own: Vec<Own<'_>> = devices.iter().map(|_| Own::default()).collect();
         let mut found = BTreeMap::new();
         if shortened {
-            unsettled = OnceLock::from(bgp::unsettled(bgp, &classes));
             let mut origins = origins(&devices, &prefixes, &interior);
             let known: BTreeSet<IpNet> =
                 origins.keys().chain(local.iter().flat_map(RouteTable::keys)).copied().collect();
@@ -177,14 +219,23 @@ impl<'a> Scenarios<'a> {
                 .collect();
             let table = |scratch: &mut Scratch, class: Class| {
                 let converged = bgp::converge(bgp, &class, &Gone::default(), scratch);
-                Table { prefix: class.prefixes[0], class, converged }
+                Table { prefix: class.prefixes[0], class, converged, own: Vec::new() }
             };
             tables = classes.into_par_iter().map_init(Scratch::default, table).collect();
+            let numbers: BTreeMap<IpNet, usize> =
+                tables.iter().enumerate().map(|(number, table): (usize, &Table)| (table.prefix, number)).collect();
+            for (device, local) in local.iter().enumerate() {
+                own[device].tables = local.keys().filter_map(|prefix| numbers.get(prefix).copied()).collect();
+                for &table in &own[device].tables {
+                    tables[table].own.push(device);
+                }
+            }
             for (number, (_, config)) in devices.iter().enumerate() {
                 for (name, interface) in &config.interfaces {
                     for address in &interface.addresses {
                         if let Some(destination) = found.get_mut(&address.prefix.addr()) {
                             destination.owners.push((number, name));
+                            own[number].addresses.push((address.prefix.addr(), name));
                         }
                     }
                 }
@@ -200,32 +251,14 @@ impl<'a> Scenarios<'a> {
             local,
             sessions,
             policies,
+            far,
             tables,
+            own,
             destinations: found,
-            unsettled,
             shortened,
             bounded,
             room: Room::default(),
         }
-    }
-
-    /// Returns the prefixes whose routes do not settle while nothing is broken.
-    pub fn unstable(&self) -> BTreeSet<IpNet> {
-        self.unsettled().unstable.clone()
-    }
-
-    /// Returns the prefixes whose routes settle while nothing is broken, but in another way when devices decide in another order.
-    pub fn ambiguous(&self) -> BTreeSet<IpNet> {
-        self.unsettled().ambiguous.clone()
-    }
-
-    /// Where scenarios are not shortened, the whole network is predicted for it, once.
-    fn unsettled(&self) -> &Unsettled {
-        self.unsettled.get_or_init(|| {
-            let whole = Failed::default();
-            let routing = Routing::new(self.configs, self.cables, &whole);
-            Unsettled { unstable: routing.unstable(), ambiguous: routing.ambiguous() }
-        })
     }
 
     /// Tells whether scenarios are shortened: what changes is predicted, not all.
@@ -243,6 +276,22 @@ impl<'a> Scenarios<'a> {
         self.devices.get(device).map(|(name, _)| *name)
     }
 
+    /// Returns the tables of the prefixes that cover a destination; `None` where scenarios tell nothing about it.
+    pub(crate) fn tables_of(&self, destination: IpAddr) -> Option<&[usize]> {
+        self.destinations.get(&destination).map(|destination| &destination.tables[..])
+    }
+
+    /// Returns the devices behind the interfaces of a device's own route.
+    pub(crate) fn beyond_own(&self, device: usize, prefix: &IpNet) -> impl Iterator<Item = usize> {
+        let next_hops = self.local[device].get(prefix).into_iter().flat_map(|route| route.next_hops.iter());
+        let ports = next_hops.filter_map(NextHop::interface);
+        ports.filter_map(move |port| self.number(&self.cabling.far_end(self.devices[device].0, port)?.node))
+    }
+
+    pub(crate) fn bgp(&self) -> bgp::Network<'_> {
+        bgp::Network { sessions: &self.sessions, policies: &self.policies }
+    }
+
     /// Returns the network while nothing is broken.
     pub fn steady(&self) -> Scenario<'_, 'a> {
         self.fail(&Failed::default())
@@ -255,6 +304,14 @@ impl<'a> Scenarios<'a> {
 
     /// Returns the network after cables were cut and devices went off, all at the same time.
     pub fn fail(&self, failed: &Failed) -> Scenario<'_, 'a> {
+        let (damage, ends) = self.damage(failed, true);
+        let repaired = self.tables.iter().map(|_| OnceLock::new()).collect();
+        Scenario { network: self, failed: failed.clone(), ends, damage, repaired }
+    }
+
+    /// Returns what a failure takes away, and what the devices that lost something have by themselves: all of them, or those of which
+    /// that matters to the destinations.
+    pub(crate) fn damage(&self, failed: &Failed, all: bool) -> (Damage, BTreeMap<usize, End>) {
         let off: BTreeSet<usize> = failed.nodes.iter().filter_map(|node| self.number(node)).collect();
         let ports_of = |node: &NodeName| {
             let config = self.configs.get_key_value(node);
@@ -268,24 +325,44 @@ impl<'a> Scenarios<'a> {
                 [Some((node, port)), far].into_iter().flatten()
             })
             .collect();
-        let mut ends = BTreeMap::new();
-        let mut down = Vec::new();
+        let (mut hit, mut down) = (BTreeSet::new(), Vec::new());
         for (node, port) in ports {
             let Some(device) = self.number(node) else { continue };
-            let (name, config) = self.devices[device];
-            ends.entry(device).or_insert_with(|| {
-                let interfaces = interfaces(name, config, &self.cabling, failed);
-                let local = local_routes(config, &interfaces);
-                End { interfaces, local }
-            });
+            hit.insert(device);
             for (index, session) in (0_u16..).zip(&self.sessions.speakers[device].sessions) {
                 if session.interface() == port {
                     down.push((device, index));
                 }
             }
         }
-        let repaired = self.tables.iter().map(|_| OnceLock::new()).collect();
-        Scenario { network: self, failed: failed.clone(), ends, off, down: Gone::new(down), repaired }
+        let mut damage = Damage { off, down: Gone::new(down), ..Damage::default() };
+        let mut ends = BTreeMap::new();
+        for device in hit {
+            let own = &self.own[device];
+            if !all && own.tables.is_empty() && own.addresses.is_empty() {
+                continue;
+            }
+            let (name, config) = self.devices[device];
+            let interfaces = interfaces(name, config, &self.cabling, failed);
+            let local = local_routes(config, &interfaces);
+            for &number in &own.tables {
+                let table = &self.tables[number];
+                let left = local.get(&table.prefix);
+                if left != self.local[device].get(&table.prefix) {
+                    damage.routes.push((number, device));
+                }
+                if (left.is_none() || damage.off.contains(&device)) && table.class.origins.contains(&device) {
+                    damage.withdrawn.push((number, device));
+                }
+            }
+            for (address, port) in &own.addresses {
+                if interfaces[*port].oper_status != self.interfaces[device][*port].oper_status {
+                    damage.addresses.push((*address, device));
+                }
+            }
+            ends.insert(device, End { interfaces, local });
+        }
+        (damage, ends)
     }
 }
 
@@ -340,40 +417,29 @@ impl<'a> Scenario<'_, 'a> {
     }
 
     /// Tells which devices take other ways to a destination than while nothing is broken, by their numbers; `None` where
-    /// that is not known.
+    /// that is not known. Where many failures are looked at, [`Failures`](crate::Failures) tells it faster.
     pub fn changed(&self, destination: IpAddr) -> Option<BTreeSet<usize>> {
         let towards = self.network.destinations.get(&destination)?;
-        let mut changed = self.off.clone();
+        let mut changed: BTreeSet<usize> = self.damage.of(destination, &towards.tables).collect();
         for &table in &towards.tables {
             changed.extend(self.repaired(table)?.iter().map(|(device, _)| *device));
-            let prefix = &self.network.tables[table].prefix;
-            let other =
-                |(device, end): &(&usize, &End)| end.local.get(prefix) != self.network.local[**device].get(prefix);
-            changed.extend(self.ends.iter().filter(other).map(|(device, _)| *device));
         }
-        changed.extend(towards.owners.iter().map(|(device, _)| *device).filter(|owner| self.ends.contains_key(owner)));
         Some(changed)
     }
 
     /// Returns what devices choose otherwise of the routes of a table; `None` where that is not known.
     fn repaired(&self, table: usize) -> Option<&Changes> {
         let repair = || {
-            let (network, table) = (self.network, &self.network.tables[table]);
-            if !table.converged.stable {
+            let (network, damage) = (self.network, &self.damage);
+            let Table { class, converged, .. } = &network.tables[table];
+            if !converged.stable {
                 return None;
             }
             if self.ends.is_empty() {
                 return Some(Changes::new());
             }
-            let withdrawn = |(device, end): &(&usize, &End)| {
-                let kept = end.local.contains_key(&table.prefix) && !self.off.contains(*device);
-                table.class.origins.contains(*device) && !kept
-            };
-            let withdrawn: Vec<usize> = self.ends.iter().filter(withdrawn).map(|(device, _)| *device).collect();
-            let gone =
-                if withdrawn.is_empty() { Cow::Borrowed(&self.down) } else { Cow::Owned(self.down.without(withdrawn)) };
-            let bgp = bgp::Network { sessions: &network.sessions, policies: &network.policies };
-            network.room.with(|scratch| bgp::repair(bgp, &table.class, &table.converged, &gone, scratch))
+            let gone = damage.gone(table);
+            network.room.with(|scratch| bgp::repair(network.bgp(), &network.far, class, converged, &gone, scratch))
         };
         self.repaired[table].get_or_init(repair).as_ref()
     }
@@ -404,7 +470,7 @@ impl<'a> Scenario<'_, 'a> {
                 DeviceState { interfaces, fib: Some(tables.iter().filter_map(route).collect()), ..Default::default() };
             ((*name).clone(), state)
         };
-        let on = network.devices.par_iter().enumerate().filter(|(device, _)| !self.off.contains(device));
+        let on = network.devices.par_iter().enumerate().filter(|(device, _)| !self.damage.off.contains(device));
         on.map(state).collect::<Vec<_>>().into_iter().collect()
     }
 
@@ -448,7 +514,7 @@ impl<'a> Scenario<'_, 'a> {
     fn step<'s>(&'s self, device: usize, towards: &Destination<'_>, packet: Option<&Packet>) -> Step<'s> {
         let mut step = Step::default();
         let config = self.network.devices[device].1;
-        if self.off.contains(&device) {
+        if self.damage.off.contains(&device) {
             step.leaves = 1;
         } else if self.owns(device, towards) {
             match packet.and_then(|packet| acl::denial_to_hosts(config, packet)) {

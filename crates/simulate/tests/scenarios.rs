@@ -54,7 +54,6 @@ fn agrees(
 fn all_cuts_agree(fabric: &Fabric, destinations: &BTreeSet<IpAddr>) -> usize {
     let scenarios = Scenarios::new(&fabric.configs, &fabric.cables, destinations);
     let whole = fabric.simulate();
-    assert_eq!(scenarios.unstable(), whole.unstable);
     let mut answered = agrees(fabric, destinations, &whole.states, &scenarios.steady(), &Failed::default());
     for cable in &fabric.cables {
         let failed = Failed { links: [cable[0].clone()].into(), nodes: BTreeSet::new() };

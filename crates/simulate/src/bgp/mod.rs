@@ -8,7 +8,7 @@ mod levels;
 mod rounds;
 mod survey;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use rayon::prelude::*;
@@ -20,6 +20,7 @@ use crate::{
 };
 
 use exchange::{Exchange, Passage};
+pub(crate) use levels::FarEnds;
 pub(crate) use survey::Survey;
 
 /// Classes that are computed at a time.
@@ -200,31 +201,29 @@ impl State {
 /// What is gone after a failure.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Gone {
-    /// Sessions, as device and index, from both ends.
+    /// Sessions, as device and index, from both ends, in order.
     sessions: Vec<(usize, u16)>,
     /// Devices that originate the class no more.
     origins: Vec<usize>,
-    /// The devices that lost a session, each once.
-    ends: Vec<usize>,
 }
 
 impl Gone {
     /// Returns what is gone when these sessions are, as device and index, from both ends.
-    pub(crate) fn new(sessions: Vec<(usize, u16)>) -> Self {
-        let mut ends: Vec<usize> = sessions.iter().map(|(device, _)| *device).collect();
-        ends.sort_unstable();
-        ends.dedup();
-        Self { sessions, origins: Vec::new(), ends }
+    pub(crate) fn new(mut sessions: Vec<(usize, u16)>) -> Self {
+        sessions.sort_unstable();
+        Self { sessions, origins: Vec::new() }
     }
 
     /// Returns the same, and devices that originate the class no more.
     pub(crate) fn without(&self, origins: Vec<usize>) -> Self {
-        Self { origins, ..self.clone() }
+        Self { origins, sessions: self.sessions.clone() }
     }
 
     /// Returns the sessions of a device that are gone.
-    fn of(&self, device: usize) -> Vec<u16> {
-        self.sessions.iter().filter(|(end, _)| *end == device).map(|(_, session)| *session).collect()
+    fn of(&self, device: usize) -> &[(usize, u16)] {
+        let begin = self.sessions.partition_point(|(end, _)| *end < device);
+        let rest = &self.sessions[begin..];
+        &rest[..rest.partition_point(|(end, _)| *end == device)]
     }
 }
 
@@ -273,56 +272,96 @@ fn is_ambiguous(network: Network<'_>, class: &Class, converged: &Converged) -> b
     })
 }
 
-/// Prefixes whose routes do not settle, or in more than one way, while nothing is broken.
-#[derive(Debug, Default)]
-pub(crate) struct Unsettled {
-    pub(crate) unstable: BTreeSet<IpNet>,
-    pub(crate) ambiguous: BTreeSet<IpNet>,
-}
-
-/// Returns the prefixes whose routes do not settle, and those whose routes may settle otherwise.
-pub(crate) fn unsettled(network: Network<'_>, classes: &[Class]) -> Unsettled {
-    let settle = |scratch: &mut Scratch, class: &Class| {
-        if is_ordered(network, class) {
-            return (false, false);
-        }
-        let converged = converge(network, class, &Gone::default(), scratch);
-        (!converged.stable, is_ambiguous(network, class, &converged))
-    };
-    let settled: Vec<(bool, bool)> = classes.par_iter().map_init(Scratch::default, settle).collect();
-    let mut unsettled = Unsettled::default();
-    for (class, (unstable, ambiguous)) in classes.iter().zip(settled) {
-        if unstable {
-            unsettled.unstable.extend(&class.prefixes);
-        }
-        if ambiguous {
-            unsettled.ambiguous.extend(&class.prefixes);
-        }
-    }
-    unsettled
-}
-
 /// What devices choose otherwise, in their order; `None` is no route.
 pub(crate) type Changes = Vec<(usize, Option<Box<[u16]>>)>;
 
-/// Returns what devices choose otherwise once something is gone; `None` when the bound on decisions was reached.
+/// A class that is asked for after one failure, and after another.
 ///
-/// Where paths come one after the other, only those decide again that hear of it. Elsewhere all is computed from the start.
+/// Where paths come one after the other, only those decide again that hear of it, and what they do is undone before the next
+/// failure. Elsewhere all is computed from the start.
+#[derive(Debug)]
+pub(crate) enum Mender<'c> {
+    /// Paths come one after the other.
+    Ordered(levels::Mending<'c>),
+    /// They do not.
+    Other {
+        /// All devices.
+        network: Network<'c>,
+        /// The class.
+        class: &'c Class,
+        /// The class while nothing is gone.
+        base: &'c Converged,
+        /// The class after the last failure.
+        converged: Option<Converged>,
+        /// Those that choose otherwise then.
+        changed: Vec<usize>,
+    },
+}
+
+impl<'c> Mender<'c> {
+    /// Returns a class as it is while nothing is gone, in some room.
+    pub(crate) fn new(
+        network: Network<'c>,
+        far: &'c FarEnds,
+        class: &'c Class,
+        base: &'c Converged,
+        scratch: &mut Scratch,
+    ) -> Self {
+        if base.ordered {
+            Self::Ordered(levels::Mending::new(network, far, class, base, scratch))
+        } else {
+            Self::Other { network, class, base, converged: None, changed: Vec::new() }
+        }
+    }
+
+    /// Leaves the room to the next computation.
+    pub(crate) fn leave(self, scratch: &mut Scratch) {
+        if let Self::Ordered(mending) = self {
+            mending.leave(scratch);
+        }
+    }
+
+    /// Returns the devices that choose otherwise once something is gone, in no order; `None` when the bound on decisions was reached.
+    pub(crate) fn mend(&mut self, gone: &Gone) -> Option<&[usize]> {
+        match self {
+            Self::Ordered(mending) => Some(mending.mend(gone)),
+            Self::Other { network, class, base, converged, changed } => {
+                let now = converged.insert(converge(*network, class, gone, &mut Scratch::default()));
+                changed.clear();
+                changed.extend((0..network.sessions.len()).filter(|&device| now.choice(device) != base.choice(device)));
+                now.stable.then_some(&changed[..])
+            }
+        }
+    }
+
+    /// Returns what a device chose after the last failure.
+    pub(crate) fn choice(&self, device: usize) -> Choice<'_> {
+        match self {
+            Self::Ordered(mending) => mending.choice(device),
+            Self::Other { base, converged, .. } => converged.as_ref().unwrap_or(base).choice(device),
+        }
+    }
+}
+
+/// Returns what devices choose otherwise once something is gone; `None` when the bound on decisions was reached.
 pub(crate) fn repair(
     network: Network<'_>,
+    far: &FarEnds,
     class: &Class,
     base: &Converged,
     gone: &Gone,
     scratch: &mut Scratch,
 ) -> Option<Changes> {
-    if base.ordered {
-        return Some(levels::repair(network, class, base, gone, scratch));
-    }
-    let converged = converge(network, class, gone, scratch);
-    let other = |&device: &usize| converged.choice(device) != base.choice(device);
-    let changed = (0..network.sessions.len()).filter(other).map(|device| match converged.choice(device) {
-        Choice::None | Choice::Local => (device, None),
-        Choice::Received(sessions) => (device, Some(sessions.into())),
+    let mut mender = Mender::new(network, far, class, base, scratch);
+    let changed = mender.mend(gone).map(<[usize]>::to_vec);
+    let changes = changed.map(|mut changed| {
+        changed.sort_unstable();
+        let change = |device| match mender.choice(device) {
+            Choice::None | Choice::Local => (device, None),
+            Choice::Received(sessions) => (device, Some(sessions.into())),
+        };
+        changed.into_iter().map(change).collect()
     });
-    converged.stable.then(|| changed.collect())
+    mender.leave(scratch);
+    changes
 }

@@ -121,7 +121,7 @@ impl Deciding<'_, '_> {
         let mut first = (u32::MAX, u32::MAX);
         self.best.clear();
         for (index, link) in (0_u16..).zip(sessions.links(device)) {
-            if self.state.offered[link.peer as usize] == NEVER || gone.contains(&index) {
+            if self.state.offered[link.peer as usize] == NEVER || gone.contains(&(device, index)) {
                 continue;
             }
             let announced = self.state.announced[link.peer as usize];
