@@ -193,13 +193,15 @@ fn a_plan_tells_the_traffic_that_it_moves_and_the_pipeline_gates_on_it() {
     let in_commit = allowed.replace("plan: {", "plan: { changes_in_commit: true,");
     project.edit("pipeline/default.yaml", allowed, &in_commit);
     let message = project.path().join("message");
-    std::fs::write(&message, "One way less\n\nAllow-change: peering/transit-b -> any\nAllow-change: any > any\n")
+    std::fs::write(&message, "One way less\n\nAllow-change: peering/transit-b -> any\nAllow-change: any > any\nAllow-change: role/lef -> any\n")
         .expect("write");
     project.git("add -A intents pipeline");
     project.git("commit -q -F message");
     std::fs::remove_file(&message).expect("remove the message");
     let ran = project.weft("-q run").expect(1).says("error[WEFT-205]").says("`Allow-change: any > any`");
     ran.says("the traffic from loopbacks to loopbacks has fewer paths")
+        .says("warning[WEFT-206]")
+        .says("no traffic starts or goes at `role/lef`")
         .does_not_say("the traffic from peering/transit-b");
     project.edit("pipeline/default.yaml", &in_commit, allowed);
     let allowed_now = "plan: { allow_changes: [{ to: internet, what: [verdict] }, { from: peering/transit-b }, { from: node/b1-spine-02 }, { from: node/b1-spine-01 }] }";

@@ -140,8 +140,8 @@ pub const UNDEFINED_SERVICE: Code = Code::new(
 pub const AMBIGUOUS_ROUTES: Code = Code::new(
     "WEFT-541",
     "routes settle in more than one way",
-    "The predicted routes to a prefix settle, but otherwise when devices decide in another order: local preferences of \
-     the network defer to each other, and which routes it takes depends on what happened before. A few orders are \
+    "The predicted routes to a prefix settle, but otherwise when devices decide in another order: local preferences or route \
+     reflectors of the network defer to each other, and which routes it takes depends on what happened before. A few orders are \
      tried, so that not every such prefix is found.",
 );
 /// See [`crate::check_predicted`].
@@ -234,6 +234,14 @@ pub const WRONG_EXIT: Code = Code::new(
     "On the predicted network, traffic that a Steering intent is about leaves by another exit than the first of its list that is \
      there, in the steady state or when those before it are gone.",
 );
+/// See [`crate::check_predicted`].
+pub const WRONG_ENTRY: Code = Code::new(
+    "WEFT-537",
+    "not the preferred way in",
+    "On the predicted network, a neighbor with several sessions sends its traffic to a prefix of ours over another one than the first \
+     of a Steering's list that is there, in the steady state or when those before it are gone. A neighbor compares MEDs only of one AS: \
+     where it hears us from several, `by: prepend` tells the ways apart.",
+);
 /// Told of what a pipeline silences.
 pub const SILENCED: Code = Code::new(
     "WEFT-536",
@@ -321,6 +329,7 @@ pub const ALL: &[Code] = &[
     BLACKHOLE,
     ROUTE_LEAK,
     WRONG_EXIT,
+    WRONG_ENTRY,
     SILENCED,
     NOT_REACHABLE,
     NOT_ISOLATED,

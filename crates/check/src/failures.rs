@@ -232,6 +232,19 @@ impl Search<'_, '_> {
         used: impl Fn(&Scenario<'_, '_>, &Failure, usize) -> BTreeSet<Element> + Sync,
         breaches: impl Fn(&Scenario<'_, '_>, &Failure, &BTreeSet<usize>) -> Vec<(usize, T)> + Sync,
     ) -> (Vec<(usize, T)>, Searched) {
+        let budget = if self.scenarios.is_shortened() { MOST_SCENARIOS } else { MOST_WHOLE_SCENARIOS };
+        self.run_within(budget as u128, budget, subjects, used, breaches)
+    }
+
+    /// Searches as [`Search::run`] does. All failures are tried where there are no more than `few`, else no more than `budget`.
+    fn run_within<T: Send>(
+        &self,
+        few: u128,
+        budget: usize,
+        subjects: BTreeSet<usize>,
+        used: impl Fn(&Scenario<'_, '_>, &Failure, usize) -> BTreeSet<Element> + Sync,
+        breaches: impl Fn(&Scenario<'_, '_>, &Failure, &BTreeSet<usize>) -> Vec<(usize, T)> + Sync,
+    ) -> (Vec<(usize, T)>, Searched) {
         let elements = self.elements.of(self.kind);
         let mut found = Vec::new();
         let mut alive = subjects;
@@ -257,8 +270,7 @@ impl Search<'_, '_> {
         if several == 0 || alive.is_empty() {
             return (found, Searched { tried, of: all, exhausted: true });
         }
-        let budget = if self.scenarios.is_shortened() { MOST_SCENARIOS } else { MOST_WHOLE_SCENARIOS };
-        if several <= budget as u128 {
+        if several <= few {
             let mut sets = single;
             for _ in 2..=self.most {
                 sets = longer(&sets, elements);
@@ -350,4 +362,99 @@ fn longer(sets: &[Failure], elements: &[Element]) -> Vec<Failure> {
         elements[behind..].iter().map(|element| set.with(element)).collect::<Vec<_>>()
     };
     sets.iter().flat_map(more).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failure ends the test")]
+
+    use std::net::IpAddr;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{fabric::Fabric, monotone::is_monotone};
+
+    /// Returns the elements of a network without groups.
+    fn elements(fabric: &Fabric) -> Elements {
+        let link = |cable: &Cable| Element::Link(cable.clone());
+        let ends = fabric.cables.iter().flat_map(|cable| cable.iter().map(move |end| (end.clone(), link(cable))));
+        let nodes = fabric.configs.keys().cloned().map(Element::Node).collect();
+        let mut links: Vec<Element> = fabric.cables.iter().map(link).collect();
+        links.sort();
+        let of = [(Kind::Link, links), (Kind::Node, nodes)].into();
+        Elements { cables: ends.collect(), groups: BTreeMap::new(), of }
+    }
+
+    /// Returns the pairs of devices of which the first has fewer than so many ways to the second after some failure of up to `most`
+    /// elements, by a search through all failures and by one through what is used.
+    fn lost(fabric: &Fabric, kind: Kind, most: usize, least_ways: usize) -> [BTreeSet<usize>; 2] {
+        let names: Vec<&NodeName> = fabric.configs.keys().collect();
+        let address = |node: &NodeName| -> IpAddr { fabric.loopback(node.as_str()).addr() };
+        let scenarios = Scenarios::new(&fabric.configs, &fabric.cables, &names.iter().map(|n| address(n)).collect());
+        let ends = |pair: usize| (names[pair / names.len()], names[pair % names.len()]);
+        let holds = |scenario: &Scenario<'_, '_>, pair: usize| {
+            let (from, to) = ends(pair);
+            let walk = scenario.walk(from, address(to)).unwrap();
+            !walk.delivered_at.is_empty() && !walk.stopped && walk.first_hops >= least_ways
+        };
+        let pairs = (0..names.len() * names.len()).filter(|pair| ends(*pair).0 != ends(*pair).1);
+        let pairs: BTreeSet<usize> = pairs.filter(|pair| holds(&scenarios.steady(), *pair)).collect();
+        let breaches = |scenario: &Scenario<'_, '_>, failure: &Failure, alive: &BTreeSet<usize>| {
+            let has_ends = |pair: &usize| !failure.takes(ends(*pair).0) && !failure.takes(ends(*pair).1);
+            let broken = alive.iter().copied().filter(has_ends).filter(|pair| !holds(scenario, *pair));
+            broken.map(|pair| (pair, ())).collect::<Vec<_>>()
+        };
+        let elements = elements(fabric);
+        let used = |scenario: &Scenario<'_, '_>, failure: &Failure, pair: usize| {
+            let (from, to) = ends(pair);
+            let ways = scenario.ways(address(to), None, [scenario.number(from).unwrap()]).unwrap();
+            let name = |device| scenario.name(device).cloned();
+            let mut used = elements.used(kind, (&ways, scenario.number(from).unwrap()), name);
+            used.retain(|element| ![from, to].iter().any(|end| *element == Element::Node((*end).clone())));
+            &used - &failure.0
+        };
+        let local = is_monotone(&fabric.configs, &fabric.cables);
+        assert!(local);
+        let search = Search { scenarios: &scenarios, elements: &elements, kind, most, local };
+        [u128::MAX, 0].map(|few| {
+            let (found, searched) = search.run_within(few, usize::MAX, pairs.clone(), used, breaches);
+            assert!(searched.exhausted);
+            found.into_iter().map(|(pair, ())| pair).collect()
+        })
+    }
+
+    fn both_find_the_same(fabric: &Fabric, most: usize) -> Result<(), TestCaseError> {
+        for (kind, least_ways) in [(Kind::Link, 1), (Kind::Link, 2), (Kind::Node, 1)] {
+            let [all, used] = lost(fabric, kind, most, least_ways);
+            prop_assert_eq!(all, used, "{:?}, {} ways", kind, least_ways);
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_search_through_what_is_used_finds_what_one_through_everything_finds(
+            devices in 3_usize..6,
+            links in proptest::collection::vec((0_usize..6, 0_usize..6), 3..9),
+            maximum_paths in 1_u16..4,
+            most in 2_usize..4,
+        ) {
+            let mut fabric = Fabric::default();
+            for device in 0..devices {
+                fabric.device(&format!("d{device}"), 65_000 + u32::try_from(device).unwrap(), maximum_paths);
+            }
+            for (a, b) in links.into_iter().map(|(a, b)| (a % devices, b % devices)).filter(|(a, b)| a != b) {
+                fabric.link(&format!("d{a}"), &format!("d{b}"), true);
+            }
+            both_find_the_same(&fabric, most)?;
+        }
+    }
+
+    #[test]
+    fn they_find_the_same_in_a_fabric_whose_spines_share_an_as() {
+        both_find_the_same(&crate::fabric::leaf_spine(3, 3, true), 3).unwrap();
+    }
 }

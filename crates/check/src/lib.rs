@@ -13,6 +13,7 @@ mod capacity;
 pub mod codes;
 mod cuts;
 mod dataplane;
+mod entries;
 mod exchange;
 mod failures;
 mod fleet;
@@ -25,6 +26,10 @@ mod reachability;
 mod remaining;
 mod rules;
 pub mod traffic;
+
+#[cfg(test)]
+#[path = "../../simulate/tests/fabric/mod.rs"]
+mod fabric;
 
 use std::collections::BTreeMap;
 

@@ -12,6 +12,7 @@ use weft_simulate::{Cable, Failed, Prediction, Scenarios, simulate};
 use crate::{
     Overload, Violation, capacity, codes, dataplane,
     dataplane::Fibs,
+    entries::Entries,
     exchange::{self, Orders},
     failures::Elements,
     fleet::error,
@@ -67,9 +68,10 @@ pub fn check_predicted(
 
     let (flows, mut findings) = reachability::flows(checked);
     let orders = Orders::new(checked, network);
+    let entries = Entries::new(checked);
     let mut destinations: BTreeSet<_> = reachability::destinations(&flows);
     destinations.extend(capacity::destinations(checked));
-    destinations.extend(orders.destinations());
+    destinations.extend(orders.destinations().chain(entries.destinations()));
     let scenarios = Scenarios::new(&all, &cables, &destinations);
     let Prediction { states, unstable, ambiguous } = simulate(&all, &cables, &Failed::default());
     findings.extend(unsettled(&unstable, codes::UNSTABLE_ROUTES, "never settle", configs));
@@ -87,6 +89,7 @@ pub fn check_predicted(
         findings.extend(dataplane::check(&fibs, configs));
         findings.extend(exchange::leaks(intents, &states, &fibs));
         findings.extend(orders.check(checked, &states, &scenarios));
+        findings.extend(entries.check(checked, &states, &scenarios));
     }
     findings.sort();
     findings.dedup();

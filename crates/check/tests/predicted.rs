@@ -376,6 +376,27 @@ fn traffic_that_does_not_take_the_first_exit_is_told() {
 }
 
 #[test]
+fn a_neighbor_that_does_not_come_in_by_the_first_way_is_told() {
+    let way = |border: &str| format!("{{ peering: peering/transit-a, at: [{border}] }}");
+    let steering = |by: &str| {
+        let prefer = [way("b2-border-01"), way("b1-border-01")].join(", ");
+        let texts = with_steering(&format!("{{ direction: inbound, by: {by}, prefer: [{prefer}] }}"));
+        predicted(&compiled(texts, &Allocations::default())).0
+    };
+    assert_eq!(steering("auto"), []);
+    // The borders are of two ASes, whose MEDs the neighbor does not compare: it uses both.
+    let findings = steering("med");
+    let [finding] = &findings[..] else { panic!("{findings:#?}") };
+    assert_eq!(finding.code, codes::WRONG_ENTRY);
+    assert_eq!(
+        finding.message,
+        "traffic of `transit-a` to 203.0.113.0/24 comes in by b1-border-01:swp1, not by b2-border-01:swp1"
+    );
+    let path: Vec<&str> = finding.path.iter().map(|step| step.node.as_str()).collect();
+    assert_eq!(path, ["transit-a", "b1-border-01"]);
+}
+
+#[test]
 fn what_a_transit_sent_and_another_would_hear_is_a_leak() {
     let mut network = example();
     for border in ["b1-border-02", "b2-border-02"] {

@@ -58,6 +58,14 @@ pub const NOT_AN_ALLOWED_CHANGE: Code = Code::new(
      TO: WHAT, WHAT`, where the ends are those of `allow_changes` and the last part may be left out. This line is none.",
 );
 
+/// An end of an allowed change is nowhere.
+pub const NO_SUCH_TRAFFIC_END: Code = Code::new(
+    "WEFT-206",
+    "allowed change of nothing",
+    "`allow_changes`, or a line of the commit's message, names where traffic starts or goes, and neither the network of before nor that \
+     of after has such a place. It allows nothing; mostly a name is misspelled.",
+);
+
 /// A file looks like an intent and is not read.
 pub const NOT_READ: Code = Code::new(
     "WEFT-910",
@@ -166,6 +174,7 @@ pub const ALL: &[Code] = &[
     PATH_OUTSIDE,
     NOT_A_TRAFFIC_END,
     NOT_AN_ALLOWED_CHANGE,
+    NO_SUCH_TRAFFIC_END,
     NOT_READ,
     PACK_NOT_TEXT,
     PACK_NAME,

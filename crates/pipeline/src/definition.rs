@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use weft_diagnostics::{Diagnostic, SourceSpan};
 use weft_intent::{Document, Metadata, SourceFile, document};
 
-pub use allowed::{AllowedChange, TrafficEnd, of_message};
+pub use allowed::{AllowedChange, TrafficEnd, nowhere, of_message};
 
 use crate::{codes, report::Format, run::StageName};
 

@@ -1,5 +1,6 @@
 //! Fat-trees of up to ten thousand devices, with an AS for each tier and policies: their prediction, every failure of a link, and the
-//! change of one device; whole states of smaller ones, OSPF, and the trace of one flow.
+//! change of one device; whole states of smaller ones, OSPF, and the trace of one flow. Beside it the same routes as `bgpsim` predicts
+//! them, without policies and with one path for each device.
 //!
 //! `cargo bench --workspace --bench fat_tree`. All is done by one thread, so that the time is that of the processor, and `max alloc` is
 //! the memory at its peak, without that of the configurations. The limits, in seconds of processor time: prediction of k = 24 0.3 and
@@ -9,10 +10,19 @@
 #[path = "../tests/fabric/mod.rs"]
 mod fabric;
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
+use bgpsim::prelude::{BasicEventQueue, GlobalOspf, InteractiveNetwork, Ipv4Prefix, RouterId};
 use divan::{AllocProfiler, Bencher};
+use ipnet::IpNet;
+use weft_device::config::DeviceConfig;
+use weft_model::NodeName;
 use weft_simulate::{Failed, Forwarding, Routing, Scenarios};
+
+type Network = bgpsim::network::Network<Ipv4Prefix, BasicEventQueue<Ipv4Prefix>, GlobalOspf>;
 
 #[global_allocator]
 static ALLOCATOR: AllocProfiler = AllocProfiler::system();
@@ -27,6 +37,32 @@ fn predict(bencher: Bencher<'_, '_>, k: u32) {
     let fabric = fabric::tiered_fat_tree(k);
     let failed = Failed::default();
     bencher.bench_local(|| Routing::new(&fabric.configs, &fabric.cables, &failed));
+}
+
+/// The subnets of edges alone, from the first announcement to the last message.
+#[divan::bench(args = [8, 16, 24], sample_count = 1, sample_size = 1)]
+fn predict_by_bgpsim(bencher: Bencher<'_, '_>, k: u32) {
+    let fabric = fabric::fat_tree(k);
+    let mut network = Network::default();
+    network.manual_simulation();
+    network.set_msg_limit(None);
+    let asn = |config: &DeviceConfig| config.bgp.as_ref().unwrap().asn.get();
+    let add = |(name, config)| (name, network.add_router(NodeName::to_string(name), asn(config)));
+    let ids: BTreeMap<&NodeName, RouterId> = fabric.configs.iter().map(add).collect();
+    let links = || fabric.cables.iter().map(|[a, b]| (ids[&a.node], ids[&b.node]));
+    network.add_links_from(links()).unwrap();
+    network.set_bgp_session_from(links().map(|(a, b)| (a, b, Some(false)))).unwrap();
+    bencher.bench_local(|| {
+        for (name, config) in &fabric.configs {
+            let subnets =
+                config.bgp.iter().flat_map(|bgp| bgp.networks.keys()).filter(|subnet| subnet.prefix_len() == 24);
+            for subnet in subnets {
+                let IpNet::V4(subnet) = *subnet else { continue };
+                network.advertise_route(ids[name], subnet, [0_u32; 0], None, []).unwrap();
+            }
+        }
+        network.simulate().unwrap();
+    });
 }
 
 #[divan::bench(args = [8, 16, 24], sample_count = 3, sample_size = 1)]

@@ -6,7 +6,7 @@
 mod choose;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr},
 };
 
@@ -88,7 +88,7 @@ pub(crate) fn outcomes(network: Network<'_>, ways: &Ways<'_>, classes: &[Class])
     let outcome = |class| {
         let outcome = |order| Computation::new(network, ways, class, &reverse).outcome(order);
         let first = outcome(Order::First);
-        let ambiguous = first.stable && outcome(Order::Last).learned != first.learned;
+        let ambiguous = first.stable && Order::OTHERS.iter().any(|order| outcome(*order).learned != first.learned);
         Outcome { ambiguous, ..first }
     };
     classes.par_iter().map(outcome).collect()
@@ -97,8 +97,29 @@ pub(crate) fn outcomes(network: Network<'_>, ways: &Ways<'_>, classes: &[Class])
 /// Which of the devices that wait decides next.
 #[derive(Debug, Clone, Copy)]
 enum Order {
+    /// Who heard first.
     First,
+    /// Who heard last.
     Last,
+    /// The first device.
+    Forwards,
+    /// The last device.
+    Backwards,
+}
+
+impl Order {
+    /// The orders that are tried to see whether another one makes a difference. That they agree proves nothing.
+    const OTHERS: [Self; 3] = [Self::Last, Self::Forwards, Self::Backwards];
+
+    /// Returns the rank of a device that heard after so many others had; who has the lowest decides.
+    fn rank(self, heard: usize, device: usize) -> (usize, usize) {
+        match self {
+            Self::First => (heard, device),
+            Self::Last => (usize::MAX - heard, device),
+            Self::Forwards => (0, device),
+            Self::Backwards => (usize::MAX - device, device),
+        }
+    }
 }
 
 /// Returns for each session of each device its number at the other end.
@@ -179,13 +200,15 @@ impl<'c> Computation<'c> {
     /// Lets devices decide until none changes its mind, and tells whether that was so.
     fn settle(&mut self, order: Order) -> bool {
         let speakers = &self.network.sessions.speakers;
-        let mut waiting: VecDeque<usize> = VecDeque::new();
+        let mut waiting: BTreeSet<(usize, usize)> = BTreeSet::new();
         let mut queued = vec![false; speakers.len()];
-        let tell = |device: usize, waiting: &mut VecDeque<usize>, queued: &mut Vec<bool>| {
+        let mut heard = 0;
+        let mut tell = |device: usize, waiting: &mut BTreeSet<(usize, usize)>, queued: &mut Vec<bool>| {
             for session in &speakers[device].sessions {
                 let peer = session.peer as usize;
                 if !std::mem::replace(&mut queued[peer], true) {
-                    waiting.push_back(peer);
+                    heard += 1;
+                    waiting.insert(order.rank(heard, peer));
                 }
             }
         };
@@ -193,11 +216,7 @@ impl<'c> Computation<'c> {
             tell(origin, &mut waiting, &mut queued);
         }
         let mut decisions = MOST_DECISIONS_PER_DEVICE * speakers.len();
-        let next = |waiting: &mut VecDeque<usize>| match order {
-            Order::First => waiting.pop_front(),
-            Order::Last => waiting.pop_back(),
-        };
-        while let Some(device) = next(&mut waiting) {
+        while let Some((_, device)) = waiting.pop_first() {
             let Some(left) = decisions.checked_sub(1) else { return false };
             decisions = left;
             queued[device] = false;

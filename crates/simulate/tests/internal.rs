@@ -10,10 +10,9 @@ use std::{
 
 use fabric::{Fabric, end, fat_tree, leaf_spine, node, prefix};
 use weft_device::{
-    config::{Action, AfiSafi, Neighbor, NeighborTarget, PeerType, Transformations},
+    config::{Action, NeighborTarget, Transformations},
     state::{NextHop, Route, RouteProtocol, SessionState},
 };
-use weft_model::{InterfaceName, Provenance};
 use weft_simulate::{Failed, Prediction, Scenarios, simulate};
 
 const AS: u32 = 64_500;
@@ -22,16 +21,7 @@ const INTERNET: &str = "198.51.100.0/24";
 
 /// Adds a router of the AS, with OSPF.
 fn router(fabric: &mut Fabric, name: &str) {
-    fabric.router(name);
-    fabric.ospf(name).families = [AfiSafi::Ipv4Unicast].into();
-    let loopback = loopback(fabric, name);
-    let IpAddr::V4(router_id) = loopback else { panic!("{loopback}") };
-    let mut other = Fabric::default();
-    other.device(name, AS, 8);
-    let mut bgp = other.config(name).bgp.take().unwrap();
-    bgp.router_id = router_id;
-    bgp.networks.clear();
-    fabric.config(name).bgp = Some(bgp);
+    fabric.member(name, AS, 8);
 }
 
 fn loopback(fabric: &Fabric, name: &str) -> IpAddr {
@@ -40,27 +30,7 @@ fn loopback(fabric: &Fabric, name: &str) -> IpAddr {
 
 /// Adds a session between the loopbacks of two routers; `client` tells whether the second is a client of the first.
 fn session(fabric: &mut Fabric, a: &str, b: &str, client: bool) {
-    for (near, far, client) in [(a, b, client), (b, a, false)] {
-        let neighbor = Neighbor {
-            description: String::new(),
-            interface: InterfaceName::loopback(),
-            local_address: Some(loopback(fabric, near)),
-            route_reflector_client: client,
-            next_hop_self: true,
-            peer_as: AS.try_into().unwrap(),
-            peer_type: PeerType::Internal,
-            timers: None,
-            bfd: None,
-            authentication: None,
-            import_policy: None,
-            export_policy: None,
-            maximum_prefixes: None,
-            afi_safis: [AfiSafi::Ipv4Unicast].into(),
-            provenance: Provenance::default(),
-        };
-        let target = NeighborTarget::Address(loopback(fabric, far));
-        fabric.bgp(near).neighbors.insert(target, neighbor);
-    }
+    fabric.internal_session(a, b, client);
 }
 
 /// Adds a router of another AS behind a border, which announces the internet; returns the number of the cable.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failure ends the run")]
 
 mod fabric;
+mod random;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,11 +11,12 @@ use std::{
 
 use fabric::{Fabric, fat_tree, prefix};
 use proptest::prelude::*;
+use random::{AS, PREFIXES, Plan, plans};
 use weft_device::{
     config::{Action, Prepend, Transformations},
     state::DeviceState,
 };
-use weft_model::{Community, Name};
+use weft_model::{Community, Name, TerminationPoint};
 use weft_simulate::{Failed, Forwarding, Outcome, Scenario, Scenarios, simulate};
 
 /// Asserts that a scenario says what a whole prediction says, for packets from every device to every destination; returns how
@@ -313,5 +315,57 @@ proptest! {
     fn a_failure_elsewhere_changes_nothing_in_a_fat_tree(picked in failures()) {
         let destinations = ["172.16.0.10", "10.0.0.1"].map(|address| address.parse().unwrap()).into();
         elsewhere_changes_nothing(&fat_tree(4), &destinations, &picked);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn scenarios_of_an_as_with_reflectors_are_simulations_from_the_start(
+        plan in plans(1..4, true),
+        maximum_paths in 1_u16..4,
+        picked in failures(),
+    ) {
+        let fabric = plan.fabric(maximum_paths);
+        let inside = [0, 1].map(|router| fabric.loopback(&random::name(router)).addr());
+        let outside = PREFIXES.map(|to| prefix(to).addr());
+        let destinations = inside.into_iter().chain(outside).collect();
+        all_cuts_agree(&fabric, &destinations);
+        failures_agree(&fabric, &destinations, &picked);
+        let predict = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| fabric.simulate())
+        };
+        let alone = predict(1);
+        prop_assert!([2, 4].into_iter().all(|threads| predict(threads) == alone));
+    }
+
+    #[test]
+    fn a_cut_elsewhere_changes_nothing_in_a_full_mesh_without_meds(
+        plan in plans(1..4, false),
+        maximum_paths in 1_u16..4,
+    ) {
+        // A reflector may lose a session over a link that no packet takes, and a route that nobody uses may beat others by its MED.
+        let routers = plan.asns.iter().filter(|asn| **asn == AS).count();
+        let sessions = (0..routers).flat_map(|a| (a + 1..routers).map(move |b| (a, b, false))).collect();
+        let mut plan = Plan { sessions, ..plan };
+        plan.policies.iter_mut().flat_map(|policy| &mut policy.steps).for_each(|step| step.change.med = None);
+        let fabric = plan.fabric(maximum_paths);
+        let steady = fabric.simulate().states;
+        for to in PREFIXES.map(prefix) {
+            let route = |state: &DeviceState| state.rib.as_ref().unwrap().get(&to).cloned();
+            let on_a_way = |end: &TerminationPoint| {
+                let next_hops = route(&steady[&end.node]).map(|route| route.next_hops);
+                next_hops.is_some_and(|hops| hops.iter().any(|hop| hop.interface() == Some(&end.interface)))
+            };
+            for cable in fabric.cables.iter().filter(|cable| !cable.iter().any(on_a_way)) {
+                let failed = Failed { links: [cable[0].clone()].into(), ..Failed::default() };
+                let states = simulate(&fabric.configs, &fabric.cables, &failed).states;
+                for (name, state) in &states {
+                    prop_assert_eq!(route(state), route(&steady[name]), "{} to {} after {:?}", name, to, failed);
+                }
+            }
+        }
     }
 }

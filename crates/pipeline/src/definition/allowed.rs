@@ -150,6 +150,22 @@ fn of_line(said: &str) -> Option<AllowedChange> {
     Some(AllowedChange { from: end(from)?, to: end(to)?, what: what? })
 }
 
+/// Returns the ends with a name that none of these places is part of, so that they allow nothing.
+pub fn nowhere<'p>(allowed: &[AllowedChange], places: impl Iterator<Item = &'p Place> + Clone) -> BTreeSet<TrafficEnd> {
+    let ends = allowed.iter().flat_map(|change| [&change.from, &change.to]).flatten();
+    let ends = ends.filter_map(|end| end.parse::<TrafficEnd>().ok());
+    let named = |end: &TrafficEnd| match end {
+        TrafficEnd::Any | TrafficEnd::Internet | TrafficEnd::Loopbacks => false,
+        TrafficEnd::Segment(_)
+        | TrafficEnd::Peering(_)
+        | TrafficEnd::Node(_)
+        | TrafficEnd::Fabric(_)
+        | TrafficEnd::Site(_)
+        | TrafficEnd::Role(_) => true,
+    };
+    ends.filter(|end| named(end) && !places.clone().any(|place| end.holds(place))).collect()
+}
+
 /// Returns what is wrong with the ends in the list at `pointer`.
 pub(super) fn mistakes(document: &Document, pointer: &str, plan: &PlanStage) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
@@ -171,6 +187,28 @@ pub(super) fn mistakes(document: &Document, pointer: &str, plan: &PlanStage) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_names_no_place_is_nowhere() {
+        let place = Place {
+            class: PlaceClass::Loopbacks,
+            node: "leaf-1".parse().ok(),
+            interface: None,
+            prefix: None,
+            ipv6: false,
+            fabric: None,
+            site: None,
+            role: "leaf".parse().ok(),
+            starts: true,
+            ends: true,
+            address: [10, 0, 0, 1].into(),
+        };
+        let (allowed, _) = of_message(
+            "Allow-change: node/leaf-1 -> node/leaf-2\nAllow-change: role/leaf -> internet\nAllow-change: any -> segment/web",
+        );
+        let ends: Vec<String> = nowhere(&allowed, [&place].into_iter()).iter().map(ToString::to_string).collect();
+        assert_eq!(ends, ["segment/web", "node/leaf-2"]);
+    }
 
     #[test]
     fn a_commit_allows_what_its_lines_say() {

@@ -20,7 +20,7 @@ use weft_simulate::{Cable, Failed, simulate};
 use super::{Carried, Compiled, Project, Running, compile, moved_findings, traffic, validate};
 use crate::{
     codes,
-    definition::{AllowedChange, PlanStage, of_message},
+    definition::{AllowedChange, PlanStage, nowhere, of_message},
     reach::{self, Reach},
     report::named,
     run::{RunDirectory, RunStore, StageName, StageState, StoreError},
@@ -115,6 +115,13 @@ pub fn planned_traffic(planned: &Planned<'_>) -> (Traffic, Vec<Diagnostic>) {
     };
     let after = Carried::of(planned.project, planned.compiled, &Failed::default());
     let (allowed, mut findings) = allowed(planned);
+    let places = known.carried.places.iter().chain(&after.places);
+    findings.extend(nowhere(allowed.as_deref().unwrap_or_default(), places).into_iter().map(|end| {
+        let message = format!("no traffic starts or goes at `{end}`, so that a change of it need not be allowed");
+        let finding = Diagnostic::warning(codes::NO_SUCH_TRAFFIC_END, message);
+        let finding = planned.parameters.place.iter().fold(finding, |finding, place| finding.at(place.clone()));
+        finding.help("name a place that the network has, before or after the change; see the names with `weft diff A..B --traffic`")
+    }));
     let (mut traffic, moves) = traffic(&known.carried, &after, allowed.as_deref());
     findings.extend(moved_findings(&moves, planned.parameters.place.as_ref()));
     if !known.unknown.is_empty() {

@@ -48,6 +48,27 @@ fn interface(kind: InterfaceKind, addresses: &[IpNet], unnumbered: bool) -> Inte
     }
 }
 
+/// Returns a neighbor without policies.
+fn neighbor(interface: InterfaceName, peer_as: u32) -> Neighbor {
+    Neighbor {
+        description: String::new(),
+        interface,
+        peer_as: peer_as.try_into().unwrap(),
+        local_address: None,
+        route_reflector_client: false,
+        next_hop_self: false,
+        peer_type: PeerType::Internal,
+        timers: None,
+        bfd: None,
+        authentication: None,
+        import_policy: None,
+        export_policy: None,
+        maximum_prefixes: None,
+        afi_safis: [AfiSafi::Ipv4Unicast].into(),
+        provenance: Provenance::default(),
+    }
+}
+
 /// Returns an address of a cable.
 fn on_cable(index: usize, end: usize) -> Ipv4Addr {
     Ipv4Addr::from(0x0a80_0000 + u32::try_from(2 * index + end).unwrap())
@@ -134,23 +155,7 @@ impl Fabric {
             } else {
                 NeighborTarget::Interface(ends[near].interface.clone())
             };
-            let neighbor = Neighbor {
-                description: String::new(),
-                interface: ends[near].interface.clone(),
-                peer_as,
-                local_address: None,
-                route_reflector_client: false,
-                next_hop_self: false,
-                peer_type: PeerType::Internal,
-                timers: None,
-                bfd: None,
-                authentication: None,
-                import_policy: None,
-                export_policy: None,
-                maximum_prefixes: None,
-                afi_safis: [AfiSafi::Ipv4Unicast].into(),
-                provenance: Provenance::default(),
-            };
+            let neighbor = neighbor(ends[near].interface.clone(), peer_as.get());
             self.bgp(ends[near].node.as_str()).neighbors.insert(target, neighbor);
         }
         index
@@ -174,6 +179,39 @@ impl Fabric {
         });
         self.address(&format!("{name}:lo"), &format!("2001:db8::{number:x}/128"));
         self.announce(&format!("{name}:lo"), "0", 1, true);
+    }
+
+    /// Adds a router of an AS that runs OSPF for IPv4 between its loopbacks, and BGP without networks.
+    pub(crate) fn member(&mut self, name: &str, asn: u32, maximum_paths: u16) {
+        self.router(name);
+        let ospf = self.ospf(name);
+        ospf.families = [AfiSafi::Ipv4Unicast].into();
+        let router_id = ospf.router_id;
+        let (networks, neighbors) = Default::default();
+        self.config(name).bgp = Some(Bgp {
+            asn: asn.try_into().unwrap(),
+            router_id,
+            cluster_id: None,
+            maximum_paths,
+            networks,
+            neighbors,
+            provenance: Provenance::default(),
+        });
+    }
+
+    /// Adds a session between the loopbacks of two members of an AS; `client` tells whether the second is a client of the first.
+    pub(crate) fn internal_session(&mut self, a: &str, b: &str, client: bool) {
+        for (near, far, client) in [(a, b, client), (b, a, false)] {
+            let [near_address, far_address] = [near, far].map(|name| self.loopback(name).addr());
+            let asn = self.bgp(near).asn.get();
+            let neighbor = Neighbor {
+                local_address: Some(near_address),
+                route_reflector_client: client,
+                next_hop_self: true,
+                ..neighbor(InterfaceName::loopback(), asn)
+            };
+            self.bgp(near).neighbors.insert(NeighborTarget::Address(far_address), neighbor);
+        }
     }
 
     pub(crate) fn ospf(&mut self, name: &str) -> &mut Ospf {
