@@ -94,7 +94,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments<'_>, output: &Output) -
 }
 
 /// Returns the diffs device by device, then what will happen in a few lines.
-fn text(plan: &Plan, output: &Output) -> String {
+pub(crate) fn text(plan: &Plan, output: &Output) -> String {
     let mut text = String::new();
     for (device, planned) in &plan.devices {
         let DeviceChange::Replace { files, .. } = &planned.change else { continue };

@@ -2,7 +2,7 @@
 
 use weft_pipeline::{
     report::{Format as ReportFormat, Report},
-    run::RunStore,
+    run::{RunRecord, RunState, RunStore},
 };
 
 use weft_pipeline::ExitCode as Exit;
@@ -22,6 +22,7 @@ pub(crate) fn run(global: &Global, run: Option<&str>, output: &Output) -> Result
         } else {
             output.result(Report::load(&directory, &record)?.render(ReportFormat::Text, output.colour())?);
             output.say(format!("artifacts: {}", directory.path().display()));
+            say_cut_off(&record, output);
         }
         return Ok(Exit::Success);
     }
@@ -43,6 +44,18 @@ pub(crate) fn run(global: &Global, run: Option<&str>, output: &Output) -> Result
             );
         }
         output.result(text);
+        for run in &runs {
+            say_cut_off(run, output);
+        }
     }
     Ok(Exit::Success)
+}
+
+/// Says what can be done about a run whose process has gone.
+fn say_cut_off(run: &RunRecord, output: &Output) {
+    if run.state == RunState::Interrupted {
+        output.say(format!("run {} was cut off:", run.id));
+        output.say(format!("  `weft resume {}` carries it on,", run.id));
+        output.say(format!("  `weft abort {}` puts its devices back", run.id));
+    }
 }
