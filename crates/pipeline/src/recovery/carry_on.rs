@@ -148,8 +148,7 @@ impl Run<'_> {
             (_, why) => {
                 self.back(&parameters, told, &mut devices, &all).await?;
                 self.note_back(told, &devices);
-                let why = why.as_ref().map_or("it was aborted", String::as_str);
-                self.went_back(why)
+                self.went_back(why.as_deref())
             }
         };
         self.found(&devices);
@@ -402,7 +401,7 @@ impl Run<'_> {
     }
 
     /// Says what came of going back.
-    fn went_back(&self, why: &str) -> Outcome {
+    fn went_back(&self, why: Option<&str>) -> Outcome {
         let results: BTreeSet<DeviceResult> = self.record.devices.values().map(|device| device.result).collect();
         let summary = self.counts();
         let failed = self.record.devices.iter().filter(|(_, device)| device.result == DeviceResult::Failed);
@@ -412,7 +411,11 @@ impl Run<'_> {
         } else if results.contains(&DeviceResult::Changed) || !results.contains(&DeviceResult::RolledBack) {
             (StageState::Cancelled, None)
         } else {
-            (StageState::Failed, Some(format!("devices were put back: {why}")))
+            let why = match why {
+                Some(why) => format!("it was going back, and went back to the end: {why}"),
+                None => "it was aborted, and its devices were put back".to_owned(),
+            };
+            (StageState::Failed, Some(why))
         };
         Outcome { state, summary, findings: Vec::new(), error }
     }

@@ -213,7 +213,8 @@ pub(crate) fn cut_off_findings(root: &Path, plan: &Plan) -> Result<Vec<Diagnosti
     let store = RunStore::of_project(root);
     let changes = changing(plan);
     let mut findings = Vec::new();
-    for run in store.list()?.iter().filter(|run| run.state == RunState::Interrupted) {
+    let runs = store.list()?;
+    for run in runs.iter().filter(|run| run.state == RunState::Interrupted) {
         let (directory, _) = store.load(run.id.as_str())?;
         if !journal_of(&directory).exists() {
             continue;
@@ -228,7 +229,16 @@ pub(crate) fn cut_off_findings(root: &Path, plan: &Plan) -> Result<Vec<Diagnosti
             .filter(of_plan)
             .map(NodeName::as_str)
             .collect();
-        if shared.is_empty() {
+        // What a later run brought to its end is not held any more.
+        let after = runs.iter().filter(|later| (later.started, &later.id) > (run.started, &run.id));
+        let ended = |later: &RunRecord| {
+            let known = |name: &&str| {
+                let result = later.devices.iter().find(|(device, _)| device.as_str() == *name).map(|(_, is)| is.result);
+                matches!(result, Some(DeviceResult::Changed | DeviceResult::Unchanged | DeviceResult::RolledBack))
+            };
+            shared.iter().all(known)
+        };
+        if shared.is_empty() || after.into_iter().any(ended) {
             continue;
         }
         let message = format!("run {} was cut off while it changed {}", run.id, named(&shared));

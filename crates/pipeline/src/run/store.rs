@@ -177,9 +177,12 @@ impl RunStore {
         for _ in 0..TRIES {
             match lock.try_lock() {
                 Ok(()) => {
-                    // Another one may have ended it meanwhile.
-                    let record = directory.record()?;
                     directory._lock = Some(lock);
+                    // Another one may have ended it meanwhile. Who says of itself that it runs is gone.
+                    let mut record = directory.record()?;
+                    if record.state == RunState::Running {
+                        record.state = RunState::Interrupted;
+                    }
                     return Ok((directory, record));
                 }
                 Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
