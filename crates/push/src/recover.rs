@@ -162,13 +162,14 @@ impl Recovering<'_> {
                 digest if digest == self.device.intended => Runs::Intended,
                 _ => Runs::Other,
             };
-            let found = match on_device {
-                OnDevice::Free => "free",
-                OnDevice::Locked => "locked",
-                OnDevice::Armed => "armed",
-                OnDevice::Confirmed => "confirmed",
-                OnDevice::RolledBack => "rolled back",
-                OnDevice::Foreign => "held by another transaction",
+            let found = match (on_device, runs) {
+                (OnDevice::Free, Runs::Before) => "free",
+                (OnDevice::Free, Runs::Intended) | (OnDevice::Confirmed, _) => "confirmed",
+                (OnDevice::Free, Runs::Other) => "free, runs something else",
+                (OnDevice::Locked, _) => "locked",
+                (OnDevice::Armed, _) => "armed",
+                (OnDevice::RolledBack, _) => "rolled back",
+                (OnDevice::Foreign, _) => "held by another transaction",
             };
             self.did(found);
             let pack = self.device.pack.clone();
@@ -177,7 +178,6 @@ impl Recovering<'_> {
                 Act::Leave => return Err(Failure::new(StepName::Lock, "another transaction is on the device")),
                 Act::Lock => {
                     self.device.changing_step(StepName::Lock, &transaction.lock).await?;
-                    self.did("locked");
                 }
                 Act::RollBack => {
                     self.device.changing_step(StepName::Rollback, &transaction.rollback).await?;
