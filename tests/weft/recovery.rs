@@ -61,6 +61,16 @@ pub(crate) fn can_kill() -> bool {
     possible
 }
 
+/// Returns the command that runs `weft` under strace.
+pub(crate) fn traced(project: &Project, line: &str, expression: &str, to: &str) -> Command {
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-o", to, "-e", "trace=fsync,fdatasync", "-e", expression]);
+    let weft = project.command(line.split(' '));
+    command.arg(weft.get_program()).args(weft.get_args()).current_dir(project.path());
+    command.env("NO_COLOR", "1").env_remove("SSH_AUTH_SOCK").env("TOKIO_WORKER_THREADS", "1");
+    command
+}
+
 const FILE: &str = "intents/network.yaml";
 /// What is changed to and fro: what the routing daemon runs, and what stands beside it.
 const TEXTS: [[&str; 2]; 2] =
@@ -100,7 +110,8 @@ impl<'p> Matrix<'p> {
         matrix
     }
 
-    fn intend(&self, state: usize) {
+    /// Lets the intents say one of the two states.
+    pub(crate) fn intend(&self, state: usize) {
         for texts in TEXTS {
             self.project.edit(FILE, texts[1 - state], texts[state]);
         }
@@ -108,12 +119,7 @@ impl<'p> Matrix<'p> {
 
     /// Runs `weft` under strace.
     fn traced(&self, line: &str, expression: &str, to: &str) -> Ran {
-        let mut command = Command::new("strace");
-        command.args(["-f", "-qq", "-o", to, "-e", "trace=fdatasync", "-e", expression]);
-        let weft = self.project.command(line.split(' '));
-        command.arg(weft.get_program()).args(weft.get_args()).current_dir(self.project.path());
-        command.env("NO_COLOR", "1").env_remove("SSH_AUTH_SOCK").env("TOKIO_WORKER_THREADS", "1");
-        command.output().expect("strace starts").into()
+        traced(self.project, line, expression, to).output().expect("strace starts").into()
     }
 
     /// Runs `weft`, and kills it when it syncs the journal for the nth time. Tells whether it was killed.

@@ -2,7 +2,7 @@
 
 use weft_pipeline::{
     report::{Format as ReportFormat, Report},
-    run::{RunRecord, RunState, RunStore},
+    run::{DeviceResult, RunRecord, RunState, RunStore},
 };
 
 use weft_pipeline::ExitCode as Exit;
@@ -35,7 +35,9 @@ pub(crate) fn run(global: &Global, run: Option<&str>, output: &Output) -> Result
         let mut text = String::new();
         for run in &runs {
             let commit = run.commit.as_deref().map_or("-", |commit| commit.get(..10).unwrap_or(commit));
-            let changed = run.devices.values().filter(|device| device.wave.is_some()).count();
+            let changed = run.devices.values().filter(|device| device.result == DeviceResult::Changed).count();
+            // What a run that was cut off changed is known by its devices only.
+            let changed = if run.state == RunState::Interrupted { "?".to_owned() } else { changed.to_string() };
             text += &format!(
                 "{:<24} {:<12} {:<16} {commit:<10} {changed} devices changed\n",
                 run.id.as_str(),

@@ -51,7 +51,16 @@ pub async fn carry_on(
             return Err(RecoveryError::NotBegun(record.id));
         }
         close(&mut record);
-        record.ended = Some((options.clock)());
+        let now = (options.clock)();
+        record.ended = Some(now);
+        record.attempts.push(AttemptRecord {
+            what,
+            transaction: String::new(),
+            started: now,
+            ended: Some(now),
+            summary: "nothing was changed".to_owned(),
+            devices: BTreeMap::new(),
+        });
         directory.save(&record)?;
         return Ok(record);
     };

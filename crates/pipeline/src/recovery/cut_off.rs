@@ -14,7 +14,7 @@ use super::kept::{Handover, changing};
 use crate::{
     codes,
     report::named,
-    run::{DeviceResult, RunDirectory, RunId, RunRecord, RunState, RunStore, StoreError},
+    run::{DeviceResult, Recovery, RunDirectory, RunId, RunRecord, RunState, RunStore, StoreError},
     source::{self, Sources},
     stages,
 };
@@ -199,17 +199,25 @@ impl CutOff {
 
 /// Tells whether a run waits for somebody: its process has gone, or an attempt to end it did not come to its end.
 fn is_open(record: &RunRecord) -> bool {
-    let unknown = record.devices.values().any(|device| device.wave.is_some() && device.result == DeviceResult::Failed);
+    let any = |result| record.devices.values().any(|device| device.wave.is_some() && device.result == result);
+    let unknown = any(DeviceResult::Failed);
+    let stopped = record.attempts.last().is_some_and(|last| match last.what {
+        Recovery::Resume => true,
+        Recovery::Abort => any(DeviceResult::Changed),
+    });
     match record.state {
         RunState::Interrupted => true,
         RunState::Failed | RunState::RolledBack => unknown,
-        RunState::Cancelled => unknown || !record.attempts.is_empty(),
+        RunState::Cancelled => unknown || stopped,
         RunState::Queued | RunState::Running | RunState::Succeeded => false,
     }
 }
 
 /// Finds runs that were cut off while they changed devices of a plan: those may be locked, or wait for a confirmation.
-pub(crate) fn cut_off_findings(root: &Path, plan: &Plan) -> Result<Vec<Diagnostic>, StoreError> {
+///
+/// # Errors
+/// Fails when the record of a run cannot be read.
+pub fn cut_off_findings(root: &Path, plan: &Plan) -> Result<Vec<Diagnostic>, StoreError> {
     let store = RunStore::of_project(root);
     let changes = changing(plan);
     let mut findings = Vec::new();

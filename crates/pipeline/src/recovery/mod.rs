@@ -12,7 +12,6 @@ mod made;
 mod rollback;
 
 pub use carry_on::carry_on;
-pub(crate) use cut_off::cut_off_findings;
-pub use cut_off::{CutOff, RecoveryError};
+pub use cut_off::{CutOff, RecoveryError, cut_off_findings};
 pub(crate) use kept::{hand_over, keep_running};
 pub use rollback::{Rollback, Undone, rollback};

@@ -276,7 +276,11 @@ pub async fn rollback(
             pid: Some(std::process::id()),
             started,
             ended: None,
-            stages: pipeline.stages.iter().map(|stage| StageRecord::queued(stage.name())).collect(),
+            stages: pipeline
+                .stages
+                .iter()
+                .map(|stage| StageRecord { started: Some(started), ..StageRecord::queued(stage.name()) })
+                .collect(),
             waves: plan
                 .waves
                 .iter()
@@ -404,4 +408,33 @@ pub(crate) fn known_secrets(rendered: &mut Rendered, secrets: &SecretDigests) ->
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use weft_model::SecretDigest;
+    use weft_pack::RenderedFile;
+
+    use super::*;
+
+    #[test]
+    fn secrets_of_ours_are_put_back_by_reference_and_others_are_named() {
+        let known = SecretDigest::of_hash(&[9; 32]);
+        let secrets = SecretDigests::new([("env/KEY".parse().unwrap(), known.clone())].into());
+        let other = SecretDigest::of_hash(&[1; 32]);
+        let texts = |text: String| Rendered {
+            device: "a".parse().unwrap(),
+            pack: "loom".parse().unwrap(),
+            files: [("running.conf".to_owned(), RenderedFile { text, lines: Vec::new() })].into(),
+        };
+        let mut ours = texts(format!("bgp 1\n  password {}\n", known.placeholder()));
+        assert_eq!(known_secrets(&mut ours, &secrets), Ok(()));
+        assert_eq!(ours.files["running.conf"].text, "bgp 1\n  password ${secret:env/KEY}\n");
+        let mut others = texts(format!("bgp 1\n  password {}\n", other.placeholder()));
+        assert_eq!(
+            known_secrets(&mut others, &secrets),
+            Err("running.conf, line 2, has a secret that is not known here: password ${secret:?:0101010101010101}"
+                .into())
+        );
+    }
 }
