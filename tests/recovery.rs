@@ -144,6 +144,20 @@ fn what_stands_against_it_is_named_and_it_is_said_again() {
     by_hand(&project, "r1", "interface swp1 ; mtu 9000");
     matrix.end(End::Resume, "a device was down, one was changed by hand", &mut counts);
 
+    // A run that goes back when it is cut off is not pushed again: it goes back to its end.
+    project.weft("lab fault reject-line r3 maximum-paths").expect(0);
+    let mut at = 9;
+    while !matrix.cut_off(at).ends_with("goes-back") {
+        project.weft("-q abort latest").expect(0);
+        matrix.intend(0);
+        at += 1;
+    }
+    project.weft("resume latest").expect(3).says("it was going back").says("refused by the device");
+    assert_eq!(switches.restless(), [""; 0]);
+    project.weft("lab heal all").expect(0);
+    matrix.intend(0);
+    project.weft("-q plan").expect(0).says("no change");
+
     // The switch has forgotten the transaction: what ran before is brought to it anew.
     matrix.cut_off(nth);
     by_hand(&project, "r1", "interface swp1 ; mtu 9000");

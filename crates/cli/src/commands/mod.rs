@@ -100,7 +100,7 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failur
 /// Returns the formats that a command can print.
 fn formats(command: &Command) -> &'static [Format] {
     match command {
-        Command::Report { .. } | Command::Run { .. } => {
+        Command::Report { .. } | Command::Run { .. } | Command::Resume { .. } | Command::Abort { .. } => {
             &[Format::Text, Format::Json, Format::Junit, Format::Markdown, Format::Html]
         }
         Command::Validate { .. } | Command::Compile { .. } | Command::Check { .. } => {

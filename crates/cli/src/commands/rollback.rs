@@ -64,11 +64,10 @@ pub(crate) fn run(
     let text = Report::load(&directory, &record)?.render(report::format(output.format), output.colour())?;
     output.result(text);
     if record.state == RunState::Succeeded {
-        let what = match &commit {
-            Some(commit) => format!("those of commit {}", commit.get(..10).unwrap_or(commit)),
-            None => "those in the working tree".to_owned(),
-        };
-        output.say(format!("the intents, {what}, still say what went away: the next run brings it back"));
+        output.say("the intents still say what went away: the next run brings it back");
+        if let Some(commit) = &commit {
+            output.say(format!("  unless you revert commit {}", commit.get(..10).unwrap_or(commit)));
+        }
     }
     Ok(Exit::of(&record))
 }
