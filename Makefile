@@ -27,7 +27,7 @@ lint: ## Formatting and lints
 unit: ## All tests; those that need what this machine lacks say what they skip
 	cargo test --locked --workspace
 
-labs: lab-packages ## The prediction against real routers, every link of every lab cut in turn: a quarter of an hour, as root
+labs: lab-packages ## Real routers: every link of every lab cut in turn, the controller killed at every line of its journal: half an hour, as root
 	cargo test --locked --workspace --test netns -- --ignored --test-threads 1 --nocapture
 
 fuzz: ## A minute of fuzzing: what reads texts never panics, whatever the text is

@@ -3,7 +3,7 @@
 set -eu
 missing=""
 for need in /usr/lib/frr/bgpd:frr /usr/lib/frr/frr-reload.py:frr-pythontools /usr/sbin/bird:bird2 \
-    /usr/sbin/sshd:openssh-server /sbin/ip:iproute2 /bin/ping:iputils-ping /usr/sbin/nft:nftables; do
+    /usr/sbin/sshd:openssh-server /sbin/ip:iproute2 /bin/ping:iputils-ping /usr/sbin/nft:nftables /usr/bin/strace:strace; do
   [ -e "${need%%:*}" ] || missing="$missing ${need##*:}"
 done
 [ -n "$missing" ] || exit 0

@@ -10,6 +10,7 @@ mod ibgp;
 mod policy;
 mod prediction;
 mod proof;
+mod recovery;
 mod underlay;
 #[path = "../weft/mod.rs"]
 mod weft;

@@ -105,7 +105,7 @@ uname -n
 "#;
 
 /// Returns all that Weft could change, of every device that it manages.
-fn everything(lab: &Lab) -> BTreeMap<String, String> {
+pub(crate) fn everything(lab: &Lab) -> BTreeMap<String, String> {
     let nodes = lab.status().expect("the lab runs").nodes;
     let managed = nodes.into_iter().filter(|(_, node)| node.management.is_some()).map(|(name, _)| name.to_string());
     managed.map(|node| (node.clone(), on(lab, &node, &["sh", "-c", EVERYTHING]))).collect()

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "not every test uses every part")]
 
 pub(crate) mod lab;
+pub(crate) mod recovery;
 
 use std::{
     fs,

@@ -40,6 +40,24 @@ Examples:
 Ends with 1 when an intent breaks that holds without the failure. What is to
 `survive` a failure is not asked to survive one more.";
 
+const RESUME: &str = "\
+Each device of the run is asked what holds it and what it runs. What waits for a
+confirmation goes back, locks of the run are taken away, what is confirmed stays.
+Then the devices that are left get the same texts by the same plan, through the
+same gates. A run that was going back goes back. Nothing is pushed while a device
+does not answer, or runs something else: say it again when that is put right.";
+
+const ABORT: &str = "\
+Each device of the run is asked what holds it and what it runs. What waits for a
+confirmation goes back, locks of the run are taken away; then what is confirmed
+goes back, too, the last wave first. A device that runs something else than the
+run left there is named and not changed.";
+
+const ROLLBACK: &str = "\
+The way back is a run of its own, with a plan, waves and gates. It is refused
+where a device runs something else than the run left there. The intents still say
+what goes away: revert them, or the next run brings it back.";
+
 /// What every command takes.
 #[derive(Debug, Args)]
 pub(crate) struct Global {
@@ -317,6 +335,42 @@ pub(crate) enum Command {
         reach: Reach,
         #[command(flatten)]
         secrets: SecretPlaces,
+    },
+    /// Carry on a run whose process has gone: its devices come to rest, then the rest is pushed
+    #[command(after_help = RESUME)]
+    Resume {
+        /// The run: its id, a unique beginning of it, or `latest`
+        run: String,
+        #[command(flatten)]
+        reach: Reach,
+        #[command(flatten)]
+        secrets: SecretPlaces,
+    },
+    /// Put the devices of a run whose process has gone back to what they ran before it
+    #[command(after_help = ABORT)]
+    Abort {
+        /// The run: its id, a unique beginning of it, or `latest`
+        run: String,
+        #[command(flatten)]
+        reach: Reach,
+        #[command(flatten)]
+        secrets: SecretPlaces,
+    },
+    /// Put the devices of a run that has ended back to what they ran before it, as a new run
+    #[command(after_help = ROLLBACK)]
+    Rollback {
+        /// The run: its id, a unique beginning of it, or `latest`
+        run: String,
+        /// Only show the plan
+        #[arg(long)]
+        plan: bool,
+        #[command(flatten)]
+        reach: Reach,
+        #[command(flatten)]
+        secrets: SecretPlaces,
+        /// The pipeline whose settings for pushing are used
+        #[arg(long, value_name = "FILE", default_value = "pipeline/default.yaml")]
+        pipeline: PathBuf,
     },
     /// List the runs, or show one
     Runs {

@@ -1,9 +1,10 @@
 //! Says what a run is doing: bars on a terminal, plain lines elsewhere.
 
-use std::{io::IsTerminal, sync::Mutex, time::Duration};
+use std::{collections::BTreeMap, io::IsTerminal, sync::Mutex, time::Duration};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use weft_diagnostics::SourceMap;
+use weft_model::NodeName;
 use weft_pipeline::{
     Observer, RunEvent,
     report::own_words,
@@ -68,6 +69,19 @@ impl<'a> Progress<'a> {
         }
     }
 
+    /// Says what a run that was cut off left on its devices; those that nothing was left on in one line.
+    fn found(&self, devices: &BTreeMap<NodeName, String>) {
+        let (free, held): (Vec<_>, Vec<_>) = devices.iter().partition(|(_, found)| *found == "free");
+        for (device, found) in held {
+            self.say(format!("    {device}: {}", if found.is_empty() { "not reached" } else { found }));
+        }
+        if !free.is_empty() {
+            let names: Vec<&str> = free.iter().map(|(device, _)| device.as_str()).collect();
+            let named = if names.len() > 4 { format!("{} devices", names.len()) } else { names.join(", ") };
+            self.say(format!("    {named}: free"));
+        }
+    }
+
     fn push(&self, event: &PushEvent) {
         match event {
             PushEvent::WaveBegins { wave, devices } => {
@@ -116,6 +130,7 @@ impl Observer for Progress<'_> {
     fn event(&self, event: &RunEvent<'_>) {
         match event {
             RunEvent::RunBegins(run) => self.output.say(format!("run {}", run.id.as_str())),
+            RunEvent::Found(devices) => self.found(devices),
             RunEvent::StageBegins(stage) => self.begin(stage.as_str()),
             RunEvent::Inventory(origin) => self.say(format!("    devices: {origin}")),
             RunEvent::Progress { done, total, .. } => self.detail(format!("{done} of {total} devices")),

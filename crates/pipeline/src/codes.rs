@@ -140,6 +140,22 @@ pub const PLAN_MOVED: Code = Code::new(
      since: make a new plan and look at it.",
 );
 
+/// Another run was cut off on the same devices.
+pub const RUN_CUT_OFF: Code = Code::new(
+    "WEFT-938",
+    "run was cut off",
+    "The process of an earlier run has gone while it changed devices of this plan. They may be locked for it, or wait for its \
+     confirmation and go back by themselves. `weft resume RUN` carries it on, `weft abort RUN` puts its devices back.",
+);
+
+/// A device cannot be put back to what it ran before a run.
+pub const NOT_PUT_BACK: Code = Code::new(
+    "WEFT-939",
+    "device cannot be put back",
+    "`weft rollback RUN` brings devices from what the run left on them to what they ran before it. A device that runs something else \
+     by now, or whose former text has a secret that is not known here, is not changed: what somebody else did since would be lost.",
+);
+
 /// A device is drained and changed in other ways in one go.
 pub const DRAINED_AND_CHANGED: Code = Code::new(
     "WEFT-540",
@@ -185,6 +201,8 @@ pub const ALL: &[Code] = &[
     GATE_CLOSED,
     UNREACHABLE,
     PLAN_MOVED,
+    RUN_CUT_OFF,
+    NOT_PUT_BACK,
     DRAINED_AND_CHANGED,
     TRAFFIC_MOVES,
     TRAFFIC_UNKNOWN,

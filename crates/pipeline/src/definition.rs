@@ -306,7 +306,8 @@ pub struct ReportStage {
 }
 
 /// One stage with its parameters.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Stage {
     /// Reads and checks the intents.
     Validate(ValidateStage),
@@ -340,7 +341,7 @@ impl Stage {
 }
 
 /// A pipeline whose stages are in an order that makes sense.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pipeline {
     /// Its name.
     pub name: String,

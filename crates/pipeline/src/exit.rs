@@ -1,6 +1,6 @@
 //! What a run means for the process that ran it.
 
-use crate::run::{DeviceResult, RunRecord, RunState, StageName, StageState};
+use crate::run::{DeviceResult, Recovery, RunRecord, RunState, StageName, StageState};
 
 /// The exit codes of the command `weft`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +27,15 @@ impl ExitCode {
         // A push that could not begin leaves every device planned.
         let began = record.devices.values().all(|device| device.result != DeviceResult::Planned);
         let failed = record.stages.iter().find(|stage| stage.state == StageState::Failed);
+        // An abort does what it is to do when nothing of the run is left.
+        if record.attempts.last().is_some_and(|attempt| attempt.what == Recovery::Abort && attempt.ended.is_some()) {
+            let of_plan = record.devices.values().filter(|device| device.wave.is_some());
+            return match of_plan.map(|device| device.result).max() {
+                Some(DeviceResult::Failed) => Self::NotChanged,
+                _ if record.devices.values().any(|device| device.result == DeviceResult::Changed) => Self::Findings,
+                _ => Self::Success,
+            };
+        }
         match record.state {
             RunState::Succeeded => Self::Success,
             RunState::RolledBack => Self::NotChanged,

@@ -16,6 +16,7 @@ pub mod definition;
 pub mod difference;
 mod exit;
 pub mod reach;
+pub mod recovery;
 pub mod report;
 pub mod run;
 mod runner;

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt::Display, path::PathBuf, sync::Arc};
 
 use tokio::sync::watch;
 use weft_diagnostics::{Diagnostic, Severity, has_errors, render};
+use weft_model::NodeName;
 use weft_plan::{DeviceChange, Plan};
 use weft_push::{PushEvent, PushReport};
 use weft_ssh::Secrets;
@@ -14,6 +15,7 @@ use crate::{
         CheckStage, CompileStage, Pipeline, PlanStage, PushStage, ReportStage, Stage, Unreachable, VerifyStage,
     },
     reach::{self, InventoryOrigin, Reach},
+    recovery,
     report::{Format, Report},
     run::{
         Clock, DeviceRecord, DeviceResult, Finding, LinkRecord, LinkState, NetworkRecord, NodeRecord, RunDirectory,
@@ -49,6 +51,8 @@ pub struct RunOptions {
 pub enum RunEvent<'a> {
     /// The run begins.
     RunBegins(&'a RunRecord),
+    /// A run was cut off: what was found on each device, and how it was brought to rest.
+    Found(&'a BTreeMap<NodeName, String>),
     /// A stage begins.
     StageBegins(StageName),
     /// It is known how the devices are reached.
@@ -115,6 +119,7 @@ pub async fn run(
         stages: pipeline.stages.iter().map(|stage| StageRecord::queued(stage.name())).collect(),
         waves: Vec::new(),
         devices: BTreeMap::new(),
+        attempts: Vec::new(),
     })?;
     observer.event(&RunEvent::RunBegins(&record));
     let mut run = Run {
@@ -142,43 +147,44 @@ pub async fn run(
     Ok(run.record)
 }
 
-struct Run<'a> {
-    pipeline: &'a Pipeline,
-    sources: &'a Sources,
-    options: &'a RunOptions,
-    observer: &'a dyn Observer,
-    directory: RunDirectory,
-    record: RunRecord,
-    findings: Vec<Diagnostic>,
-    project: Option<Project>,
-    compiled: Option<Compiled>,
-    predicted: Option<Predicted>,
-    reach: Option<Reach>,
-    plan: Option<Plan>,
+/// A run at work.
+pub(crate) struct Run<'a> {
+    pub(crate) pipeline: &'a Pipeline,
+    pub(crate) sources: &'a Sources,
+    pub(crate) options: &'a RunOptions,
+    pub(crate) observer: &'a dyn Observer,
+    pub(crate) directory: RunDirectory,
+    pub(crate) record: RunRecord,
+    pub(crate) findings: Vec<Diagnostic>,
+    pub(crate) project: Option<Project>,
+    pub(crate) compiled: Option<Compiled>,
+    pub(crate) predicted: Option<Predicted>,
+    pub(crate) reach: Option<Reach>,
+    pub(crate) plan: Option<Plan>,
 }
 
 /// What came of a stage.
-struct Outcome {
-    state: StageState,
-    summary: String,
-    findings: Vec<Diagnostic>,
-    error: Option<String>,
+pub(crate) struct Outcome {
+    pub(crate) state: StageState,
+    pub(crate) summary: String,
+    pub(crate) findings: Vec<Diagnostic>,
+    pub(crate) error: Option<String>,
 }
 
 impl Outcome {
-    fn succeeded(summary: String) -> Self {
+    pub(crate) fn succeeded(summary: String) -> Self {
         Self { state: StageState::Succeeded, summary, findings: Vec::new(), error: None }
     }
 
     /// Succeeded or failed, as the findings say; `summary` is what came of it when it succeeded.
-    fn found(findings: Vec<Diagnostic>, summary: String) -> Self {
+    pub(crate) fn found(findings: Vec<Diagnostic>, summary: String) -> Self {
         let failed = has_errors(&findings);
         let summary = if failed { render::summary(&findings) } else { summary };
         let state = if failed { StageState::Failed } else { StageState::Succeeded };
         Self { state, summary, findings, error: None }
     }
 
-    fn error(error: impl Display) -> Self {
+    pub(crate) fn error(error: impl Display) -> Self {
         let error = Some(error.to_string());
         Self { state: StageState::Failed, summary: String::new(), findings: Vec::new(), error }
     }
@@ -189,7 +195,7 @@ impl Outcome {
 }
 
 impl Run<'_> {
-    async fn stage(&mut self, index: usize, stage: &Stage) -> Result<(), StoreError> {
+    pub(crate) async fn stage(&mut self, index: usize, stage: &Stage) -> Result<(), StoreError> {
         let failed = self.record.stages.iter().find(|stage| stage.state == StageState::Failed).map(|stage| stage.name);
         if !matches!(stage, Stage::Report(_)) {
             let cancelled = *self.options.cancel.borrow();
@@ -219,7 +225,7 @@ impl Run<'_> {
         self.end(index, outcome)
     }
 
-    fn end(&mut self, index: usize, outcome: Outcome) -> Result<(), StoreError> {
+    pub(crate) fn end(&mut self, index: usize, outcome: Outcome) -> Result<(), StoreError> {
         let record = &mut self.record.stages[index];
         record.state = outcome.state;
         record.ended = Some((self.options.clock)());
@@ -342,6 +348,7 @@ impl Run<'_> {
         plan.traffic = plan.has_changes().then_some(traffic);
         let json = plan.to_json().map_err(|error| internal(&self.directory, "plan.json", &error))?;
         self.directory.write("plan.json", json.as_bytes())?;
+        recovery::keep_running(&self.directory, &plan, &running)?;
         let mut waves = BTreeMap::new();
         for wave in &plan.waves {
             waves.extend(wave.devices.iter().map(|device| (device.clone(), wave.name.clone())));
@@ -370,6 +377,7 @@ impl Run<'_> {
         }
         let mut findings = stages::unreachable_findings(&plan, push.unreachable);
         findings.extend(stages::drain_findings(&plan, compiled));
+        findings.extend(recovery::cut_off_findings(root, &plan)?);
         findings.extend(self.options.plan.as_ref().and_then(|wanted| stages::moved(wanted, &plan)));
         findings.extend(stages::guard_findings(project, &plan));
         findings.extend(moved);
@@ -400,6 +408,7 @@ impl Run<'_> {
         if has_errors(&findings) {
             return Ok(Outcome::found(findings, String::new()));
         }
+        recovery::hand_over(&self.directory, self.pipeline, self.sources, self.options, false)?;
         let request = PushRequest {
             plan,
             compiled,
@@ -426,7 +435,7 @@ impl Run<'_> {
         Ok(self.pushed(&report, parameters))
     }
 
-    fn pushed(&self, report: &PushReport, parameters: &PushStage) -> Outcome {
+    pub(crate) fn pushed(&self, report: &PushReport, parameters: &PushStage) -> Outcome {
         let mut counts = BTreeMap::new();
         for device in self.record.devices.values().filter(|device| device.wave.is_some()) {
             *counts.entry(device.result).or_insert(0_usize) += 1;
@@ -515,7 +524,7 @@ impl Run<'_> {
     }
 
     /// How the run ends, given its stages and its devices.
-    fn state(&self) -> RunState {
+    pub(crate) fn state(&self) -> RunState {
         let any = |state| self.record.stages.iter().any(|stage| stage.state == state);
         let back = self.record.devices.values().any(|device| device.result == DeviceResult::RolledBack);
         if any(StageState::Cancelled) {
@@ -540,7 +549,7 @@ impl Run<'_> {
 }
 
 /// Hands the events of a push on.
-struct Forward<'a>(&'a dyn Observer);
+pub(crate) struct Forward<'a>(pub(crate) &'a dyn Observer);
 
 impl weft_push::Observer for Forward<'_> {
     fn event(&self, event: &PushEvent) {

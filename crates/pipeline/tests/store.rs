@@ -22,6 +22,7 @@ fn begin(store: &RunStore, milliseconds: u64, state: RunState) -> (RunDirectory,
         stages: Vec::new(),
         waves: Vec::new(),
         devices: Default::default(),
+        attempts: Vec::new(),
     };
     store.begin(|nth| RunId::new(started, Some("7f3a9c2e5b"), nth), make).unwrap()
 }

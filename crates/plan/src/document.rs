@@ -57,6 +57,15 @@ impl Plan {
         Ok(Digest::of(&serde_json::to_vec(&Contents { version: *version, weft, commit, devices, waves, secrets })?))
     }
 
+    /// Returns the plan with the digest of what it holds now: for one that was put together of others.
+    #[must_use]
+    pub fn sealed(mut self) -> Self {
+        if let Ok(digest) = self.contents_digest() {
+            self.digest = digest;
+        }
+        self
+    }
+
     /// Returns the plan as JSON, indented, with a line break at the end.
     ///
     /// # Errors

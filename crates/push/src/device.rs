@@ -11,11 +11,11 @@ use weft_pack::{
     Pack, Rendered,
     manifest::{Arm, Step},
 };
-use weft_plan::{Digest, configuration_digest};
+use weft_plan::{DeviceChange, Digest, PlannedDevice, configuration_digest};
 use weft_ssh::{Session, Target};
 
 use crate::{
-    DeviceReport, DeviceResult, JournalEntry, Lease, Moment, NamedLine, PushEvent, StepName, StepTime,
+    DeviceReport, DeviceResult, JournalEntry, JournalLine, Lease, Moment, NamedLine, PushEvent, StepName, StepTime,
     context::{Context, Failure},
     journal,
 };
@@ -29,6 +29,8 @@ const READ_BACK_INTERVAL: Duration = Duration::from_millis(250);
 pub(crate) struct Device<'a> {
     pub(crate) context: &'a Context<'a>,
     pub(crate) name: NodeName,
+    /// The id of the transaction on the device.
+    pub(crate) transaction: String,
     pub(crate) target: &'a Target,
     pub(crate) pack: Arc<Pack>,
     pub(crate) rendered: &'a Rendered,
@@ -50,11 +52,57 @@ pub(crate) struct Device<'a> {
     pub(crate) result: Option<DeviceResult>,
 }
 
+impl<'a> AsRef<Device<'a>> for Device<'a> {
+    fn as_ref(&self) -> &Device<'a> {
+        self
+    }
+}
+
 impl<'a> Device<'a> {
+    /// Returns a device of the plan that is to change, with what it is made of; `Err` says what is missing.
+    pub(crate) fn of_plan(
+        context: &'a Context<'a>,
+        name: &NodeName,
+        planned: &PlannedDevice,
+    ) -> Result<Self, DeviceResult> {
+        let inputs = context.inputs;
+        let (before, intended) = match &planned.change {
+            DeviceChange::None { .. } => return Err(DeviceResult::Unchanged),
+            DeviceChange::Unreachable { reason } => return Err(DeviceResult::Unreachable { reason: reason.clone() }),
+            DeviceChange::Replace { running, intended, .. } => (running.clone(), intended.clone()),
+        };
+        let missing = |reason| DeviceResult::FailedBeforeChange { step: StepName::Connect, reason };
+        let target =
+            inputs.inventory.devices.get(name).ok_or_else(|| missing("the inventory has no such device".into()))?;
+        let pack =
+            inputs.packs.get(&planned.pack).ok_or_else(|| missing(format!("there is no pack `{}`", planned.pack)))?;
+        let rendered =
+            inputs.rendered.get(name).ok_or_else(|| missing("no configuration is rendered for it".into()))?;
+        Ok(Self {
+            context,
+            name: name.clone(),
+            transaction: context.transaction.clone(),
+            target,
+            pack: pack.clone(),
+            rendered,
+            before,
+            intended,
+            session: None,
+            lease: None,
+            locked: false,
+            armed_at: None,
+            applied: false,
+            confirmed: false,
+            steps: Vec::new(),
+            failure: None,
+            result: None,
+        })
+    }
+
     /// Returns the variables of the commands.
     fn variables(&self) -> BTreeMap<&'static str, String> {
         BTreeMap::from([
-            ("transaction", self.context.transaction.clone()),
+            ("transaction", self.transaction.clone()),
             ("device", self.name.to_string()),
             ("seconds", self.context.inputs.policy.confirm_seconds.to_string()),
         ])
@@ -80,14 +128,18 @@ impl<'a> Device<'a> {
     pub(crate) fn journal(&self, step: StepName, moment: Moment) -> Result<(), Failure> {
         let entry = JournalEntry {
             at: journal::now(),
-            transaction: self.context.transaction.clone(),
+            transaction: self.transaction.clone(),
             device: self.name.clone(),
             step,
             moment,
             before: self.before.clone(),
             intended: self.intended.clone(),
         };
-        self.context.inputs.journal.append(&entry).map_err(|error| Failure::new(step, error.to_string()))
+        self.context
+            .inputs
+            .journal
+            .append(&JournalLine::Device(entry))
+            .map_err(|error| Failure::new(step, error.to_string()))
     }
 
     /// Opens a session in the place of the one that there is.
@@ -123,17 +175,23 @@ impl<'a> Device<'a> {
         done
     }
 
-    /// Does a step that changes the device, between two lines of the journal.
+    /// Does a step that changes the device, between two lines of the journal. What sets a device free or puts it back is done
+    /// also where the journal takes nothing any more.
     pub(crate) async fn changing_step(&mut self, name: StepName, step: &Step) -> Result<Vec<String>, Failure> {
-        self.journal(name, Moment::Before)?;
+        let undoes = matches!(name, StepName::Rollback | StepName::Unlock);
+        match self.journal(name, Moment::Before) {
+            Err(failure) if !undoes => return Err(failure),
+            Ok(()) | Err(_) => {}
+        }
         let done = self.step(name, step, &[]).await;
-        self.journal(
-            name,
-            match &done {
-                Ok(_) => Moment::Done,
-                Err(failure) => Moment::Failed { reason: failure.reason.clone() },
-            },
-        )?;
+        let moment = match &done {
+            Ok(_) => Moment::Done,
+            Err(failure) => Moment::Failed { reason: failure.reason.clone() },
+        };
+        match self.journal(name, moment) {
+            Err(failure) if !undoes => return Err(failure),
+            Ok(()) | Err(_) => {}
+        }
         done
     }
 
@@ -147,18 +205,23 @@ impl<'a> Device<'a> {
         Ok((configuration_digest(&self.pack, files, &self.context.secrets), running))
     }
 
-    /// Asks the device for the transaction that is on it: the state, and the id where there is one.
-    pub(crate) async fn status(&mut self, step: StepName) -> Result<Status, Failure> {
+    /// Lets the device say which transaction is on it, in its own words.
+    pub(crate) async fn says_of_transaction(&mut self, step: StepName) -> Result<Vec<String>, Failure> {
         let pack = self.pack.clone();
         let variables = self.variables();
-        let outputs = match &mut self.session {
+        match &mut self.session {
             Some(session) => session
                 .step(&pack.manifest().transaction.status, &variables)
                 .await
-                .map_err(|error| Failure::session(step, &error))?,
-            None => return Err(Failure::new(step, "there is no session")),
-        };
-        Status::read(&outputs.concat(), &self.context.transaction).ok_or_else(|| {
+                .map_err(|error| Failure::session(step, &error)),
+            None => Err(Failure::new(step, "there is no session")),
+        }
+    }
+
+    /// Asks the device for the state of this transaction.
+    pub(crate) async fn status(&mut self, step: StepName) -> Result<Status, Failure> {
+        let outputs = self.says_of_transaction(step).await?;
+        Status::read(&outputs.concat(), &self.transaction).ok_or_else(|| {
             Failure::new(step, format!("the device says of its transaction: {}", outputs.concat().trim()))
         })
     }
@@ -167,21 +230,27 @@ impl<'a> Device<'a> {
         if self.context.is_cancelled() { Err(Failure::new(step, "the push was cancelled")) } else { Ok(()) }
     }
 
+    /// Brings what the other steps need to the device.
+    pub(crate) async fn prepare_session(&mut self) -> Result<(), Failure> {
+        if self.pack.manifest().transaction.prepare.is_none() {
+            return Ok(());
+        }
+        let began = self.begin(StepName::Prepare);
+        let prepared = match &mut self.session {
+            Some(session) => session.prepare().await.map_err(|e| Failure::session(StepName::Prepare, &e)),
+            None => Err(Failure::new(StepName::Prepare, "there is no session")),
+        };
+        self.end(StepName::Prepare, began, prepared.as_ref().err());
+        prepared
+    }
+
     /// From `connect` to `check`: nothing that counts is changed.
     pub(crate) async fn prepare(&mut self) -> Result<(), Failure> {
         let pack = self.pack.clone();
         let transaction = &pack.manifest().transaction;
         self.not_cancelled(StepName::Connect)?;
         self.connect(StepName::Connect).await?;
-        if transaction.prepare.is_some() {
-            let began = self.begin(StepName::Prepare);
-            let prepared = match &mut self.session {
-                Some(session) => session.prepare().await.map_err(|e| Failure::session(StepName::Prepare, &e)),
-                None => Err(Failure::new(StepName::Prepare, "there is no session")),
-            };
-            self.end(StepName::Prepare, began, prepared.as_ref().err());
-            prepared?;
-        }
+        self.prepare_session().await?;
         self.not_cancelled(StepName::Lock)?;
         self.lock().await?;
         let began = self.begin(StepName::Compare);
@@ -213,6 +282,8 @@ impl<'a> Device<'a> {
     async fn lock(&mut self) -> Result<(), Failure> {
         let pack = self.pack.clone();
         let transaction = &pack.manifest().transaction;
+        // A lock outlives its controller.
+        self.journal(StepName::Lock, Moment::Before)?;
         let mut locked = self.step(StepName::Lock, &transaction.lock, &[]).await;
         let dead = self.lease.as_ref().map(|lease| lease.dead().to_vec()).unwrap_or_default();
         if matches!(&locked, Err(failure) if !failure.unreachable) && !dead.is_empty() {
@@ -267,16 +338,17 @@ impl<'a> Device<'a> {
                 return Ok(());
             }
             if Instant::now() >= deadline || self.context.is_cancelled() {
-                return Err(Failure::new(StepName::ReadBack, self.difference(&running)));
+                let difference = self.difference(&running);
+                return Err(Failure::new(StepName::ReadBack, format!("it does not run what was pushed:{difference}")));
             }
             tokio::time::sleep(READ_BACK_INTERVAL).await;
         }
     }
 
     /// Says in a few lines how the running texts differ from the intended ones.
-    fn difference(&self, running: &BTreeMap<String, String>) -> String {
+    pub(crate) fn difference(&self, running: &BTreeMap<String, String>) -> String {
         const MOST: usize = 20;
-        let mut words = "it does not run what was pushed:".to_owned();
+        let mut words = String::new();
         for (name, file) in &self.rendered.files {
             let secrets = &self.context.secrets;
             let running = secrets.comparable(running.get(name).map_or("", String::as_str));
@@ -323,7 +395,7 @@ impl<'a> Device<'a> {
     pub(crate) async fn unlock(&mut self) {
         if self.locked && self.session.is_some() {
             let pack = self.pack.clone();
-            let done = self.step(StepName::Unlock, &pack.manifest().transaction.unlock, &[]).await;
+            let done = self.changing_step(StepName::Unlock, &pack.manifest().transaction.unlock).await;
             self.locked = done.is_err();
         }
         if let Some(session) = self.session.take() {
@@ -364,10 +436,16 @@ pub(crate) enum Status {
 
 impl Status {
     fn read(text: &str, transaction: &str) -> Option<Self> {
+        let (status, id) = Self::of_device(text)?;
+        Some(if id.is_some_and(|id| id != transaction) { Self::Other } else { status })
+    }
+
+    /// Reads what a device says of the transaction that is on it: the state, and the id where there is one.
+    pub(crate) fn of_device(text: &str) -> Option<(Self, Option<&str>)> {
         text.lines().rev().find_map(|line| {
             let words: Vec<&str> = line.split_whitespace().collect();
             let (state, id) = match words.as_slice() {
-                ["none"] => return Some(Self::None),
+                ["none"] => return Some((Self::None, None)),
                 [state, id] => (*state, *id),
                 _ => return None,
             };
@@ -378,7 +456,7 @@ impl Status {
                 "rolled-back" => Self::RolledBack,
                 _ => return None,
             };
-            Some(if id == transaction { status } else { Self::Other })
+            Some((status, Some(id)))
         })
     }
 }

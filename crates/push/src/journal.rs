@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, Write},
+    io::{self, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
@@ -34,7 +34,7 @@ pub enum Moment {
     },
 }
 
-/// A line of the journal.
+/// A line of the journal about a device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalEntry {
     /// Milliseconds since 1970-01-01 UTC.
@@ -53,6 +53,44 @@ pub struct JournalEntry {
     pub intended: Digest,
 }
 
+/// What becomes of a wave, and with it of the push.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Turn {
+    /// It begins.
+    Begins,
+    /// It is well: its devices are going to be confirmed.
+    GoesOn,
+    /// It is not, or somebody stopped it: devices are going to be put back.
+    GoesBack,
+}
+
+/// A line of the journal about a wave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalTurn {
+    /// Milliseconds since 1970-01-01 UTC.
+    pub at: u64,
+    /// The transaction's id on the devices.
+    pub transaction: String,
+    /// The wave.
+    pub wave: String,
+    /// What becomes of it.
+    pub turn: Turn,
+    /// Why, where it goes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+}
+
+/// A line of the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum JournalLine {
+    /// About a device.
+    Device(JournalEntry),
+    /// About a wave.
+    Wave(JournalTurn),
+}
+
 /// Why the journal cannot be kept.
 #[derive(Debug, thiserror::Error)]
 #[error("{operation} the journal {}: {source}", path.display())]
@@ -66,44 +104,92 @@ pub struct JournalError {
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
-    file: Mutex<File>,
+    file: Mutex<Lines>,
+}
+
+#[derive(Debug)]
+struct Lines {
+    file: File,
+    /// The length of the whole lines.
+    length: u64,
 }
 
 impl Journal {
-    /// Opens a journal, and makes it and its folder where they are not there.
+    /// Opens a journal, and makes it and its folder where they are not there. A last line that was cut off is taken away.
     ///
     /// # Errors
     /// Returns what the operating system says.
     pub fn open(path: &Path) -> Result<Self, JournalError> {
         let fail = |source| JournalError { operation: "open", path: path.to_owned(), source };
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(fail)?;
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder).map_err(fail)?;
+        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(fail)?;
+        let mut text = Vec::new();
+        file.read_to_end(&mut text).map_err(fail)?;
+        let whole = text.iter().rposition(|&octet| octet == b'\n').map_or(0, |end| end + 1);
+        let length = u64::try_from(whole).map_err(|error| fail(io::Error::other(error)))?;
+        if whole < text.len() {
+            file.set_len(length).map_err(fail)?;
         }
-        let file = OpenOptions::new().append(true).create(true).open(path).map_err(fail)?;
-        Ok(Self { path: path.to_owned(), file: Mutex::new(file) })
+        // The name of the file is as lasting as what is written into it.
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(fail)?;
+        Ok(Self { path: path.to_owned(), file: Mutex::new(Lines { file, length }) })
+    }
+
+    /// Reads what a journal says of devices. A last line that was cut off by a crash is left out.
+    ///
+    /// # Errors
+    /// A journal that cannot be read, or that has a line that is none, is an error.
+    pub fn read(path: &Path) -> Result<Vec<JournalEntry>, JournalError> {
+        let of_device = |line| match line {
+            JournalLine::Device(entry) => Some(entry),
+            JournalLine::Wave(_) => None,
+        };
+        Ok(Self::lines(path)?.into_iter().filter_map(of_device).collect())
     }
 
     /// Reads a journal. A last line that was cut off by a crash is left out.
     ///
     /// # Errors
     /// A journal that cannot be read, or that has a line that is none, is an error.
-    pub fn read(path: &Path) -> Result<Vec<JournalEntry>, JournalError> {
+    pub fn lines(path: &Path) -> Result<Vec<JournalLine>, JournalError> {
         let fail = |source| JournalError { operation: "read", path: path.to_owned(), source };
         let text = std::fs::read_to_string(path).map_err(fail)?;
         let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
         whole.lines().map(|line| serde_json::from_str(line).map_err(|error| fail(error.into()))).collect()
     }
 
-    /// Writes an entry; it is on disk when this returns.
+    /// Writes a line. What is about to be done, and what was decided, is on disk when this returns. What came of a step
+    /// follows with the next such line: after a crash the device is asked in any case.
     ///
     /// # Errors
-    /// Then the step must not be done.
-    pub(crate) fn append(&self, entry: &JournalEntry) -> Result<(), JournalError> {
+    /// Then the step must not be done. The lines before are whole, and no part of this one is among them.
+    pub(crate) fn append(&self, line: &JournalLine) -> Result<(), JournalError> {
         let fail = |source| JournalError { operation: "write", path: self.path.clone(), source };
-        let mut line = serde_json::to_vec(entry).map_err(|error| fail(error.into()))?;
-        line.push(b'\n');
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.write_all(&line).and_then(|()| file.sync_data()).map_err(fail)
+        let mut text = serde_json::to_vec(line).map_err(|error| fail(error.into()))?;
+        text.push(b'\n');
+        let lasting = match line {
+            JournalLine::Wave(_) => true,
+            JournalLine::Device(entry) => match entry.moment {
+                Moment::Before | Moment::TakenOver { .. } => true,
+                Moment::Done | Moment::Failed { .. } => false,
+            },
+        };
+        let mut lines = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = lines.file.write_all(&text).and_then(|()| if lasting { lines.file.sync_data() } else { Ok(()) });
+        match written {
+            Ok(()) => {
+                lines.length += u64::try_from(text.len()).map_err(|error| fail(io::Error::other(error)))?;
+                Ok(())
+            }
+            Err(source) => {
+                // On a full disk a part of the line may be there, and the next one must not begin behind it. Where even that
+                // cannot be mended, opening the journal does it.
+                let length = lines.length;
+                let _ = lines.file.set_len(length).and_then(|()| lines.file.seek(SeekFrom::End(0)));
+                Err(fail(source))
+            }
+        }
     }
 }
 
@@ -111,4 +197,39 @@ impl Journal {
 pub(crate) fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turn(wave: &str) -> JournalLine {
+        JournalLine::Wave(JournalTurn {
+            at: 1,
+            transaction: "t".into(),
+            wave: wave.into(),
+            turn: Turn::Begins,
+            why: None,
+        })
+    }
+
+    #[test]
+    fn a_line_that_a_crash_cut_off_is_not_joined_with_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        Journal::open(&path).unwrap().append(&turn("one")).unwrap();
+        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(br#"{"at":1,"transac"#).unwrap();
+        assert_eq!(Journal::lines(&path).unwrap(), [turn("one")]);
+        Journal::open(&path).unwrap().append(&turn("two")).unwrap();
+        assert_eq!(Journal::lines(&path).unwrap(), [turn("one"), turn("two")]);
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error_and_nothing_is_written() {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let journal = Journal { path: "/dev/full".into(), file: Mutex::new(Lines { file: full, length: 0 }) };
+        let error = journal.append(&turn("one")).unwrap_err();
+        assert!(error.to_string().starts_with("write the journal /dev/full: No space left"), "{error}");
+    }
 }

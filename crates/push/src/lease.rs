@@ -4,6 +4,7 @@ use std::{
     fs::{File, OpenOptions, TryLockError},
     io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use weft_model::NodeName;
@@ -22,12 +23,14 @@ pub struct Lease {
 #[derive(Debug, thiserror::Error)]
 pub enum LeaseError {
     /// Another push has the device.
-    #[error("{device}: another push is working on it ({})", holder.lines().last().unwrap_or("nobody says who"))]
+    #[error("{device}: another push has been working on it for {} s ({})", age.as_secs(), holder.lines().last().unwrap_or("nobody says who"))]
     Taken {
         /// The device.
         device: NodeName,
         /// What the other one says of itself.
         holder: String,
+        /// How long it has had it.
+        age: Duration,
     },
     /// The file cannot be used.
     #[error("{device}: take the lease {}: {source}", path.display())]
@@ -57,7 +60,9 @@ impl Lease {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let holder = std::fs::read_to_string(&path).unwrap_or_default();
-                return Err(LeaseError::Taken { device: device.clone(), holder });
+                let written = file.metadata().and_then(|data| data.modified()).ok();
+                let age = written.and_then(|written| written.elapsed().ok()).unwrap_or_default();
+                return Err(LeaseError::Taken { device: device.clone(), holder, age });
             }
             Err(TryLockError::Error(source)) => return Err(fail(source)),
         }

@@ -9,9 +9,9 @@ use crate::{
 };
 
 /// What a device may need beyond `seconds` to go back and to be reached again.
-const MARGIN: Duration = Duration::from_secs(20);
+pub(crate) const MARGIN: Duration = Duration::from_secs(20);
 /// How long is waited between two tries.
-const INTERVAL: Duration = Duration::from_millis(500);
+pub(crate) const INTERVAL: Duration = Duration::from_millis(500);
 
 impl Device<'_> {
     /// Puts the device back to what it ran before. Returns only when that is proved, or when the device's own timer must

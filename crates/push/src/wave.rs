@@ -5,13 +5,14 @@ use std::{collections::BTreeMap, time::Instant};
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 use weft_model::NodeName;
-use weft_plan::{DeviceChange, Wave};
+use weft_plan::Wave;
 
 use crate::{
-    Atomicity, DeviceReport, DeviceResult, Lease, Observer, PushEvent, PushInputs, PushReport, StepName,
-    UnreachablePolicy, WaveOutcome, WaveReport,
+    Atomicity, DeviceReport, DeviceResult, JournalError, JournalLine, JournalTurn, Lease, Observer, PushEvent,
+    PushInputs, PushReport, StepName, Turn, UnreachablePolicy, WaveOutcome, WaveReport,
     context::{Context, Failure},
     device::Device,
+    journal,
 };
 
 /// Carries out a plan. `gate` looks at each wave after its devices run the new configuration and before they are confirmed;
@@ -27,48 +28,19 @@ pub async fn push(
     let context = Context {
         inputs,
         observer,
-        transaction: transaction(inputs.run),
+        transaction: transaction_of(inputs.run),
         secrets: weft_ssh::digests(inputs.secrets).0,
         slots: Semaphore::new(inputs.policy.concurrency.max(1)),
     };
     let mut reports = BTreeMap::new();
     let mut devices = BTreeMap::new();
     for (name, planned) in &inputs.plan.devices {
-        let result = match &planned.change {
-            DeviceChange::None { .. } => DeviceResult::Unchanged,
-            DeviceChange::Unreachable { reason } => DeviceResult::Unreachable { reason: reason.clone() },
-            DeviceChange::Replace { running, intended, .. } => {
-                let missing = match (inputs.inventory.devices.get(name), inputs.packs.get(&planned.pack)) {
-                    (Some(target), Some(pack)) => match inputs.rendered.get(name) {
-                        Some(rendered) => {
-                            let device = Device {
-                                context: &context,
-                                name: name.clone(),
-                                target,
-                                pack: pack.clone(),
-                                rendered,
-                                before: running.clone(),
-                                intended: intended.clone(),
-                                session: None,
-                                lease: None,
-                                locked: false,
-                                armed_at: None,
-                                applied: false,
-                                confirmed: false,
-                                steps: Vec::new(),
-                                failure: None,
-                                result: None,
-                            };
-                            devices.insert(name.clone(), device);
-                            continue;
-                        }
-                        None => "no configuration is rendered for it".to_owned(),
-                    },
-                    (None, _) => "the inventory has no such device".to_owned(),
-                    (_, None) => format!("there is no pack `{}`", planned.pack),
-                };
-                DeviceResult::FailedBeforeChange { step: StepName::Connect, reason: missing }
+        let result = match Device::of_plan(&context, name, planned) {
+            Ok(device) => {
+                devices.insert(name.clone(), device);
+                continue;
             }
+            Err(result) => result,
         };
         observer.event(&PushEvent::DeviceEnds { device: name.clone(), result: result.clone() });
         reports.insert(name.clone(), DeviceReport { result, line: None, steps: Vec::new() });
@@ -108,8 +80,8 @@ pub async fn push(
     }
 }
 
-/// Makes an id of a text, of characters that every device takes.
-fn transaction(run: &str) -> String {
+/// Returns the id by which devices know the transaction of a run: the run's, in characters that every device takes.
+pub fn transaction_of(run: &str) -> String {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     run.to_ascii_lowercase().chars().map(|c| if allowed(c) { c } else { '-' }).collect()
 }
@@ -156,10 +128,13 @@ fn obstacle(
 }
 
 /// Does something with devices, as many at the same time as there are slots.
-async fn each<'d, 'a: 'd>(devices: impl Iterator<Item = &'d mut Device<'a>>, work: impl AsyncFn(&mut Device<'a>)) {
+pub(crate) async fn each<'d, 'a: 'd, D: AsRef<Device<'a>> + 'd>(
+    devices: impl Iterator<Item = &'d mut D>,
+    work: impl AsyncFn(&mut D),
+) {
     let work = &work;
     join_all(devices.map(|device| async move {
-        let context = device.context;
+        let context = device.as_ref().context;
         // The semaphore is never closed.
         let _slot = context.slots.acquire().await;
         work(device).await;
@@ -189,6 +164,9 @@ async fn run_wave<'a>(
     gate: &impl AsyncFn(&WaveOutcome) -> Result<(), String>,
 ) -> Option<String> {
     let policy = context.inputs.policy;
+    if let Err(error) = turn(context, &wave.name, Turn::Begins, None) {
+        return Some(error.to_string());
+    }
     context.observer.event(&PushEvent::WaveBegins { wave: wave.name.clone(), devices: wave.devices.clone() });
     let (mut members, mut others): (Vec<_>, Vec<_>) =
         devices.values_mut().partition(|device| wave.devices.contains(&device.name));
@@ -256,6 +234,11 @@ async fn run_wave<'a>(
     }
 
     // 4. Final, unless something is wrong.
+    if !whole_wave_back && let Err(error) = turn(context, &wave.name, Turn::GoesOn, None) {
+        unhealthy = Some(Failure::new(StepName::Gate, error.to_string()));
+        trouble = Some(error.to_string());
+        whole_wave_back = true;
+    }
     if !whole_wave_back {
         each(members.iter_mut().map(|device| &mut **device).filter(|device| is_running(device)), async |device| {
             match device.confirm().await {
@@ -272,6 +255,10 @@ async fn run_wave<'a>(
     }
 
     // 5. Back, together with what belongs together.
+    if whole_wave_back {
+        // What goes back does so also where it cannot be written down.
+        let _ = turn(context, &wave.name, Turn::GoesBack, trouble.clone());
+    }
     let elsewhere =
         unhealthy.unwrap_or_else(|| Failure::new(StepName::Gate, trouble.clone().unwrap_or_else(|| "trouble".into())));
     if trouble.is_some() && policy.atomicity == Atomicity::Run && !context.is_cancelled() {
@@ -289,6 +276,13 @@ async fn run_wave<'a>(
     }
     // With each device on its own, one that failed does not keep the others from their turn; an unhealthy network does.
     trouble.filter(|_| whole_wave_back || !alone)
+}
+
+/// Writes down what becomes of a wave.
+fn turn(context: &Context<'_>, wave: &str, turn: Turn, why: Option<String>) -> Result<(), JournalError> {
+    let transaction = context.transaction.clone();
+    let line = JournalTurn { at: journal::now(), transaction, wave: wave.to_owned(), turn, why };
+    context.inputs.journal.append(&JournalLine::Wave(line))
 }
 
 /// Puts a device back when it, or what it belongs together with, went wrong.

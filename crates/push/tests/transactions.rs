@@ -157,9 +157,10 @@ async fn a_change_is_confirmed_and_the_next_plan_is_empty() {
     let journal = Journal::read(&lab.folder.path().join("journal")).unwrap();
     let of_a: Vec<_> =
         journal.iter().filter(|entry| entry.device.as_str() == "a").map(|e| (e.step, &e.moment)).collect();
-    use StepName::{Apply, Arm, Confirm};
+    use StepName::{Apply, Arm, Confirm, Lock, Unlock};
     let pair = |step| [(step, &Moment::Before), (step, &Moment::Done)];
-    assert_eq!(of_a, [Arm, Apply, Confirm].map(pair).concat());
+    assert_eq!(of_a[0], (Lock, &Moment::Before));
+    assert_eq!(of_a[1..], [Arm, Apply, Confirm, Unlock].map(pair).concat());
 
     let again = Case::new(&lab, 2).await;
     assert!(!again.plan.has_changes());

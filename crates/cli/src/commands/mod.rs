@@ -13,7 +13,9 @@ mod lab;
 mod lsp;
 mod new;
 mod plan;
+mod recover;
 mod report;
+mod rollback;
 mod run;
 mod runs;
 pub(crate) mod schema;
@@ -27,7 +29,7 @@ mod what_if;
 #[cfg(test)]
 pub(crate) use explain_code::{code_of, codes, findings};
 
-use weft_pipeline::ExitCode as Exit;
+use weft_pipeline::{ExitCode as Exit, run::Recovery};
 
 use crate::{
     args::{Arguments, Command, Format},
@@ -80,6 +82,13 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failur
         Command::Run { pipeline, revision, lock, reach, secrets } => {
             run::run(global, pipeline, revision, lock, (reach, secrets), output)
         }
+        Command::Resume { run, reach, secrets } => {
+            recover::run(global, run, Recovery::Resume, (reach, secrets), output)
+        }
+        Command::Abort { run, reach, secrets } => recover::run(global, run, Recovery::Abort, (reach, secrets), output),
+        Command::Rollback { run, plan, reach, secrets, pipeline } => {
+            rollback::run(global, run, *plan, (reach, secrets), pipeline, output)
+        }
         Command::Runs { run } => runs::run(global, run.as_deref(), output),
         Command::Report { run, out } => report::run(global, run, out.as_deref(), output),
         Command::Lab(lab) => lab::run(global, lab, output),
@@ -91,7 +100,7 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failur
 /// Returns the formats that a command can print.
 fn formats(command: &Command) -> &'static [Format] {
     match command {
-        Command::Report { .. } | Command::Run { .. } => {
+        Command::Report { .. } | Command::Run { .. } | Command::Resume { .. } | Command::Abort { .. } => {
             &[Format::Text, Format::Json, Format::Junit, Format::Markdown, Format::Html]
         }
         Command::Validate { .. } | Command::Compile { .. } | Command::Check { .. } => {

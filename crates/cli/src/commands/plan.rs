@@ -13,6 +13,7 @@ use weft_model::SecretRef;
 use weft_pipeline::{
     ExitCode as Exit,
     definition::Stage,
+    recovery,
     report::own_words,
     secrets,
     stages::{self, Planned},
@@ -88,13 +89,14 @@ pub(crate) fn run(global: &Global, arguments: &Arguments<'_>, output: &Output) -
     }
     let mut broken = stages::guard_findings(&project, &plan);
     broken.extend(moved);
+    broken.extend(recovery::cut_off_findings(&global.directory, &plan)?);
     output.complain(&broken, &workspace.map);
     let failed = plan.unreachable().next().is_some() || has_errors(&broken);
     Ok(if failed { Exit::Findings } else { Exit::Success })
 }
 
 /// Returns the diffs device by device, then what will happen in a few lines.
-fn text(plan: &Plan, output: &Output) -> String {
+pub(crate) fn text(plan: &Plan, output: &Output) -> String {
     let mut text = String::new();
     for (device, planned) in &plan.devices {
         let DeviceChange::Replace { files, .. } = &planned.change else { continue };

@@ -66,13 +66,26 @@ pub(crate) fn execute(
     };
     let progress = Progress::new(output, &workspace.map);
     let findings = workspace.findings().to_vec();
-    let record = block_on(async {
-        let work = weft_pipeline::run(&pipeline, &workspace.sources, findings, &options, &progress);
+    let work = weft_pipeline::run(&pipeline, &workspace.sources, findings, &options, &progress);
+    let record = until_interrupted(work, &cancel, output)??;
+    let (directory, _) = RunStore::of_project(&global.directory).load(record.id.as_str())?;
+    let text = Report::load(&directory, &record)?.render(report::format(output.format), output.colour())?;
+    output.result(text);
+    Ok(Exit::of(&record))
+}
+
+/// Runs work to its end; after Ctrl-C it is told to end by putting back what is not confirmed.
+pub(crate) fn until_interrupted<T>(
+    work: impl Future<Output = T>,
+    cancel: &tokio::sync::watch::Sender<bool>,
+    output: &Output,
+) -> Result<T, Failure> {
+    block_on(async {
         tokio::pin!(work);
         let mut interrupted = false;
         loop {
             tokio::select! {
-                record = &mut work => return record,
+                done = &mut work => return done,
                 signal = tokio::signal::ctrl_c(), if !interrupted => {
                     interrupted = true;
                     if signal.is_ok() {
@@ -82,11 +95,7 @@ pub(crate) fn execute(
                 }
             }
         }
-    })??;
-    let (directory, _) = RunStore::of_project(&global.directory).load(record.id.as_str())?;
-    let text = Report::load(&directory, &record)?.render(report::format(output.format), output.colour())?;
-    output.result(text);
-    Ok(Exit::of(&record))
+    })
 }
 
 /// Reads a pipeline of the project. Returns `None` when there are errors; they are then printed.

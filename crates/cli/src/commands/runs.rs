@@ -2,7 +2,7 @@
 
 use weft_pipeline::{
     report::{Format as ReportFormat, Report},
-    run::RunStore,
+    run::{DeviceResult, RunRecord, RunState, RunStore},
 };
 
 use weft_pipeline::ExitCode as Exit;
@@ -22,6 +22,7 @@ pub(crate) fn run(global: &Global, run: Option<&str>, output: &Output) -> Result
         } else {
             output.result(Report::load(&directory, &record)?.render(ReportFormat::Text, output.colour())?);
             output.say(format!("artifacts: {}", directory.path().display()));
+            say_cut_off(&record, output);
         }
         return Ok(Exit::Success);
     }
@@ -34,7 +35,9 @@ pub(crate) fn run(global: &Global, run: Option<&str>, output: &Output) -> Result
         let mut text = String::new();
         for run in &runs {
             let commit = run.commit.as_deref().map_or("-", |commit| commit.get(..10).unwrap_or(commit));
-            let changed = run.devices.values().filter(|device| device.wave.is_some()).count();
+            let changed = run.devices.values().filter(|device| device.result == DeviceResult::Changed).count();
+            // What a run that was cut off changed is known by its devices only.
+            let changed = if run.state == RunState::Interrupted { "?".to_owned() } else { changed.to_string() };
             text += &format!(
                 "{:<24} {:<12} {:<16} {commit:<10} {changed} devices changed\n",
                 run.id.as_str(),
@@ -43,6 +46,18 @@ pub(crate) fn run(global: &Global, run: Option<&str>, output: &Output) -> Result
             );
         }
         output.result(text);
+        for run in &runs {
+            say_cut_off(run, output);
+        }
     }
     Ok(Exit::Success)
+}
+
+/// Says what can be done about a run whose process has gone.
+fn say_cut_off(run: &RunRecord, output: &Output) {
+    if run.state == RunState::Interrupted {
+        output.say(format!("run {} was cut off:", run.id));
+        output.say(format!("  `weft resume {}` carries it on,", run.id));
+        output.say(format!("  `weft abort {}` puts its devices back", run.id));
+    }
 }

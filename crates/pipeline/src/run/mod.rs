@@ -7,8 +7,8 @@ mod timestamp;
 
 pub use id::{InvalidRunId, RunId};
 pub use record::{
-    DeviceRecord, DeviceResult, Finding, FindingLabel, FindingStep, LinkRecord, LinkState, NetworkRecord, NodeRecord,
-    Place, RunRecord, RunState, StageName, StageRecord, StageState, WaveRecord,
+    AttemptRecord, DeviceRecord, DeviceResult, Finding, FindingLabel, FindingStep, LinkRecord, LinkState,
+    NetworkRecord, NodeRecord, Place, Recovery, RunRecord, RunState, StageName, StageRecord, StageState, WaveRecord,
 };
 pub use store::{RunDirectory, RunStore, StoreError};
 pub use timestamp::{Clock, Timestamp};

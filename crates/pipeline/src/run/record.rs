@@ -43,6 +43,50 @@ pub struct RunRecord {
     /// The devices by name, as soon as they are known.
     #[serde(default)]
     pub devices: BTreeMap<NodeName, DeviceRecord>,
+    /// What was done about it after its process had gone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<AttemptRecord>,
+}
+
+/// What became of a run after its process had gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttemptRecord {
+    /// What was asked for.
+    pub what: Recovery,
+    /// The id of its transaction on devices that were changed once more.
+    pub transaction: String,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it ended; `None` where its process has gone, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
+    /// What came of it, in a line.
+    #[serde(default)]
+    pub summary: String,
+    /// What was found on each device and done about it.
+    #[serde(default)]
+    pub devices: BTreeMap<NodeName, String>,
+}
+
+/// What a run that was cut off is brought to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Recovery {
+    /// To its end.
+    Resume,
+    /// Back to what ran before.
+    Abort,
+}
+
+impl Recovery {
+    /// Returns the word for it, such as `resume`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Resume => "resume",
+            Self::Abort => "abort",
+        }
+    }
 }
 
 /// How far a run is.

@@ -8,6 +8,7 @@ use std::{
     fs::{self, File, TryLockError},
     io::{self, Write},
     path::{Component, Path, PathBuf},
+    time::Duration,
 };
 
 use serde::{Serialize, de::DeserializeOwned};
@@ -57,6 +58,14 @@ pub enum StoreError {
         prefix: String,
         /// The runs it may be.
         matching: Vec<RunId>,
+    },
+    /// A process is at work on the run.
+    #[error("run {id} is at work{}: it can be stopped there with Ctrl-C", pid.map(|pid| format!(" in process {pid}")).unwrap_or_default())]
+    AtWork {
+        /// The run.
+        id: RunId,
+        /// The process.
+        pid: Option<u32>,
     },
     /// An artifact may only be kept in the folder of its run.
     #[error("`{0}` is not a path within a run")]
@@ -153,6 +162,36 @@ impl RunStore {
         Ok((directory, record))
     }
 
+    /// Takes over the run that `which` names, as in [`RunStore::load`], from the process that has gone: from now on this
+    /// process is at work on it. Returns its record as it was found.
+    ///
+    /// # Errors
+    /// As [`RunStore::load`], and where a process is at work on it.
+    pub fn take_over(&self, which: &str) -> Result<(RunDirectory, RunRecord), StoreError> {
+        /// Who only looks whether a process is at work holds the lock for a moment, too.
+        const TRIES: u32 = 20;
+        let (mut directory, record) = self.load(which)?;
+        let path = directory.path.join(LOCK);
+        let failed = |source| StoreError::Write { path: path.clone(), source };
+        let lock = File::options().write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+        for _ in 0..TRIES {
+            match lock.try_lock() {
+                Ok(()) => {
+                    directory._lock = Some(lock);
+                    // Another one may have ended it meanwhile. Who says of itself that it runs is gone.
+                    let mut record = directory.record()?;
+                    if record.state == RunState::Running {
+                        record.state = RunState::Interrupted;
+                    }
+                    return Ok((directory, record));
+                }
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
+                Err(TryLockError::Error(source)) => return Err(failed(source)),
+            }
+        }
+        Err(StoreError::AtWork { id: record.id, pid: record.pid })
+    }
+
     fn directory(&self, id: &RunId) -> RunDirectory {
         RunDirectory { path: self.folder.join(id.as_str()), _lock: None }
     }
@@ -236,6 +275,28 @@ impl RunDirectory {
         self.write(name, &text)
     }
 
+    /// Makes the names of all artifacts as lasting as what is in them: after a power cut none is missing.
+    ///
+    /// # Errors
+    /// Fails when a folder cannot be read or synced.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        let mut folders = vec![self.path.clone()];
+        while let Some(folder) = folders.pop() {
+            let failed = |source| StoreError::Write { path: folder.clone(), source };
+            for entry in fs::read_dir(&folder).map_err(failed)? {
+                let entry = entry.map_err(failed)?;
+                if entry.file_type().map_err(failed)?.is_dir() {
+                    folders.push(entry.path());
+                }
+            }
+            File::open(&folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        }
+        // The folder of the run is a name, too.
+        let above = self.path.parent().unwrap_or(Path::new("."));
+        let failed = |source| StoreError::Write { path: above.to_owned(), source };
+        File::open(above).and_then(|folder| folder.sync_all()).map_err(failed)
+    }
+
     /// Returns an artifact's text, and `None` where the run has none of this name.
     ///
     /// # Errors
@@ -247,6 +308,26 @@ impl RunDirectory {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(StoreError::Read { path, source }),
         }
+    }
+
+    /// Returns the names of the files in a folder of artifacts, in their order; of one that is not there, none.
+    ///
+    /// # Errors
+    /// Fails when it is there and cannot be read.
+    pub fn names(&self, folder: &str) -> Result<Vec<String>, StoreError> {
+        let path = self.artifact(folder)?;
+        let failed = |source| StoreError::Read { path: path.clone(), source };
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(failed(error)),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            names.extend(entry.map_err(failed)?.file_name().into_string());
+        }
+        names.sort();
+        Ok(names)
     }
 
     /// Returns what an artifact holds as JSON, and `None` where the run has none of this name.

@@ -67,6 +67,17 @@ pub fn keep_sources(directory: &RunDirectory, sources: &Sources, compiled: &Comp
     directory.write_json(ARTIFACT, &kept)
 }
 
+/// Returns the intents and the lock file of a run, as it read them; `None` where it kept none.
+pub(crate) fn kept_sources(directory: &RunDirectory) -> Result<Option<Sources>, StoreError> {
+    let Some(kept) = directory.read_json::<Kept>(ARTIFACT)? else { return Ok(None) };
+    let intents = kept.intents.into_iter().filter(|(path, _)| path.starts_with(INTENTS));
+    Ok(Some(Sources {
+        intents: intents.map(|(path, text)| SourceFile::new(path, text)).collect(),
+        lock: Some(SourceFile::new(LOCK_FILE, kept.lock)),
+        ..Sources::default()
+    }))
+}
+
 /// A revision that devices may run.
 struct Candidate {
     said: String,
@@ -231,14 +242,7 @@ fn last_applied(planned: &Planned<'_>) -> Option<(Sources, String)> {
         |stage: &crate::run::StageRecord| stage.name == StageName::Push && stage.state == StageState::Succeeded;
     let run = runs.iter().rev().find(|run| run.stages.iter().any(applied))?;
     let (directory, _) = store.load(run.id.as_str()).ok()?;
-    let kept: Kept = directory.read_json(ARTIFACT).ok()??;
-    let intents = kept.intents.into_iter().filter(|(path, _)| path.starts_with(INTENTS));
-    let sources = Sources {
-        intents: intents.map(|(path, text)| SourceFile::new(path, text)).collect(),
-        lock: Some(SourceFile::new(LOCK_FILE, kept.lock)),
-        packs: planned.sources.packs.clone(),
-        ..Sources::default()
-    };
+    let sources = Sources { packs: planned.sources.packs.clone(), ..kept_sources(&directory).ok()?? };
     let what = match &run.commit {
         Some(commit) if !run.dirty => format!("commit {}", commit.get(..10).unwrap_or(commit)),
         Some(_) | None => "what it found in the working tree".to_owned(),

@@ -21,13 +21,14 @@ mod traffic;
 mod validate;
 mod verify;
 
+pub(crate) use base::kept_sources;
 pub use base::{Planned, keep_sources, planned_traffic};
 pub use check::{Predicted, check, predict, silence};
 pub use compile::{AllocationChange, CompileError, Compiled, allocation_changes, compile, lock_findings, write_lock};
 pub use guard::guard_findings;
 pub use plan::{Running, drain_findings, moved, plan, read_running};
 pub use push::{PushError, PushRequest, gate_findings, push};
-pub(crate) use push::{note, note_waves, unreachable_findings, why};
+pub(crate) use push::{note, note_waves, policy, unreachable_findings, why};
 pub use traffic::{Carried, moved_findings, traffic};
 pub use validate::{Examined, Packs, Project, examine, packs, validate};
 pub use verify::{intended, link_states, verify};

@@ -127,13 +127,9 @@ fn short(commit: &str) -> &str {
     commit.get(..10).unwrap_or(commit)
 }
 
-/// Carries out a plan. Each wave is confirmed once all sessions between devices that run what is intended are established.
-///
-/// # Errors
-/// Fails when the journal cannot be opened; nothing was changed then. All else is in the report.
-pub async fn push(request: PushRequest<'_>, observer: &dyn Observer) -> Result<PushReport, PushError> {
-    let PushRequest { plan, compiled, reach, parameters, .. } = &request;
-    let policy = PushPolicy {
+/// Returns how a plan is carried out by the parameters of a stage.
+pub(crate) fn policy(parameters: &PushStage, reach: &Reach) -> PushPolicy {
+    PushPolicy {
         confirm_seconds: parameters.confirm_seconds.into(),
         concurrency: parameters.concurrency.into(),
         limits: reach.limits.clone(),
@@ -146,7 +142,16 @@ pub async fn push(request: PushRequest<'_>, observer: &dyn Observer) -> Result<P
             Unreachable::Fail => UnreachablePolicy::Fail,
             Unreachable::Skip => UnreachablePolicy::Skip,
         },
-    };
+    }
+}
+
+/// Carries out a plan. Each wave is confirmed once all sessions between devices that run what is intended are established.
+///
+/// # Errors
+/// Fails when the journal cannot be opened; nothing was changed then. All else is in the report.
+pub async fn push(request: PushRequest<'_>, observer: &dyn Observer) -> Result<PushReport, PushError> {
+    let PushRequest { plan, compiled, reach, parameters, .. } = &request;
+    let policy = policy(parameters, reach);
     let journal = Journal::open(request.journal)?;
     let targets = reach.targets(compiled);
     let reading = reach.reading(parameters.concurrency.into());
