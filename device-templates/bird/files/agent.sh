@@ -244,6 +244,8 @@ confirm() {
     *) die "$ID is $(state)" ;;
     esac
     owned
+    # What was applied may be gone: the device may have lost its power since it was looked at.
+    health
     # A timer that fires meanwhile waits for the lock and then sees the new state.
     : >"$D/saved"
     router_save "$D/new" || die "$(cat "$D/router.log" 2>/dev/null)"

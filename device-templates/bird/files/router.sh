@@ -14,8 +14,14 @@ control() { timeout -k 1 20 birdc "$@" 2>&1 9>&-; }
 router_running() {
     case $1 in
     addresses.conf) running_addresses ;;
-    *) if [ -e "$ACTIVE" ]; then cat "$ACTIVE"; else cat "$SAVED"; fi ;;
+    *) if [ -e "$ACTIVE" ] && ! restarted; then cat "$ACTIVE"; else cat "$SAVED"; fi ;;
     esac
+}
+
+# Tells whether BIRD was started after it was told to read $ACTIVE: then it runs what is saved.
+restarted() {
+    started=$(control show status | sed -n 's/^Last reboot on //p')
+    [ -n "$started" ] && [ "$(date -d "$started" +%s%3N)" -gt "$(date -r "$ACTIVE" +%s%3N)" ]
 }
 
 without_secrets() { sed -e 's/password .*/password (left out)/'; }

@@ -66,7 +66,8 @@ pub enum Fault {
     LoginRefused(NodeName),
     /// `disk-full NODE`: nothing more can be written to the disk.
     DiskFull(NodeName),
-    /// `disk-read-only NODE`: the disk can be read and not written, as the kernel leaves it after an error. A power cycle ends it.
+    /// `disk-read-only NODE`: what lies on the disk can be read and not written, as the kernel leaves it after an error. A power
+    /// cycle ends it.
     DiskReadOnly(NodeName),
 }
 

@@ -125,6 +125,16 @@ fill_disk() {
     return 0
 }
 
+# The root itself cannot become read-only: the daemons hold files open. These are what a change writes to.
+disk() {
+    for folder in /etc /usr /var/lib; do
+        case $1 in
+        ro) mount --rbind $folder $folder && mount -o remount,bind,ro $folder || return ;;
+        rw) ! mountpoint -q $folder || umount -l $folder || return ;;
+        esac
+    done
+}
+
 # What tells one configuration from another. Prints nothing when the routing suite does not answer.
 fingerprint() {
     case $pack in
@@ -186,7 +196,7 @@ refuse-login) refuse_login ;;
 accept-login) accept_login ;;
 fill-disk) fill_disk ;;
 empty-disk) rm -f /full /full.? ;;
-disk) mount -o "remount,$2" / ;;
+disk) disk "$2" ;;
 arm-loss) arm_loss ;;
 watch-loss) watch_loss "$2" ;;
 disarm-loss) disarm_loss ;;

@@ -432,9 +432,10 @@ impl<'w> Subject<'w> {
             | DeviceResult::Unreachable { .. }
             | DeviceResult::Skipped { .. } => None,
         };
-        // A device without power may be missed later only.
+        // That a device has lost its power, or has no room, may be noticed later only.
+        let later = |trouble| matches!(trouble, Trouble::PowerCycle | Trouble::DiskFull);
         if let (Some(Plant::Step(step, trouble)), Some(reported)) = (plant, reported)
-            && (reported < step || trouble != Trouble::PowerCycle && reported != step)
+            && (reported < step || reported > step && !later(trouble))
         {
             problems.push(format!("the report blames another step: `{result}`"));
         }

@@ -107,7 +107,10 @@ pub(crate) fn compare(name: &str, pack: &str, found: &BTreeMap<Cell, String>) ->
             for trouble in Trouble::ALL {
                 let cell = (step, trouble);
                 let known = known.get(&key(cell)).map(String::as_str).unwrap_or("?");
-                let words = missing(pack, cell).or(found.get(&cell).map(String::as_str)).unwrap_or(known);
+                let found = found.get(&cell).map(String::as_str);
+                // One of several results that are as good stays one of several.
+                let found = found.filter(|found| !known.split(" or ").any(|known| known == *found));
+                let words = missing(pack, cell).or(found).unwrap_or(known);
                 table += &format!(" {words} |");
             }
             table.push('\n');
