@@ -246,6 +246,12 @@ impl<'a> Device<'a> {
             }
             Arm::Apply { .. } => self.armed_at = Some(Instant::now()),
         }
+        if let Some(drain) =
+            transaction.drain.as_ref().filter(|_| self.context.inputs.policy.drain.contains(&self.name))
+        {
+            self.changing_step(StepName::Drain, drain).await?;
+            self.not_cancelled(StepName::Apply)?;
+        }
         self.applied = true;
         self.changing_step(StepName::Apply, &transaction.apply).await?;
         // The old session proves nothing about reaching the device again.

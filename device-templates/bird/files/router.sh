@@ -60,6 +60,10 @@ router_replace() {
     router_alive
 }
 
+# BIRD has no command for it, and another configuration for a while would be one change more.
+router_drain() { :; }
+router_undrain() { :; }
+
 configure() {
     control configure "$1" >"$D/router.log"
     grep -qE '^Reconfigur(ed|ation in progress)' "$D/router.log" || { without_secrets <"$D/router.log" >"$D/router.why"; mv "$D/router.why" "$D/router.log"; return 1; }

@@ -354,6 +354,7 @@ impl<'w> Subject<'w> {
             policy: &PushPolicy {
                 confirm_seconds: u32::try_from(self.confirm.as_secs()).unwrap(),
                 limits: limits(),
+                drain: [self.name.clone()].into(),
                 ..PushPolicy::default()
             },
             run: &format!("{}-{}", self.name, self.runs),

@@ -38,7 +38,7 @@ done
 echo "== saved"
 if pidof zebra >/dev/null; then cat /etc/frr/frr.conf; else cat /etc/bird/bird.conf; fi
 echo "== routes"
-if pidof zebra >/dev/null; then ip route show table main; else birdc show route | sed -n 's/^\([0-9./]*\) .*\[\([a-z0-9]*\) .*/\1 \2/p'; fi
+if pidof zebra >/dev/null; then ip route show table main; vtysh -c 'show running-config' | grep graceful; else birdc show route | sed -n 's/^\([0-9./]*\) .*\[\([a-z0-9]*\) .*/\1 \2/p'; fi
 "#;
 
 /// A lab of real routers.
@@ -121,6 +121,7 @@ impl World for Routers {
             StepName::Upload => "upload",
             StepName::Check => "check",
             StepName::Arm => "arm",
+            StepName::Drain => "drain",
             StepName::Apply => "apply",
             StepName::Health => "health",
             StepName::Confirm => "confirm",
@@ -148,7 +149,8 @@ fn files(pack: &str, device: &NodeName, round: usize) -> BTreeMap<String, String
             "frr.conf",
             format!(
                 "log syslog informational\nno zebra nexthop kernel enable\nservice integrated-vtysh-config\n!\n\
-                 ip route 192.0.2.{round}/32 blackhole\n!\n"
+                 ip route 192.0.2.{round}/32 blackhole\n!\nrouter bgp 64512\n bgp router-id 192.0.2.{round}\n no bgp ebgp-requires-policy\n\
+                     exit\n!\n"
             ),
         )],
         _ => vec![

@@ -7,7 +7,7 @@ use weft_push::StepName;
 use crate::{PROJECT, cell::Trouble};
 
 /// The steps at which something can go wrong, in their order.
-pub(crate) const STEPS: [StepName; 15] = [
+pub(crate) const STEPS: [StepName; 16] = [
     StepName::Connect,
     StepName::Prepare,
     StepName::Lock,
@@ -16,6 +16,7 @@ pub(crate) const STEPS: [StepName; 15] = [
     StepName::Upload,
     StepName::Check,
     StepName::Arm,
+    StepName::Drain,
     StepName::Apply,
     StepName::Reconnect,
     StepName::Health,
@@ -35,7 +36,8 @@ pub(crate) fn missing(pack: &str, (step, trouble): Cell) -> Option<&'static str>
     const NOTHING_WRITTEN: &str = "n/a (4)";
     const NO_DAEMON: &str = "n/a (5)";
     let loom = pack == "loom";
-    if loom && matches!(step, StepName::Prepare | StepName::Backup | StepName::Arm | StepName::Health) {
+    let not_of_loom = matches!(step, StepName::Prepare | StepName::Backup | StepName::Arm | StepName::Health);
+    if loom && not_of_loom || pack != "frr" && step == StepName::Drain {
         return Some(NO_STEP);
     }
     match trouble {
@@ -110,7 +112,8 @@ pub(crate) fn compare(name: &str, pack: &str, found: &BTreeMap<Cell, String>) ->
                 let found = found.get(&cell).map(String::as_str);
                 // One of several results that are as good stays one of several.
                 let found = found.filter(|found| !known.split(" or ").any(|known| known == *found));
-                let words = missing(pack, cell).or(found).unwrap_or(known);
+                let missing = missing(pack, cell).filter(|_| pack != "bird" || step != StepName::Drain);
+                let words = missing.or(found).unwrap_or(known);
                 table += &format!(" {words} |");
             }
             table.push('\n');
@@ -127,6 +130,10 @@ pub(crate) fn compare(name: &str, pack: &str, found: &BTreeMap<Cell, String>) ->
         for trouble in Trouble::ALL {
             let cell = (step, trouble);
             let said = known.get(&key(cell)).map(String::as_str).unwrap_or("nothing");
+            if pack == "bird" && step == StepName::Drain {
+                // The table of both packs has what FRR does.
+                continue;
+            }
             let is = match missing(pack, cell) {
                 Some(reason) => reason,
                 None => match found.get(&cell) {
