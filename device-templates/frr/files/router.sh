@@ -142,12 +142,15 @@ router_replace() {
     router_same "$1" && return
     [ -s "$D/now" ] || return 1
     by_commands "$1" && return
-    # Traffic stays away meanwhile.
+    # With a folder of its own: what it finds in any other file it saves for the next start at once.
+    mkdir -p "$D/reload" && echo 'service integrated-vtysh-config' >"$D/reload/vtysh.conf" || return 1
     if [ -e "$DRAINED" ]; then
-        awk '{ print } /^router bgp / { print " bgp graceful-shutdown" } /^router ospf$/ { print " max-metric router-lsa administrative" }' "$want" >"$D/drained.conf"
-        want=$D/drained.conf
-    fi
-    timeout -k 5 60 "$RELOAD" --reload "$want" >"$D/reload.log" 2>&1 9>&-
+        # Traffic stays away meanwhile.
+        awk '{ print } /^router bgp / { print " bgp graceful-shutdown" } /^router ospf$/ { print " max-metric router-lsa administrative" }' "$want"
+    else
+        cat "$want"
+    fi >"$D/reload/frr.conf" || return 1
+    timeout -k 5 60 "$RELOAD" --confdir "$D/reload" --reload "$D/reload/frr.conf" >"$D/reload.log" 2>&1 9>&-
     code=$?
     router_same "$1" && return
     # It leaves a few things behind, such as a section that has become empty.
