@@ -342,8 +342,7 @@ impl<'w> Subject<'w> {
         rendered: &BTreeMap<NodeName, Rendered>,
         observer: &dyn Observer,
     ) -> DeviceResult {
-        let inventory =
-            Inventory { devices: [(self.name.clone(), self.target.clone())].into(), ..Inventory::default() };
+        let inventory = Inventory { devices: [(self.name.clone(), self.target.clone())].into() };
         let journal = Journal::open(&self.folder.path().join("journal")).unwrap();
         let inputs = PushInputs {
             plan,
