@@ -7,6 +7,7 @@
 
 mod access;
 mod ibgp;
+mod loss;
 mod policy;
 mod prediction;
 mod proof;

@@ -6,20 +6,14 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    io::Read as _,
-    process::{Child, Stdio},
 };
 
 use crate::{
     STEERING,
     weft::{
         Project,
-        lab::{self, on, wait_for},
+        lab::{self, Ping, on, wait_for},
     },
-};
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
 };
 use serde_json::Value;
 use weft_lab::netns::Lab;
@@ -84,28 +78,6 @@ fn exits(lab: &Lab, addresses: &BTreeMap<String, String>, from: &str, prefix: &s
         }
     }
     exits
-}
-
-/// A ping that runs on.
-struct Ping(Child);
-
-impl Ping {
-    fn start(lab: &Lab, host: &str, to: &str) -> Self {
-        let mut command =
-            lab.command(host, &["ping", "-n", "-q", "-i", "0.05", "-W", "5", to]).expect("the host is there");
-        Self(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("ping starts"))
-    }
-
-    /// Ends it, and returns how many requests were sent and how many answers came.
-    fn end(mut self) -> (u32, u32) {
-        kill(Pid::from_raw(i32::try_from(self.0.id()).expect("a pid")), Signal::SIGINT).expect("interrupt ping");
-        let mut printed = String::new();
-        self.0.stdout.take().expect("it is piped").read_to_string(&mut printed).expect("ping prints text");
-        self.0.wait().expect("ping ends");
-        let line = printed.lines().find(|line| line.contains("packets transmitted")).expect("ping counts").to_owned();
-        let mut numbers = line.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok());
-        (numbers.next().expect("sent"), numbers.next().expect("received"))
-    }
 }
 
 /// Returns how many packets went out of an interface while `count` requests were sent to each of some addresses.
@@ -193,7 +165,7 @@ fn traffic_leaves_what_is_drained(project: &Project, lab: &Lab) {
     let other_subnet = "203.0.113.16/28";
     let far = [&*other, "198.51.100.1", "10.0.1.1", "10.0.1.2", "10.0.1.3", "10.0.1.5"];
     let both = set(&["swp15", "swp16"]);
-    let pings = [Ping::start(lab, host, &other), Ping::start(lab, host, "198.51.100.1")];
+    let pings = [Ping::start(lab, host, &other, "0.05"), Ping::start(lab, host, "198.51.100.1", "0.05")];
     assert_eq!(interfaces(lab, "f1-leaf-01", other_subnet), both);
 
     maintenance(project, Some("{ nodes: [f1-spine-01] }"));

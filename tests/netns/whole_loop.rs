@@ -24,28 +24,28 @@ use weft_lab::netns::Lab;
 const CONFIRM: Duration = Duration::from_secs(24);
 
 /// Says what is tried next, and how long what came before took.
-struct Phases {
+pub(crate) struct Phases {
     begun: Instant,
     name: &'static str,
 }
 
 impl Phases {
-    fn new(name: &'static str) -> Self {
+    pub(crate) fn new(name: &'static str) -> Self {
         eprintln!("- {name}");
         Self { begun: Instant::now(), name }
     }
 
-    fn next(&mut self, name: &'static str) {
+    pub(crate) fn next(&mut self, name: &'static str) {
         eprintln!("  ({}: {:.1} s)", self.name, self.begun.elapsed().as_secs_f64());
         *self = Self::new(name);
     }
 }
 
 /// The JSON report of the newest run.
-struct Report(serde_json::Value);
+pub(crate) struct Report(serde_json::Value);
 
 impl Report {
-    fn newest(project: &Project) -> Self {
+    pub(crate) fn newest(project: &Project) -> Self {
         let ran = project.weft("report latest --format json").expect(0);
         Self(serde_json::from_str(&ran.out).expect("the report is JSON"))
     }
@@ -80,7 +80,7 @@ impl Report {
     }
 
     /// Returns the devices that had this result.
-    fn devices(&self, result: &str) -> Vec<&str> {
+    pub(crate) fn devices(&self, result: &str) -> Vec<&str> {
         let devices = self.list("devices").iter().filter(|device| device["result"] == result);
         devices.map(|device| device["name"].as_str().unwrap()).collect()
     }
@@ -117,7 +117,7 @@ fn differing(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>
 }
 
 #[track_caller]
-fn nothing_changed(lab: &Lab, before: &BTreeMap<String, String>) {
+pub(crate) fn nothing_changed(lab: &Lab, before: &BTreeMap<String, String>) {
     let after = everything(lab);
     for device in differing(before, &after) {
         assert_eq!(after[&device], before[&device], "{device}");
@@ -164,7 +164,7 @@ fn kill_run_when(project: &Project, reached: impl Fn(&str) -> bool) {
 }
 
 /// Starts the lab of a project's working tree.
-fn lab_up(project: &Project) -> Lab {
+pub(crate) fn lab_up(project: &Project) -> Lab {
     project.weft("lab up --backend netns").expect(0);
     Lab::attach(&project.path().join(".weft/lab")).expect("the lab runs")
 }

@@ -439,7 +439,8 @@ pub(crate) enum Lab {
         command: Vec<String>,
     },
     /// Break something: `link-down NODE:PORT`, `silent-drop NODE:PORT`, `node-down NODE`, `ssh-cut NODE`,
-    /// `management-down NODE`, `reject-line NODE PATTERN`, `management-lost-after-apply NODE`, `daemon-dead NODE DAEMON`
+    /// `management-down NODE`, `reject-line NODE PATTERN`, `management-lost-after-apply NODE`, `daemon-dead NODE DAEMON`,
+    /// `refuse-command NODE PATTERN`, `login-refused NODE`, `disk-full NODE`, `disk-read-only NODE`
     Fault {
         /// What to break
         #[arg(required = true)]

@@ -359,6 +359,7 @@ fn commands(manifest: &Manifest) -> Vec<(String, &Command)> {
         ("upload", Some(&t.upload)),
         ("check", t.check.as_ref()),
         ("arm", arm),
+        ("drain", t.drain.as_ref()),
         ("apply", Some(&t.apply)),
         ("health", t.health.as_ref()),
         ("confirm", Some(&t.confirm)),

@@ -158,6 +158,11 @@ pub struct Transaction {
     pub check: Option<Step>,
     /// From here on the device goes back by itself when `confirm` does not come within `seconds`.
     pub arm: Arm,
+    /// Takes traffic away from the device while it changes, where there are other ways, and returns when it has moved or there
+    /// are none. Nothing of it is saved or part of the running text. `confirm` and `rollback` bring the traffic back, and so does
+    /// the device when it goes back by itself: it needs an `arm` of its own.
+    #[serde(default)]
+    pub drain: Option<Step>,
     /// Replaces the running configuration with the files.
     pub apply: Step,
     /// Tells whether the device works after `apply`: its daemons live and it took everything.

@@ -267,6 +267,55 @@ fn nothing_changes_when_a_step_refuses(pack: &str, file: &str, bad: &str, says: 
     assert!(!check.succeeded && check.output.contains("netops"), "{}", check.output);
 }
 
+/// Traffic is kept away from the beginning of a change to its end, however it ends, and nothing else tells of it.
+#[test]
+fn frr_is_drained_while_it_changes() {
+    let Some(router) = Router::start("frr") else { return };
+    let t = router.pack.manifest().transaction.clone();
+    let drain = t.drain.as_ref().unwrap();
+    let drained =
+        || router.shell("vtysh -c 'show running-config' | grep -q '^ bgp graceful-shutdown$'", None).succeeded;
+    let saved = || router.shell("cat /etc/frr/frr.conf", None).output;
+    let border = router.rendered("border");
+    // A line that only frr-reload.py takes away.
+    let mut other = border.clone();
+    let text = other.get_mut("frr.conf").unwrap();
+    *text = text.replace("maximum-paths 16", "maximum-paths 8");
+    assert_ne!(other, border);
+    router.must(t.prepare.as_ref().unwrap(), "x", &[]);
+    router.push("t-1", &border);
+
+    assert!(router.prepare("t-2", &other).succeeded);
+    let (before, saved_before) = (router.running(), saved());
+    router.arm("t-2", "60");
+    router.must(drain, "t-2", &[]);
+    assert!(drained() && router.running() == before);
+    router.must(&t.apply, "t-2", &[]);
+    router.must(t.health.as_ref().unwrap(), "t-2", &[]);
+    router.runs(&other);
+    assert!(drained());
+    assert_eq!(saved(), saved_before, "nothing is saved before it is confirmed");
+    router.must(&t.confirm, "t-2", &[]);
+    router.must(&t.unlock, "t-2", &[]);
+    router.runs(&other);
+    assert!(!drained() && saved().contains("maximum-paths 8") && !saved().contains("graceful-shutdown"));
+
+    let (before, saved_before) = (router.running(), saved());
+    assert!(router.prepare("t-3", &border).succeeded);
+    router.arm("t-3", "60");
+    router.must(drain, "t-3", &[]);
+    router.must(&t.apply, "t-3", &[]);
+    router.must(&t.rollback, "t-3", &[]);
+    router.must(&t.unlock, "t-3", &[]);
+    assert!(!drained() && router.running() == before && saved() == saved_before);
+
+    assert!(router.prepare("t-4", &border).succeeded);
+    router.arm("t-4", "4");
+    router.must(drain, "t-4", &[]);
+    wait("the timer", || router.status() == "rolled-back t-4");
+    assert!(!drained() && router.running() == before && saved() == saved_before);
+}
+
 #[test]
 fn frr_replaces() {
     a_configuration_replaces_the_one_before("frr");

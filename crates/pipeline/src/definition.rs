@@ -145,6 +145,9 @@ pub struct PushStage {
     /// How long a wave may take until its sessions are established, in seconds. Default 30.
     #[schemars(range(min = 1, max = 3600))]
     pub converge_seconds: u16,
+    /// Whether traffic is taken away from a device while it changes, where others can carry it. Default true. Devices with hosts
+    /// keep theirs: there is no other way to those.
+    pub drain: bool,
     /// What goes back when a device cannot be changed. Default `run`.
     pub atomicity: Atomicity,
     /// What a device means that cannot be reached beforehand. Default `fail`.
@@ -160,6 +163,7 @@ impl Default for PushStage {
             confirm_seconds: 60,
             concurrency: 16,
             converge_seconds: 30,
+            drain: true,
             atomicity: Atomicity::default(),
             unreachable: Unreachable::default(),
             gate: Gate::default(),

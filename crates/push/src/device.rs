@@ -317,6 +317,12 @@ impl<'a> Device<'a> {
             }
             Arm::Apply { .. } => self.armed_at = Some(Instant::now()),
         }
+        if let Some(drain) =
+            transaction.drain.as_ref().filter(|_| self.context.inputs.policy.drain.contains(&self.name))
+        {
+            self.changing_step(StepName::Drain, drain).await?;
+            self.not_cancelled(StepName::Apply)?;
+        }
         self.applied = true;
         self.changing_step(StepName::Apply, &transaction.apply).await?;
         // The old session proves nothing about reaching the device again.
@@ -391,11 +397,20 @@ impl<'a> Device<'a> {
         }
     }
 
-    /// Gives the device free; that it cannot be said is no failure, since the lock belongs to this transaction alone.
+    /// Gives the device free; that it cannot be said is no failure, since the lock belongs to this transaction alone, and the
+    /// next one hears of it by the lease.
     pub(crate) async fn unlock(&mut self) {
-        if self.locked && self.session.is_some() {
+        if self.locked {
             let pack = self.pack.clone();
-            let done = self.changing_step(StepName::Unlock, &pack.manifest().transaction.unlock).await;
+            let step = &pack.manifest().transaction.unlock;
+            let mut done = self.changing_step(StepName::Unlock, step).await;
+            // The session may be what failed before, and to unlock twice does no harm.
+            if matches!(&done, Err(failure) if failure.unreachable) || self.session.is_none() {
+                done = match self.connect(StepName::Unlock).await {
+                    Ok(()) => self.changing_step(StepName::Unlock, step).await,
+                    Err(failure) => Err(failure),
+                };
+            }
             self.locked = done.is_err();
         }
         if let Some(session) = self.session.take() {
@@ -409,7 +424,10 @@ impl<'a> Device<'a> {
         self.result = Some(result);
     }
 
-    pub(crate) fn report(self) -> (NodeName, DeviceReport) {
+    pub(crate) fn report(mut self) -> (NodeName, DeviceReport) {
+        if let (true, Some(lease)) = (self.locked, &mut self.lease) {
+            lease.leave_locked(&self.context.transaction);
+        }
         let line = self.failure.as_ref().and_then(|failure| match failure.step {
             StepName::Upload | StepName::Check | StepName::Arm | StepName::Apply | StepName::Health => {
                 NamedLine::find(&failure.reason, self.rendered)

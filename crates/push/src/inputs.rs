@@ -1,6 +1,10 @@
 //! What a push is made of.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -46,10 +50,13 @@ pub struct PushPolicy {
     pub atomicity: Atomicity,
     /// What an unreachable device means.
     pub unreachable: UnreachablePolicy,
+    /// The devices from which traffic is taken away before they change, where their packs can.
+    pub drain: BTreeSet<NodeName>,
 }
 
 impl Default for PushPolicy {
-    /// 60 s to confirm, 16 devices at the same time, the run goes back as a whole, an unreachable device is fatal.
+    /// 60 s to confirm, 16 devices at the same time, the run goes back as a whole, an unreachable device is fatal, none is
+    /// drained.
     fn default() -> Self {
         Self {
             confirm_seconds: 60,
@@ -57,6 +64,7 @@ impl Default for PushPolicy {
             limits: Limits::default(),
             atomicity: Atomicity::Run,
             unreachable: UnreachablePolicy::Fail,
+            drain: BTreeSet::new(),
         }
     }
 }

@@ -11,8 +11,8 @@ use weft_model::NodeName;
 
 /// The right to change a device. It ends when this is dropped, also by a crash: the operating system keeps it.
 ///
-/// A holder that crashed leaves its transaction in the file, and so the next one knows which locks on the device are those of
-/// the dead.
+/// A holder that crashed, or could not give the device free, leaves its transaction in the file, and so the next one knows which
+/// locks on the device are those of the dead.
 #[derive(Debug)]
 pub struct Lease {
     file: File,
@@ -83,6 +83,11 @@ impl Lease {
     /// Says that nothing of the dead is left on the device.
     pub(crate) fn settled(&mut self) {
         self.dead.clear();
+    }
+
+    /// Says that the device stays locked for a transaction that ends now.
+    pub(crate) fn leave_locked(&mut self, transaction: &str) {
+        self.dead.push(transaction.to_owned());
     }
 
     /// Writes who has the device, and the dead whose locks may still be on it.

@@ -1,6 +1,6 @@
 //! Carries out a plan: device transactions, waves, journal, rollback.
 //!
-//! Every device goes through the same transaction: connect, prepare, lock, compare, backup, upload, check, arm, apply,
+//! Every device goes through the same transaction: connect, prepare, lock, compare, backup, upload, check, arm, drain, apply,
 //! reconnect, health, read back; then the gate for the wave; then confirm, unlock. From `arm` until `confirm` the device
 //! goes back by itself when it hears nothing. No device of a wave is armed before all of them have passed `check`. What goes
 //! wrong is rolled back, the rollback is proved by reading back, and what could not be proved is reported as unknown.

@@ -25,14 +25,16 @@ impl Device<'_> {
         let mut told = false;
         loop {
             let last = match self.put_back(&mut told).await {
-                Ok(()) => {
+                Ok(status) => {
                     self.unlock().await;
                     let journal = self.journal(StepName::Rollback, Moment::Done);
                     let reason = match journal {
                         Ok(()) => reason,
                         Err(failure) => format!("{reason}; {}", failure.reason),
                     };
-                    return match (told, self.applied) {
+                    // A device that is locked and no more has never begun to change.
+                    let applied = self.applied && status != Status::Locked;
+                    return match (told, applied) {
                         (true, _) => DeviceResult::RolledBack { step, reason },
                         (false, true) => DeviceResult::WentBackByItself { step, reason },
                         (false, false) => DeviceResult::FailedBeforeChange { step, reason },
@@ -55,8 +57,9 @@ impl Device<'_> {
         }
     }
 
-    /// One try. It succeeds when the device runs what it ran before and no timer is ticking.
-    async fn put_back(&mut self, told: &mut bool) -> Result<(), Failure> {
+    /// One try. It succeeds when the device runs what it ran before and no timer is ticking; returns what the device said of the
+    /// transaction at the beginning.
+    async fn put_back(&mut self, told: &mut bool) -> Result<Status, Failure> {
         let pack = self.pack.clone();
         let rollback = &pack.manifest().transaction.rollback;
         // Always by a new session: the old one may be the reason.
@@ -65,7 +68,8 @@ impl Device<'_> {
             self.step(StepName::Lock, &pack.manifest().transaction.lock, &[]).await?;
             self.locked = true;
         }
-        match self.status(StepName::Rollback).await? {
+        let status = self.status(StepName::Rollback).await?;
+        match status {
             Status::RolledBack => {}
             Status::None | Status::Locked | Status::Armed | Status::Confirmed => {
                 let (running, _) = self.read(StepName::Rollback).await?;
@@ -81,7 +85,7 @@ impl Device<'_> {
         }
         let (running, _) = self.read(StepName::Rollback).await?;
         if running == self.before {
-            Ok(())
+            Ok(status)
         } else {
             Err(Failure::new(StepName::Rollback, "it does not run what it ran before"))
         }

@@ -14,8 +14,14 @@ control() { timeout -k 1 20 birdc "$@" 2>&1 9>&-; }
 router_running() {
     case $1 in
     addresses.conf) running_addresses ;;
-    *) if [ -e "$ACTIVE" ]; then cat "$ACTIVE"; else cat "$SAVED"; fi ;;
+    *) if [ -e "$ACTIVE" ] && ! restarted; then cat "$ACTIVE"; else cat "$SAVED"; fi ;;
     esac
+}
+
+# Tells whether BIRD was started after it was told to read $ACTIVE: then it runs what is saved.
+restarted() {
+    started=$(control show status | sed -n 's/^Last reboot on //p')
+    [ -n "$started" ] && [ "$(date -d "$started" +%s%3N)" -gt "$(date -r "$ACTIVE" +%s%3N)" ]
 }
 
 without_secrets() { sed -e 's/password .*/password (left out)/'; }
@@ -53,6 +59,10 @@ router_replace() {
     if cmp -s "$1/bird.conf" "$SAVED"; then rm -f "$ACTIVE"; fi
     router_alive
 }
+
+# BIRD has no command for it, and another configuration for a while would be one change more.
+router_drain() { :; }
+router_undrain() { :; }
 
 configure() {
     control configure "$1" >"$D/router.log"

@@ -33,6 +33,9 @@ exclusively() {
     flock -w 20 9 || die "another command of the agent has been running for 20 s"
 }
 
+# There while traffic is kept away. A power cycle ends that, and takes the file with it.
+DRAINED=/run/weft-drained
+
 # A lock that nobody has used for so long belongs to nobody.
 LOCK_SECONDS=900
 
@@ -200,6 +203,30 @@ disarm() {
     rm -f "$D/timer" "$D/reserve"
 }
 
+# Takes traffic away, and waits until no more of it comes. What has no other way comes on.
+drain() {
+    exclusively
+    owned
+    [ "$(state)" = armed ] || die "$ID is $(state), not armed"
+    router_drain || die "$(cat "$D/router.log" 2>/dev/null)"
+    [ -e "$DRAINED" ] || return 0
+    before=$(forwarded) quiet=0 tries=0
+    while [ "$quiet" -lt 10 ] && [ "$tries" -lt 100 ]; do
+        sleep 0.1
+        now=$(forwarded)
+        if [ "$now" = "$before" ]; then quiet=$((quiet + 1)); else quiet=0; fi
+        before=$now tries=$((tries + 1))
+    done
+    [ "$quiet" -ge 10 ] || echo "traffic still comes after $tries tries"
+}
+
+undrain() { [ ! -e "$DRAINED" ] || { router_undrain && rm -f "$DRAINED"; }; }
+
+# Prints how many packets were forwarded so far.
+forwarded() {
+    awk '$1 == "Ip:" && $2 ~ /^[0-9]/ { sum += $7 } $1 == "Ip6OutForwDatagrams" { sum += $2 } END { print sum }' /proc/net/snmp /proc/net/snmp6 2>/dev/null
+}
+
 apply() {
     exclusively
     owned
@@ -244,6 +271,9 @@ confirm() {
     *) die "$ID is $(state)" ;;
     esac
     owned
+    # What was applied may be gone: the device may have lost its power since it was looked at.
+    health
+    undrain || die "cannot bring the traffic back"
     # A timer that fires meanwhile waits for the lock and then sees the new state.
     : >"$D/saved"
     router_save "$D/new" || die "$(cat "$D/router.log" 2>/dev/null)"
@@ -273,6 +303,7 @@ go_back() {
             if [ -e "$D/backup/managed-$file" ]; then cp "$D/backup/managed-$file" "$STORE/running/$file"; else rm -f "$STORE/running/$file"; fi
         done
         router_replace "$D/backup" || { cat "$D/router.log"; exit 1; }
+        undrain || exit 1
         acl "$D/backup/acl.nft" || exit 1
         users "$D/backup/users.conf" || exit 1
         host_name "$D/backup/services.conf" || exit 1
@@ -555,7 +586,7 @@ case $command in
 running) running "$1" ;;
 status) status ;;
 boot) boot ;;
-lock | unlock | backup | upload | check | arm | apply | health | confirm | rollback | expired)
+lock | unlock | backup | upload | check | arm | drain | apply | health | confirm | rollback | expired)
     TRANSACTION=$1
     id "$1"
     shift

@@ -21,7 +21,7 @@ needed() {
 
 # Prints the running configuration. It asks for the daemons in the same breath: that of a dead one is not part of it.
 router_running() {
-    vty -c 'show daemons' -c 'show running-config no-header' | awk -v needed="$(needed "$SAVED" | tr '\n' ' ')" '
+    vty -c 'show daemons' -c 'show running-config no-header' | awk -v needed="$(needed "$SAVED" | tr '\n' ' ')" -v drained="$(cat "$DRAINED" 2>/dev/null)" '
         NR == 1 {
             count = split(needed, daemons, " ")
             for (i = 1; i <= count; i++) if (index($0 " ", " " daemons[i] " ") == 0) missing = missing " " daemons[i]
@@ -29,6 +29,7 @@ router_running() {
             next
         }
         /^end$/ { ended = 1 }
+        drained && $0 ~ drained { next }
         { print }
         END { if (missing) print "not running:" missing | "cat >&2"; exit missing != "" || !ended }'
 }
@@ -85,6 +86,30 @@ router_same() {
     return 1
 }
 
+# Lines that keep traffic away: RFC 8326 for BGP, RFC 6987 for OSPF. FRR sends what it has to say again at once, and no session
+# ends. They are part of no text; where one of them is, now or when the transaction has ended, none is added.
+DRAINING='^ (bgp graceful-shutdown|max-metric router-lsa administrative)$'
+
+# Prints the sections of what runs in which one of these lines can stand, each with its line behind `no ` or nothing.
+draining() {
+    awk -v no="$1" '
+        /^router bgp / { print; print " " no "bgp graceful-shutdown"; print "exit" }
+        /^router ospf$/ { print; print " " no "max-metric router-lsa administrative"; print "exit" }'
+}
+
+router_drain() {
+    [ ! -e "$DRAINED" ] || return 0
+    vty -c 'show running-config no-header' >"$D/now" || return 1
+    draining '' <"$D/now" >"$D/drain"
+    [ -s "$D/drain" ] && ! grep -qE "$DRAINING" "$D/now" "$D/new/frr.conf" || return 0
+    echo "$DRAINING" >"$DRAINED" || return 1
+    vty -f "$D/drain" >"$D/router.log" 2>&1
+}
+
+router_undrain() {
+    vty -c 'show running-config no-header' | draining 'no ' >"$D/drain" && vty -f "$D/drain" >"$D/router.log" 2>&1
+}
+
 # Lines that can go by themselves, without anything else going with them.
 ALONE='^(log |debug |ip(v6)? prefix-list |ip(v6)? route |interface [^	]*	(description|ip(v6)? address|ip(v6)? ospf6? cost) |router bgp [^	]*	address-family [^	]*	network |bfd$)'
 
@@ -117,7 +142,15 @@ router_replace() {
     router_same "$1" && return
     [ -s "$D/now" ] || return 1
     by_commands "$1" && return
-    timeout -k 5 60 "$RELOAD" --reload "$want" >"$D/reload.log" 2>&1 9>&-
+    # With a folder of its own: what it finds in any other file it saves for the next start at once.
+    mkdir -p "$D/reload" && echo 'service integrated-vtysh-config' >"$D/reload/vtysh.conf" || return 1
+    if [ -e "$DRAINED" ]; then
+        # Traffic stays away meanwhile.
+        awk '{ print } /^router bgp / { print " bgp graceful-shutdown" } /^router ospf$/ { print " max-metric router-lsa administrative" }' "$want"
+    else
+        cat "$want"
+    fi >"$D/reload/frr.conf" || return 1
+    timeout -k 5 60 "$RELOAD" --confdir "$D/reload" --reload "$D/reload/frr.conf" >"$D/reload.log" 2>&1 9>&-
     code=$?
     router_same "$1" && return
     # It leaves a few things behind, such as a section that has become empty.

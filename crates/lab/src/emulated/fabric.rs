@@ -27,6 +27,12 @@ pub(crate) struct Device {
     pub(crate) address: Option<SocketAddr>,
     /// It refuses configuration lines that match one of these.
     pub(crate) rejects: Vec<Regex>,
+    /// It refuses commands that match one of these.
+    pub(crate) refused_commands: Vec<Regex>,
+    /// Why nothing can be written to its disk, if that is so.
+    pub(crate) disk: Option<&'static str>,
+    /// Its SSH server takes nobody's key.
+    pub(crate) login_refused: bool,
     /// SSH is cut.
     pub(crate) ssh_cut: bool,
     /// The next commit cuts its management.
@@ -93,12 +99,13 @@ impl Fabric {
                 self.device(node)?.ssh_cut = broken;
                 cut = broken.then(|| node.clone());
             }
-            Fault::RejectLine { node, pattern } => {
-                let regex = Regex::new(pattern).map_err(|error| format!("`{}`: {error}", pattern.escape_debug()))?;
-                let rejects = &mut self.device(node)?.rejects;
-                rejects.retain(|known| known.as_str() != pattern);
-                rejects.extend(broken.then_some(regex));
+            Fault::RejectLine { node, pattern } => set_pattern(&mut self.device(node)?.rejects, pattern, broken)?,
+            Fault::RefuseCommand { node, pattern } => {
+                set_pattern(&mut self.device(node)?.refused_commands, pattern, broken)?;
             }
+            Fault::LoginRefused(node) => self.device(node)?.login_refused = broken,
+            Fault::DiskFull(node) => self.device(node)?.disk = broken.then_some("no space left on the disk"),
+            Fault::DiskReadOnly(node) => self.device(node)?.disk = broken.then_some("the disk is read-only"),
             Fault::ManagementLostAfterApply(node) => {
                 let device = self.device(node)?;
                 device.loses_management = broken;
@@ -192,6 +199,14 @@ impl Fabric {
     pub(crate) fn state(&mut self, device: &NodeName) -> Option<DeviceState> {
         self.prediction().states.get(device).cloned()
     }
+}
+
+/// Adds a pattern, or takes it away.
+fn set_pattern(patterns: &mut Vec<Regex>, pattern: &str, there: bool) -> Result<(), String> {
+    let regex = Regex::new(pattern).map_err(|error| format!("`{}`: {error}", pattern.escape_debug()))?;
+    patterns.retain(|known| known.as_str() != pattern);
+    patterns.extend(there.then_some(regex));
+    Ok(())
 }
 
 /// Returns a configuration with the ports that are there whether they are configured or not, and the MTU that a port has

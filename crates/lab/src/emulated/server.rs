@@ -80,7 +80,8 @@ impl Connection {
     }
 
     fn answer(&self, key: &PublicKey) -> Auth {
-        if key.key_data() == self.key.key_data() { Auth::Accept } else { Auth::reject() }
+        let refused = self.lab.fabric().devices.get(&self.device).is_none_or(|device| device.login_refused);
+        if !refused && key.key_data() == self.key.key_data() { Auth::Accept } else { Auth::reject() }
     }
 }
 

@@ -55,6 +55,20 @@ pub enum Fault {
         /// The daemon, such as `bgpd`.
         daemon: String,
     },
+    /// `refuse-command NODE PATTERN`: commands of those who log in fail when they match the regular expression.
+    RefuseCommand {
+        /// The router.
+        node: NodeName,
+        /// The regular expression.
+        pattern: String,
+    },
+    /// `login-refused NODE`: the SSH server takes nobody's key. Sessions that are open go on.
+    LoginRefused(NodeName),
+    /// `disk-full NODE`: nothing more can be written to the disk.
+    DiskFull(NodeName),
+    /// `disk-read-only NODE`: what lies on the disk can be read and not written, as the kernel leaves it after an error. A power
+    /// cycle ends it.
+    DiskReadOnly(NodeName),
 }
 
 /// Why a text is not a fault.
@@ -67,7 +81,7 @@ pub struct InvalidFault {
 
 impl Fault {
     /// The forms of a fault as text, for help pages.
-    pub const FORMS: [&'static str; 8] = [
+    pub const FORMS: [&'static str; 12] = [
         "link-down NODE:PORT",
         "silent-drop NODE:PORT",
         "node-down NODE",
@@ -76,6 +90,10 @@ impl Fault {
         "reject-line NODE PATTERN",
         "management-lost-after-apply NODE",
         "daemon-dead NODE DAEMON",
+        "refuse-command NODE PATTERN",
+        "login-refused NODE",
+        "disk-full NODE",
+        "disk-read-only NODE",
     ];
 
     /// Breaks it.
@@ -125,6 +143,13 @@ impl Fault {
                     !router::process_names(&container).iter().any(|name| name == daemon)
                 })
             }
+            Self::RefuseCommand { node, pattern } => control(node, state, &["refuse-command", pattern]),
+            Self::LoginRefused(node) => {
+                management_port(node, state)?;
+                control(node, state, &["refuse-login"])
+            }
+            Self::DiskFull(node) => control(node, state, &["fill-disk"]),
+            Self::DiskReadOnly(node) => control(node, state, &["disk", "ro"]),
         }
     }
 
@@ -143,30 +168,23 @@ impl Fault {
                 }
                 after_boot(node, state)
             }
-            Self::SshCut(node) => {
-                if running(state, node.as_str()).is_ok() {
-                    control(node, state, &["sshd"])?;
-                }
-                Ok(())
-            }
+            Self::SshCut(node) => if_running(node, state, &["sshd"]),
             Self::ManagementDown(node) => set_management(node, state, "up"),
             Self::RejectLine { node, .. } => {
                 if running(state, node.as_str()).is_err() {
                     return Ok(());
                 }
                 control(node, state, &["accept"])?;
-                // Others may be there for the same router.
-                let others = state.faults.iter().filter(|fault| *fault != self);
-                others
-                    .filter_map(|fault| fault.refused_in(node))
-                    .try_for_each(|pattern| control(node, state, &["refuse", pattern]))
+                self.again(node, state, &|fault| matches!(fault, Self::RejectLine { .. }))
             }
-            Self::ManagementLostAfterApply(node) => {
-                if running(state, node.as_str()).is_ok() {
-                    control(node, state, &["disarm-loss"])?;
-                }
-                Ok(())
+            Self::RefuseCommand { node, .. } => {
+                if_running(node, state, &["accept-commands"])?;
+                self.again(node, state, &|fault| matches!(fault, Self::RefuseCommand { .. }))
             }
+            Self::LoginRefused(node) => if_running(node, state, &["accept-login"]),
+            Self::DiskFull(node) => if_running(node, state, &["empty-disk"]),
+            Self::DiskReadOnly(node) => if_running(node, state, &["disk", "rw"]),
+            Self::ManagementLostAfterApply(node) => if_running(node, state, &["disarm-loss"]),
             Self::DaemonDead { node, daemon } => {
                 let Ok(container) = running(state, node.as_str()) else { return Ok(()) };
                 if router::process_names(&container).iter().any(|name| name == daemon) {
@@ -178,17 +196,31 @@ impl Fault {
         }
     }
 
-    fn refused_in(&self, router: &NodeName) -> Option<&str> {
+    /// Breaks again what the repair of one fault of a kind has repaired of others of the same router.
+    fn again(&self, node: &NodeName, state: &State, kind: &dyn Fn(&Self) -> bool) -> Result<(), LabError> {
+        let others =
+            state.faults.iter().filter(|fault| *fault != self && kind(fault) && running(state, node.as_str()).is_ok());
+        others.filter(|fault| fault.node() == Some(node)).try_for_each(|fault| match fault {
+            Self::RejectLine { pattern, .. } => control(node, state, &["refuse", pattern]),
+            Self::RefuseCommand { pattern, .. } => control(node, state, &["refuse-command", pattern]),
+            _ => Ok(()),
+        })
+    }
+
+    /// Returns the router that it is about; a cable has two.
+    fn node(&self) -> Option<&NodeName> {
         match self {
-            Self::RejectLine { node, pattern } if node == router => Some(pattern),
-            Self::RejectLine { .. }
-            | Self::LinkDown(_)
-            | Self::SilentDrop(_)
-            | Self::NodeDown(_)
-            | Self::SshCut(_)
-            | Self::ManagementDown(_)
-            | Self::ManagementLostAfterApply(_)
-            | Self::DaemonDead { .. } => None,
+            Self::LinkDown(_) | Self::SilentDrop(_) => None,
+            Self::NodeDown(node)
+            | Self::SshCut(node)
+            | Self::ManagementDown(node)
+            | Self::RejectLine { node, .. }
+            | Self::ManagementLostAfterApply(node)
+            | Self::DaemonDead { node, .. }
+            | Self::RefuseCommand { node, .. }
+            | Self::LoginRefused(node)
+            | Self::DiskFull(node)
+            | Self::DiskReadOnly(node) => Some(node),
         }
     }
 }
@@ -207,9 +239,16 @@ fn after_boot(node: &NodeName, state: &State) -> Result<(), LabError> {
             Fault::RejectLine { node: refusing, pattern } if refusing == node => {
                 control(node, state, &["refuse", pattern])?;
             }
-            // These live outside of the router, or end with a power cycle.
+            Fault::RefuseCommand { node: refusing, pattern } if refusing == node => {
+                control(node, state, &["refuse-command", pattern])?;
+            }
+            // These live outside of the router or on its disk, or end with a power cycle.
             Fault::SshCut(_)
             | Fault::RejectLine { .. }
+            | Fault::RefuseCommand { .. }
+            | Fault::LoginRefused(_)
+            | Fault::DiskFull(_)
+            | Fault::DiskReadOnly(_)
             | Fault::SilentDrop(_)
             | Fault::NodeDown(_)
             | Fault::ManagementDown(_)
@@ -301,6 +340,11 @@ fn control(node: &NodeName, state: &State, argv: &[&str]) -> Result<(), LabError
     router::control(node.as_str(), &running(state, node.as_str())?, argv)
 }
 
+/// Asks a router for a repair; one without power needs none.
+fn if_running(node: &NodeName, state: &State, argv: &[&str]) -> Result<(), LabError> {
+    if running(state, node.as_str()).is_ok() { control(node, state, argv) } else { Ok(()) }
+}
+
 fn known_daemon(node: &NodeName, daemon: &str, state: &State) -> Result<(), LabError> {
     let known = router::daemons(state.router(node.as_str())?);
     if known.contains(&daemon) {
@@ -340,6 +384,10 @@ impl fmt::Display for Fault {
             Self::RejectLine { node, pattern } => write!(f, "reject-line {node} {pattern}"),
             Self::ManagementLostAfterApply(node) => write!(f, "management-lost-after-apply {node}"),
             Self::DaemonDead { node, daemon } => write!(f, "daemon-dead {node} {daemon}"),
+            Self::RefuseCommand { node, pattern } => write!(f, "refuse-command {node} {pattern}"),
+            Self::LoginRefused(node) => write!(f, "login-refused {node}"),
+            Self::DiskFull(node) => write!(f, "disk-full {node}"),
+            Self::DiskReadOnly(node) => write!(f, "disk-read-only {node}"),
         }
     }
 }
@@ -394,6 +442,13 @@ impl FromStr for Fault {
                 let (node, daemon) = with_word("daemon")?;
                 Self::DaemonDead { node, daemon }
             }
+            "refuse-command" => {
+                let (node, pattern) = with_word("pattern")?;
+                Self::RefuseCommand { node, pattern }
+            }
+            "login-refused" => Self::LoginRefused(node(rest)?),
+            "disk-full" => Self::DiskFull(node(rest)?),
+            "disk-read-only" => Self::DiskReadOnly(node(rest)?),
             _ => return Err(fail(format!("it is one of: {}", Self::FORMS.join(", ")))),
         })
     }
@@ -414,6 +469,10 @@ mod tests {
             "reject-line a ^ *maximum-paths [0-9]+$",
             "management-lost-after-apply a",
             "daemon-dead a bgpd",
+            "refuse-command a agent (lock|check) ",
+            "login-refused a",
+            "disk-full a",
+            "disk-read-only a",
         ] {
             assert_eq!(text.parse::<Fault>().unwrap().to_string(), text);
         }

@@ -3,8 +3,8 @@
 #
 # usage: init.sh NAME FOLDER     in new mount, UTS, IPC and PID namespaces, inside the network namespace of the router
 #
-# FOLDER holds `upper` and `work` (what the router wrote; survives a power cycle), `home`, `users`, `log`, `root` (an empty
-# mount point) and `links.batch` (its interfaces, for ip -batch).
+# FOLDER holds `disk` with `upper` and `work` (what the router wrote; survives a power cycle), `home`, `users`, `log`, `root` (an
+# empty mount point) and `links.batch` (its interfaces, for ip -batch).
 set -eu
 name=$1
 cd "$2"
@@ -28,7 +28,7 @@ set_all 1000000 /proc/sys/net/ipv6/route/max_size
 ip -batch links.batch
 
 # The lower layer is the root of the machine. Its homes and logs are not the router's business.
-mount -t overlay overlay -o lowerdir=/,upperdir=upper,workdir=work root
+mount -t overlay overlay -o lowerdir=/,upperdir=disk/upper,workdir=disk/work root
 mkdir -p root/home root/root root/var/log root/proc root/sys root/dev root/run root/tmp
 mount --bind home root/root
 mount --bind users root/home

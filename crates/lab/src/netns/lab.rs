@@ -341,7 +341,7 @@ fn plan(topology: &LabTopology, dir: &Path) -> State {
 fn build(topology: &LabTopology, mut state: State, dir: &Path) -> Result<(), LabError> {
     let nodes = dir.join(NODES);
     fs::create_dir_all(&nodes).map_err(|source| LabError::File { operation: "make", path: nodes.clone(), source })?;
-    router::mount_memory(&nodes)?;
+    router::mount_memory(&nodes, "50%")?;
     let init = init_script(dir);
     router::write_init(&init)?;
     links::build(topology, &state)?;

@@ -27,11 +27,15 @@ const BOOT_LIMIT: Duration = Duration::from_secs(90);
 const INIT: &str = include_str!("init.sh");
 const ROUTER: &str = include_str!("router.sh");
 const REFUSE: &str = include_str!("refuse.sh");
+const SHELL: &str = include_str!("shell.sh");
 
 /// Where the lab keeps its own things inside a router.
 const OWN: &str = "usr/local/lib/weft-lab";
 /// The command by which the lab asks a router for things.
 pub(super) const CONTROL: &str = "/usr/local/lib/weft-lab/router";
+
+/// What a router can write to its disk, apart from logs and homes. It takes memory only when it is used.
+const DISK_SIZE: &str = "64m";
 
 /// FRR's own defaults of Debian, but for the daemons that a router runs.
 const FRR_DAEMONS: &str = "\
@@ -76,16 +80,20 @@ pub(super) fn write_init(path: &Path) -> Result<(), LabError> {
 /// Fills the disk of a router.
 pub(super) fn provision(router: &Router, disk: &Disk<'_>) -> Result<(), LabError> {
     let folder = &router.folder;
-    for part in ["upper/etc/ssh", "work", "root", "users", "log", &format!("upper/{OWN}")] {
+    make_folder(&folder.join("disk"), 0o755, None)?;
+    // A disk of its own, so that it can be full.
+    mount_memory(&folder.join("disk"), DISK_SIZE)?;
+    for part in ["disk/upper/etc/ssh", "disk/work", "root", "users", "log", &format!("disk/upper/{OWN}")] {
         make_folder(&folder.join(part), 0o755, None)?;
     }
     make_folder(&folder.join("home/.ssh"), 0o700, None)?;
     write(&folder.join("links.batch"), &(links::boot_lines(router).join("\n") + "\n"), 0o644, None)?;
 
-    let upper = folder.join("upper");
+    let upper = folder.join("disk/upper");
     let own = upper.join(OWN);
     write(&own.join("router"), ROUTER, 0o755, None)?;
     write(&own.join("refuse"), REFUSE, 0o755, None)?;
+    write(&own.join("shell"), SHELL, 0o755, None)?;
     write(&own.join("pack"), router.pack.as_str(), 0o644, None)?;
     write(&own.join("daemons"), &daemons(router).join(" "), 0o644, None)?;
 
@@ -274,10 +282,10 @@ pub(super) fn unmount(path: &Path) -> Result<(), LabError> {
     run("unmount the disks of the routers", &mut umount, "").map(drop)
 }
 
-/// Mounts a file system in memory on a folder.
-pub(super) fn mount_memory(path: &Path) -> Result<(), LabError> {
+/// Mounts a file system in memory on a folder, of a size as mount(8) takes it.
+pub(super) fn mount_memory(path: &Path, size: &str) -> Result<(), LabError> {
     let mut mount = command("mount");
-    mount.args(["-t", "tmpfs", "-o", "mode=755", "weft-lab"]).arg(path);
+    mount.args(["-t", "tmpfs", "-o", &format!("mode=755,size={size}"), "weft-lab"]).arg(path);
     run("mount the disks of the routers", &mut mount, "").map(drop)
 }
 

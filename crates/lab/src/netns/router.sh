@@ -7,6 +7,11 @@
 #        router stop NAME       kills every process of that name
 #        router refuse PATTERN  from now on the routing suite refuses lines that match the extended regular expression
 #        router accept          it refuses nothing any more
+#        router refuse-command PATTERN  from now on commands over SSH fail that match the extended regular expression
+#        router accept-commands         none fails any more
+#        router refuse-login | accept-login  the SSH server takes nobody's key, or those that it took before
+#        router fill-disk | empty-disk       the disk has no room left, or has it again
+#        router disk ro | rw                 the disk can be read only, or written
 #        router arm-loss        the next change of the configuration cuts the management port until it is undone
 #        router disarm-loss     no more of that
 set -u
@@ -86,6 +91,50 @@ accept() {
     rm -f $lab/refused
 }
 
+# The shell of who logs in gives way to one that looks at the command first.
+refuse_command() {
+    printf '%s\n' "$1" >>$lab/refused-commands
+    [ -e $self/login-shell ] || sed -n 's/^root:.*://p' /etc/passwd >$self/login-shell
+    sed -i "/^root:/s|:[^:]*\$|:$self/shell|" /etc/passwd
+}
+
+accept_commands() {
+    rm -f $lab/refused-commands
+    [ ! -e $self/login-shell ] || sed -i "/^root:/s|:[^:]*\$|:$(cat $self/login-shell)|" /etc/passwd
+}
+
+# Like a key that was taken from the account; the file itself stays where it is.
+refuse_login() {
+    [ -e $lab/no-keys ] || : >$lab/no-keys
+    for home in /root /home/*; do
+        [ ! -e "$home/.ssh/authorized_keys" ] || mount --bind $lab/no-keys "$home/.ssh/authorized_keys" || return
+    done
+}
+
+accept_login() {
+    for home in /root /home/*; do
+        umount "$home/.ssh/authorized_keys" 2>/dev/null
+    done
+    return 0
+}
+
+# In pieces, down to the last page.
+fill_disk() {
+    head -c 1G /dev/zero >/full 2>/dev/null
+    for number in 1 2 3 4; do head -c 4096 /dev/zero >/full.$number 2>/dev/null; done
+    return 0
+}
+
+# The root itself cannot become read-only: the daemons hold files open. These are what a change writes to.
+disk() {
+    for folder in /etc /usr /var/lib; do
+        case $1 in
+        ro) mount --rbind $folder $folder && mount -o remount,bind,ro $folder || return ;;
+        rw) ! mountpoint -q $folder || umount -l $folder || return ;;
+        esac
+    done
+}
+
 # What tells one configuration from another. Prints nothing when the routing suite does not answer.
 fingerprint() {
     case $pack in
@@ -141,6 +190,13 @@ daemon)
 stop) stop "$2" ;;
 refuse) refuse "$2" ;;
 accept) accept ;;
+refuse-command) refuse_command "$2" ;;
+accept-commands) accept_commands ;;
+refuse-login) refuse_login ;;
+accept-login) accept_login ;;
+fill-disk) fill_disk ;;
+empty-disk) rm -f /full /full.? ;;
+disk) disk "$2" ;;
 arm-loss) arm_loss ;;
 watch-loss) watch_loss "$2" ;;
 disarm-loss) disarm_loss ;;

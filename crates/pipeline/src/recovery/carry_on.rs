@@ -228,7 +228,7 @@ impl Run<'_> {
             inventory: &reach.inventory,
             packs: &reach.packs,
             secrets: &*reach.secrets,
-            policy: &stages::policy(parameters, reach),
+            policy: &stages::policy(parameters, compiled, reach),
             run: &transaction,
             journal: &journal,
             leases: &self.leases(),
@@ -330,7 +330,9 @@ impl Run<'_> {
         parameters: &PushStage,
         devices: &BTreeSet<NodeName>,
     ) -> Result<BTreeMap<NodeName, Recovered>, RecoveryError> {
-        let (Some(plan), Some(reach)) = (&self.plan, &self.reach) else { return Ok(BTreeMap::new()) };
+        let (Some(plan), Some(compiled), Some(reach)) = (&self.plan, &self.compiled, &self.reach) else {
+            return Ok(BTreeMap::new());
+        };
         let mut results = BTreeMap::new();
         let mut rendered = texts(&self.directory, "before", plan, devices)?;
         for device in devices {
@@ -344,7 +346,7 @@ impl Run<'_> {
             }
         }
         let journal = Journal::open(&journal_of(&self.directory))?;
-        let mut policy = stages::policy(parameters, reach);
+        let mut policy = stages::policy(parameters, compiled, reach);
         // What goes back does so each for itself.
         policy.atomicity = weft_push::Atomicity::Device;
         let inputs = PushInputs {

@@ -1,8 +1,9 @@
 //! Push: the gate before it, and the change of the devices.
 
-use std::{path::Path, time::Duration};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use tokio::sync::watch;
+use weft_device::config::{DeviceConfig, InterfaceKind};
 use weft_diagnostics::Diagnostic;
 use weft_model::NodeName;
 use weft_plan::{DeviceChange, Plan};
@@ -128,7 +129,8 @@ fn short(commit: &str) -> &str {
 }
 
 /// Returns how a plan is carried out by the parameters of a stage.
-pub(crate) fn policy(parameters: &PushStage, reach: &Reach) -> PushPolicy {
+pub(crate) fn policy(parameters: &PushStage, compiled: &Compiled, reach: &Reach) -> PushPolicy {
+    let carrying = compiled.configs.iter().filter(|(_, config)| carries_for_others(config));
     PushPolicy {
         confirm_seconds: parameters.confirm_seconds.into(),
         concurrency: parameters.concurrency.into(),
@@ -142,6 +144,10 @@ pub(crate) fn policy(parameters: &PushStage, reach: &Reach) -> PushPolicy {
             Unreachable::Fail => UnreachablePolicy::Fail,
             Unreachable::Skip => UnreachablePolicy::Skip,
         },
+        drain: match parameters.drain {
+            true => carrying.map(|(name, _)| name.clone()).collect(),
+            false => BTreeSet::new(),
+        },
     }
 }
 
@@ -151,7 +157,7 @@ pub(crate) fn policy(parameters: &PushStage, reach: &Reach) -> PushPolicy {
 /// Fails when the journal cannot be opened; nothing was changed then. All else is in the report.
 pub async fn push(request: PushRequest<'_>, observer: &dyn Observer) -> Result<PushReport, PushError> {
     let PushRequest { plan, compiled, reach, parameters, .. } = &request;
-    let policy = policy(parameters, reach);
+    let policy = policy(parameters, compiled, reach);
     let journal = Journal::open(request.journal)?;
     let targets = reach.targets(compiled);
     let reading = reach.reading(parameters.concurrency.into());
@@ -176,6 +182,14 @@ pub async fn push(request: PushRequest<'_>, observer: &dyn Observer) -> Result<P
         cancel: request.cancel.clone(),
     };
     Ok(weft_push::push(&inputs, gate, observer).await)
+}
+
+/// Tells whether a device carries traffic that can take other ways: not that of hosts of its own.
+fn carries_for_others(config: &DeviceConfig) -> bool {
+    config.interfaces.values().all(|interface| match interface.kind {
+        InterfaceKind::Loopback | InterfaceKind::Link { .. } | InterfaceKind::External => true,
+        InterfaceKind::Host => false,
+    })
 }
 
 /// Says in a line why a push did not succeed, each reason once with its devices; `None` when it did.

@@ -86,7 +86,19 @@ impl Cli {
         if matches!(words.as_slice(), ["exit" | "quit"]) && !self.is_configuring() {
             return Reply { output: String::new(), ends: true };
         }
-        answer(self.command(line, &words))
+        answer(self.trouble(line, &words).map_or_else(|| self.command(line, &words), |why| Err(vec![why])))
+    }
+
+    /// Tells why a command fails that is well itself: it is refused on purpose, or cannot write to the disk what it has to.
+    fn trouble(&self, line: &str, words: &[&str]) -> Option<String> {
+        let fabric = self.lab.fabric();
+        let device = fabric.devices.get(&self.device)?;
+        if device.refused_commands.iter().any(|pattern| pattern.is_match(line)) {
+            return Some("refused by the lab".to_owned());
+        }
+        // The candidate, what the device goes back to, and what it starts with are files. Going back makes none.
+        let writes = matches!(words, ["load" | "commit" | "confirm", ..]);
+        device.disk.filter(|_| writes).map(str::to_owned)
     }
 
     fn command(&mut self, line: &str, words: &[&str]) -> Result<String, Refused> {

@@ -130,12 +130,13 @@ impl Datastore {
         Ok(())
     }
 
-    /// Gives the device free.
+    /// Gives the device free, also from a lost session of the transaction that still configures.
     pub(crate) fn unlock(&mut self, transaction: &str) -> Result<(), Refused> {
         match &self.locked_by {
             Some(holder) if holder != transaction => refuse(format!("locked by {holder}")),
             Some(_) | None => {
                 self.locked_by = None;
+                self.configuring.take_if(|configuring| configuring.transaction.as_deref() == Some(transaction));
                 Ok(())
             }
         }
