@@ -4,7 +4,10 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -67,6 +70,10 @@ pub struct JournalError {
 pub struct Journal {
     path: PathBuf,
     file: Mutex<File>,
+    /// How many entries are written.
+    written: AtomicU64,
+    /// How many of them are on disk; whoever holds it brings them there.
+    synced: tokio::sync::Mutex<u64>,
 }
 
 impl Journal {
@@ -80,7 +87,8 @@ impl Journal {
             std::fs::create_dir_all(folder).map_err(fail)?;
         }
         let file = OpenOptions::new().append(true).create(true).open(path).map_err(fail)?;
-        Ok(Self { path: path.to_owned(), file: Mutex::new(file) })
+        let (written, synced) = (AtomicU64::new(0), tokio::sync::Mutex::new(0));
+        Ok(Self { path: path.to_owned(), file: Mutex::new(file), written, synced })
     }
 
     /// Reads a journal. A last line that was cut off by a crash is left out.
@@ -94,16 +102,37 @@ impl Journal {
         whole.lines().map(|line| serde_json::from_str(line).map_err(|error| fail(error.into()))).collect()
     }
 
-    /// Writes an entry; it is on disk when this returns.
+    /// Writes an entry; it is on disk when this returns. Entries that wait at the same time get there together.
     ///
     /// # Errors
     /// Then the step must not be done.
-    pub(crate) fn append(&self, entry: &JournalEntry) -> Result<(), JournalError> {
+    pub(crate) async fn append(&self, entry: &JournalEntry) -> Result<(), JournalError> {
         let fail = |source| JournalError { operation: "write", path: self.path.clone(), source };
         let mut line = serde_json::to_vec(entry).map_err(|error| fail(error.into()))?;
         line.push(b'\n');
+        let number = self.write(&line).map_err(fail)?;
+        self.sync(number).await.map_err(fail)
+    }
+
+    /// Writes a line, and returns its number.
+    fn write(&self, line: &[u8]) -> io::Result<u64> {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.write_all(&line).and_then(|()| file.sync_data()).map_err(fail)
+        file.write_all(line)?;
+        Ok(self.written.fetch_add(1, Ordering::SeqCst) + 1)
+    }
+
+    /// Returns once the line of a number is on disk. One of those who wait brings there all that is written by then.
+    async fn sync(&self, number: u64) -> io::Result<()> {
+        let mut synced = self.synced.lock().await;
+        if *synced >= number {
+            return Ok(());
+        }
+        let written = self.written.load(Ordering::SeqCst);
+        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner).try_clone()?;
+        // Others write meanwhile, and the runtime goes on.
+        tokio::task::spawn_blocking(move || file.sync_data()).await.map_err(io::Error::other)??;
+        *synced = written;
+        Ok(())
     }
 }
 

@@ -160,6 +160,10 @@ async fn each<'d, 'a: 'd>(devices: impl Iterator<Item = &'d mut Device<'a>>, wor
     let work = &work;
     join_all(devices.map(|device| async move {
         let context = device.context;
+        let _bound = match &context.inputs.policy.pool {
+            Some(pool) => Some(pool.place(&device.name, device.target).await),
+            None => None,
+        };
         // The semaphore is never closed.
         let _slot = context.slots.acquire().await;
         work(device).await;

@@ -137,6 +137,7 @@ pub async fn push(request: PushRequest<'_>, observer: &dyn Observer) -> Result<P
         confirm_seconds: parameters.confirm_seconds.into(),
         concurrency: parameters.concurrency.into(),
         limits: reach.limits.clone(),
+        pool: Some(reach.pool.clone()),
         atomicity: match parameters.atomicity {
             Atomicity::Device => weft_push::Atomicity::Device,
             Atomicity::Wave => weft_push::Atomicity::Wave,
