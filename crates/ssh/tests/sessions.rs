@@ -209,6 +209,7 @@ impl Bench {
         let config = server::Config { keys: vec![host], nodelay: true, ..server::Config::default() };
         tokio::spawn(async move {
             let (stream, _) = listener.accept().await.unwrap();
+            stream.set_nodelay(true).unwrap();
             let device = Device { scripts: Arc::new(tokio::sync::Mutex::new(receiver)), problems: sender };
             let session = server::run_stream(Arc::new(config), stream, device).await.unwrap();
             // How the connection ends is of no interest.

@@ -30,7 +30,7 @@ use weft_pipeline::{
     stages,
 };
 use weft_push::{DeviceResult, PushReport};
-use weft_ssh::{Limits, SecretStore, Secrets, Session};
+use weft_ssh::{Limits, Pool, SecretStore, Session};
 use weft_verify::{Compliance, ObserveTarget};
 
 /// How many devices without an argument.
@@ -153,6 +153,7 @@ async fn transaction(fleet: &Fleet, reach: &Reach, folder: &Path, server: u32) {
     let verified = begun.elapsed();
     before.print(&format!("verify in {} rounds", converged.rounds), devices, verified);
     println!("push and verify: {:.1} devices/s", devices / (pushed + verified).as_secs_f64());
+    reach.pool.close().await;
 }
 
 /// Returns how many commands a transaction that goes well sends to a device, the set-up of its two command lines left out.
@@ -189,8 +190,8 @@ fn steps(report: &PushReport) {
 }
 
 /// Opens a session with a device and sends it one command.
-async fn ask(device: NodeName, target: ObserveTarget, limits: Limits, secrets: &'static dyn Secrets) -> Session<'static> {
-    let mut session = Session::open(&device, &target.target, target.pack, &limits, secrets).await.unwrap();
+async fn ask(device: NodeName, target: ObserveTarget, pool: Pool) -> Session<'static> {
+    let mut session = pool.open(&device, &target.target, target.pack).await.unwrap();
     ask_again(&mut session).await;
     session
 }
@@ -203,16 +204,16 @@ async fn ask_again(session: &mut Session<'_>) {
 
 /// Logs in, sends one command and logs out, as the scripts do. Returns how many devices a second.
 async fn same_work(targets: &BTreeMap<NodeName, ObserveTarget>, limits: &Limits, server: u32) -> f64 {
-    let secrets: &'static SecretStore = Box::leak(Box::default());
+    let pool = Pool::new(Arc::new(SecretStore::default()), limits.clone());
     let places = Arc::new(Semaphore::new(CONCURRENCY.into()));
     let before = Usage::of_both(server);
     let begun = Instant::now();
     let mut tasks = JoinSet::new();
     for (device, target) in targets.clone() {
-        let (places, limits) = (places.clone(), limits.clone());
+        let (places, pool) = (places.clone(), pool.clone());
         tasks.spawn(async move {
             let _place = places.acquire().await.unwrap();
-            ask(device, target, limits, secrets).await.close().await;
+            ask(device, target, pool).await.close().await;
         });
     }
     while let Some(done) = tasks.join_next().await {
@@ -225,7 +226,7 @@ async fn same_work(targets: &BTreeMap<NodeName, ObserveTarget>, limits: &Limits,
 
 /// Holds many sessions at once, sends a command over each when all are there, and looks at the memory.
 async fn hold(targets: &BTreeMap<NodeName, ObserveTarget>, limits: &Limits, server: u32) {
-    let secrets: &'static SecretStore = Box::leak(Box::default());
+    let pool = Pool::new(Arc::new(SecretStore::default()), limits.clone());
     let places = Arc::new(Semaphore::new(CONCURRENCY.into()));
     usage::reset_peak();
     let resting = Usage::of(std::process::id()).unwrap().peak_mib;
@@ -234,10 +235,10 @@ async fn hold(targets: &BTreeMap<NodeName, ObserveTarget>, limits: &Limits, serv
     let mut tasks = JoinSet::new();
     for _ in 0..HELD {
         for (device, target) in targets.clone() {
-            let (places, limits) = (places.clone(), limits.clone());
+            let (places, pool) = (places.clone(), pool.clone());
             tasks.spawn(async move {
                 let _place = places.acquire().await.unwrap();
-                ask(device, target, limits, secrets).await
+                ask(device, target, pool).await
             });
         }
     }
