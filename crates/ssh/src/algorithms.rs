@@ -80,7 +80,9 @@ fn macs() -> Vec<&'static str> {
 /// Finds a name that is not among those there are.
 fn known(kind: &str, names: &[String], all: &[&str]) -> Result<(), String> {
     match names.iter().find(|name| !all.contains(&name.as_str())) {
-        Some(unknown) => Err(format!("no {kind} algorithm `{}`; there are: {}", unknown.escape_debug(), all.join(", "))),
+        Some(unknown) => {
+            Err(format!("no {kind} algorithm `{}`; there are: {}", unknown.escape_debug(), all.join(", ")))
+        }
         None => Ok(()),
     }
 }

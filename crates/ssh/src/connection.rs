@@ -164,8 +164,12 @@ impl Connection {
         to: &Endpoint,
     ) -> Result<ChannelStream<Msg>, SshError> {
         let limit = self.limits.connect;
-        let fail =
-            |reason: String| SshError::Forward { device: device.clone(), hop: hop.to_owned(), to: to.to_string(), reason };
+        let fail = |reason: String| SshError::Forward {
+            device: device.clone(),
+            hop: hop.to_owned(),
+            to: to.to_string(),
+            reason,
+        };
         let opening = self.handle.channel_open_direct_tcpip(to.host.clone(), to.port.into(), "127.0.0.1", 0);
         match tokio::time::timeout(limit, opening).await {
             Ok(Ok(channel)) => Ok(channel.into_stream()),

@@ -144,7 +144,10 @@ fn written_out(text: &str, target: &Target) -> Result<JumpHost, String> {
     };
     // A word alone is more likely a name that is not there than a host.
     if user.is_none() && !text.contains(['.', ':']) {
-        return Err(format!("there is no jump host `{}` in `jumps`, and it is no `[user@]host[:port]`", text.escape_debug()));
+        return Err(format!(
+            "there is no jump host `{}` in `jumps`, and it is no `[user@]host[:port]`",
+            text.escape_debug()
+        ));
     }
     Ok(JumpHost {
         address: address.parse()?,

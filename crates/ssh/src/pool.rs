@@ -217,7 +217,8 @@ fn is_worth_another_try(error: &SessionError) -> bool {
 fn wait(device: &NodeName, attempt: u32) -> Duration {
     let base = FIRST_WAIT * 2_u32.saturating_pow(attempt.saturating_sub(1).min(8));
     // FNV-1a.
-    let hash = device.as_str().bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let hash =
+        device.as_str().bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     base + base * (hash % 256) / 512
 }
 

@@ -47,7 +47,9 @@ impl ShellRules {
                 Some(pager) => (at_the_end(&pager.pattern)?, pager.key.clone()),
                 None => (Regex::new(PAGER)?, NEXT_SCREEN.to_owned()),
             },
-            questions: questions.map(|one| Ok((at_the_end(&one.pattern)?, one.answer.clone()))).collect::<Result<_, _>>()?,
+            questions: questions
+                .map(|one| Ok((at_the_end(&one.pattern)?, one.answer.clone())))
+                .collect::<Result<_, _>>()?,
             setup: transport.setup.clone(),
         })
     }
@@ -90,7 +92,8 @@ impl Shell {
         channel.request_pty(false, "vt100", 511, 1000, 0, 0, &[]).await.map_err(fail)?;
         channel.request_shell(true).await.map_err(fail)?;
         let (reader, writer) = channel.split();
-        let mut shell = Self { device: device.clone(), rules: rules.clone(), reader, writer, usable: true, echoes: false };
+        let mut shell =
+            Self { device: device.clone(), rules: rules.clone(), reader, writer, usable: true, echoes: false };
         shell.exchange("", None, "the first prompt of the command line".into(), limit).await?;
         for command in rules.setup.clone() {
             shell.run(&command, None, limit).await?;
@@ -302,7 +305,8 @@ fn without_echo(output: &str, command: &str, input: Option<&str>) -> String {
     for (index, typed) in typed.chain(input.unwrap_or_default().lines()).enumerate() {
         let Some((line, behind)) = rest.split_once('\n') else { break };
         // The prompt may stand before the first one.
-        let same = if index == 0 { line.trim_end().ends_with(typed.trim_end()) } else { line.trim_end() == typed.trim_end() };
+        let same =
+            if index == 0 { line.trim_end().ends_with(typed.trim_end()) } else { line.trim_end() == typed.trim_end() };
         if same {
             rest = behind;
         } else if let Some(behind) = behind_wrapped(rest, typed) {

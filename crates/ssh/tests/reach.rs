@@ -106,11 +106,19 @@ async fn an_error_on_the_way_names_the_jump_host() {
     };
     for (to, by, expected) in [
         (open, "nobody", format!("a: on the way, at the jump host nobody: connection refused by {unused}: no SSH")),
-        (open, "changed", format!("a: on the way, at the jump host changed: the host key of [127.0.0.1]:{}", changed.port())),
+        (
+            open,
+            "changed",
+            format!("a: on the way, at the jump host changed: the host key of [127.0.0.1]:{}", changed.port()),
+        ),
         (open, "closed", format!("a: the jump host closed does not connect to {open}: it does not forward")),
         (unused, "open", format!("a: the jump host open does not connect to {unused}: it gets no connection")),
         (changed, "open", format!("a: the host key of [127.0.0.1]:{} has changed", changed.port())),
-        (open, "open nobody", "a: on the way, at the jump host nobody: the jump host open does not connect to".to_owned()),
+        (
+            open,
+            "open nobody",
+            "a: on the way, at the jump host nobody: the jump host open does not connect to".to_owned(),
+        ),
     ] {
         let error = error(to, by).await;
         assert!(error.starts_with(&expected), "{by}: {error}");

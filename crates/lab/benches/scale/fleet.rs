@@ -89,7 +89,12 @@ pub(crate) async fn serve(devices: usize, folder: &Path) {
     for name in fabrics {
         let topology = LabTopology {
             devices: compiled.configs.keys().filter(|device| fabric(device) == name).cloned().collect(),
-            cables: project.network.links().map(|link| link.ends.clone()).filter(|ends| fabric(&ends[0].node) == name).collect(),
+            cables: project
+                .network
+                .links()
+                .map(|link| link.ends.clone())
+                .filter(|ends| fabric(&ends[0].node) == name)
+                .collect(),
             hosts: hosts.iter().filter(|host| fabric(&host.port.node) == name).cloned().collect(),
             ..LabTopology::default()
         };

@@ -141,7 +141,10 @@ async fn transaction(fleet: &Fleet, reach: &Reach, folder: &Path, server: u32) {
     assert!(failed.is_none(), "{failed:?} {:?}", report.waves);
     before.print(&format!("push in {} waves", report.waves.len()), devices, pushed);
     let commands = commands(project.packs.values().next().unwrap().manifest());
-    println!("    {commands} commands a device besides the gate: {:.0} commands/s", commands as f64 * devices / pushed.as_secs_f64());
+    println!(
+        "    {commands} commands a device besides the gate: {:.0} commands/s",
+        commands as f64 * devices / pushed.as_secs_f64()
+    );
     steps(&report);
 
     let predicted = stages::predict(project, compiled);

@@ -31,7 +31,9 @@ pub(crate) fn measure(folder: &Path, inventory: &Inventory, server: u32, concurr
         writeln!(file, "{}\t{}\t{}\t{identity}", address.ip(), address.port(), target.user).unwrap();
     }
     let known_hosts = inventory.devices.values().find_map(|target| target.known_hosts.clone()).unwrap();
-    ["asyncssh_send.py", "scrapli_send.py"].map(|script| run(&python, script, &list, &known_hosts, server, concurrency)).into()
+    ["asyncssh_send.py", "scrapli_send.py"]
+        .map(|script| run(&python, script, &list, &known_hosts, server, concurrency))
+        .into()
 }
 
 /// Returns the interpreter of an environment with what the scripts need, which is made when it is not there.
@@ -67,6 +69,10 @@ fn run(python: &Path, script: &str, list: &Path, known_hosts: &Path, server: u32
     // Two words: how many devices, and in how many seconds.
     let words: Vec<f64> = said.split_whitespace().map(|word| word.parse().unwrap()).collect();
     let [devices, seconds] = words[..] else { panic!("{script} says: {said}") };
-    before.print(&format!("{script}, {:.1} s with its start", whole.as_secs_f64()), devices, Duration::from_secs_f64(seconds));
+    before.print(
+        &format!("{script}, {:.1} s with its start", whole.as_secs_f64()),
+        devices,
+        Duration::from_secs_f64(seconds),
+    );
     devices / seconds
 }
