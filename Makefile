@@ -35,7 +35,7 @@ fuzz: ## A minute of fuzzing: what reads texts never panics, whatever the text i
 
 bench: ## The figures of docs/benchmarks.md
 	cargo bench --locked -p weft-intent --bench load
-	cargo bench --locked --workspace --bench fat_tree --bench all_pairs --bench networks
+	cargo bench --locked --workspace --bench fat_tree --bench all_pairs --bench networks --bench scale
 	cargo bench --locked -p weft-cli --bench push
 	cargo build --locked --profile bench --bin weft
 	@echo "weft validate on the example network, 20 times:"

@@ -61,7 +61,14 @@ fn a_cut_link_and_a_line_changed_by_hand_are_reported_at_their_intent_and_device
 fn a_switch_that_refuses_a_line_takes_nothing_and_the_run_goes_back() {
     let project = with_lab();
     project.weft("lab fault reject-line b2-spine-02 maximum-paths").expect(0);
-    project.weft("run").expect(3).says("b2-spine-02").says("maximum-paths");
+    // The device's own words, the line that it means, and the intent that the line comes from.
+    project
+        .weft("run")
+        .expect(3)
+        .says("b2-spine-02: upload failed: `load replace` was rejected: % line")
+        .says("running.conf line")
+        .says("maximum-paths")
+        .says("because of underlay/b2 (intents/underlay.yaml:");
     // Every switch is bare again: all of them would change, as before.
     project.weft("lab heal reject-line b2-spine-02 maximum-paths").expect(0);
     project.weft("plan").expect(0).says("20 devices change");

@@ -250,6 +250,12 @@ impl Loader<'_> {
                 self.pattern(pattern, &format!("/transport/errors/{index}"));
             }
             self.pattern(&shell.prompt, "/transport/prompt");
+            if let Some(pager) = &shell.pager {
+                self.pattern(&pager.pattern, "/transport/pager/pattern");
+            }
+            for (index, question) in shell.questions.iter().enumerate() {
+                self.pattern(&question.pattern, &format!("/transport/questions/{index}/pattern"));
+            }
         }
         for (pointer, command) in commands(manifest) {
             for (index, pattern) in command.errors.iter().enumerate() {

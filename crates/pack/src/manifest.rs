@@ -133,6 +133,41 @@ pub struct ShellTransport {
     /// Commands that are sent first, such as the one that turns the pager off.
     #[serde(default)]
     pub setup: Vec<String>,
+    /// What the device says at the end of a screen, and the key that shows the next one. Without it, the usual words are
+    /// known, such as `--More--`.
+    #[serde(default)]
+    pub pager: Option<Pager>,
+    /// Questions that the device asks before it carries a command out, and what is answered. One that is not here is not
+    /// answered: the command takes too long then, and the question is named.
+    #[serde(default)]
+    pub questions: Vec<Question>,
+}
+
+/// What stops at the end of a screen.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pager {
+    /// A regular expression that matches at the very end of the output, within its last line.
+    pub pattern: String,
+    /// What is sent for the next screen. Default: a space.
+    #[serde(default = "Pager::space")]
+    pub key: String,
+}
+
+impl Pager {
+    fn space() -> String {
+        " ".to_owned()
+    }
+}
+
+/// A question of the device.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// A regular expression that matches at the very end of the output, within its last line, such as `\[confirm\]$`.
+    pub pattern: String,
+    /// What is sent, such as `"y\n"`.
+    pub answer: String,
 }
 
 /// How a configuration is replaced. The steps run in the order of the fields.

@@ -11,7 +11,7 @@ use std::{
 use tokio::{sync::Semaphore, task::JoinSet};
 use weft_model::{NodeName, PackName, SecretDigests, SecretRef};
 use weft_pack::Pack;
-use weft_ssh::{DigestKey, Inventory, Limits, SecretError, SecretValue, Secrets, Target};
+use weft_ssh::{DigestKey, Inventory, Limits, Pool, SecretError, SecretValue, Secrets, Target};
 use weft_verify::{ObserveTarget, Reading};
 
 use crate::stages::{Compiled, Project};
@@ -61,6 +61,14 @@ pub enum InventoryError {
         /// Where and why.
         source: serde_yaml::Error,
     },
+    /// The file names what is not there.
+    #[error("the inventory {path}: {reason}")]
+    Inconsistent {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        reason: String,
+    },
 }
 
 /// Returns the inventory of `file`, else that of the project's lab where one is up, else `None`: then the management addresses
@@ -82,14 +90,9 @@ pub fn inventory(root: &Path, file: Option<&Path>) -> Result<Option<(Inventory, 
     let text = std::fs::read_to_string(&path).map_err(|source| InventoryError::Read { path: path.clone(), source })?;
     let mut inventory: Inventory =
         serde_yaml::from_str(&text).map_err(|source| InventoryError::Malformed { path: path.clone(), source })?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    for target in inventory.devices.values_mut() {
-        for path in [&mut target.identity, &mut target.known_hosts, &mut target.network_namespace].into_iter().flatten()
-        {
-            // Joining keeps a path that is absolute already.
-            *path = folder.join(&*path);
-        }
-    }
+    inventory
+        .resolve(path.parent().unwrap_or(Path::new(".")))
+        .map_err(|reason| InventoryError::Inconsistent { path: path.clone(), reason })?;
     Ok(Some((inventory, origin)))
 }
 
@@ -103,15 +106,9 @@ pub fn overrides(inventory: Option<&Inventory>) -> BTreeMap<NodeName, PackName> 
 /// of the SSH agent and the host keys of the user's own file.
 pub fn from_allocations(compiled: &Compiled, user: &str) -> Inventory {
     let devices = compiled.allocations.management.iter().filter(|(device, _)| compiled.configs.contains_key(*device));
-    let target = |address| Target {
-        address: SocketAddr::new(address, SSH_PORT),
-        user: user.to_owned(),
-        identity: None,
-        known_hosts: None,
-        network_namespace: None,
-        pack: None,
-    };
-    Inventory { devices: devices.map(|(device, address)| (device.clone(), target(*address))).collect() }
+    let target = |address| Target::new(SocketAddr::new(address, SSH_PORT), user);
+    let devices = devices.map(|(device, address)| (device.clone(), target(*address))).collect();
+    Inventory { devices, ..Inventory::default() }
 }
 
 /// The secrets that stand in the rendered configurations, so that their values are taken out of everything that is read from a
@@ -165,6 +162,8 @@ pub struct Reach {
     pub missing: Arc<BTreeMap<SecretRef, SecretError>>,
     /// How long a device may take.
     pub limits: Limits,
+    /// The sessions with the devices.
+    pub pool: Pool,
 }
 
 impl Reach {
@@ -174,7 +173,16 @@ impl Reach {
         let secrets = Arc::new(SecretsOf::rendered(compiled, secrets));
         let (digests, missing) = weft_ssh::digests(&*secrets);
         let (digests, missing) = (Arc::new(digests), Arc::new(missing));
-        Self { inventory, packs: project.packs.clone(), secrets, digests, missing, limits: Limits::default() }
+        let limits = Limits::default();
+        let pool = Pool::new(secrets.clone(), limits.clone());
+        if let Some(most) = inventory.concurrency_per_site {
+            let mut sites: BTreeMap<_, Vec<NodeName>> = BTreeMap::new();
+            for node in project.network.nodes() {
+                sites.entry(node.site.as_ref()).or_default().push(node.name.clone());
+            }
+            sites.into_values().for_each(|devices| pool.bound(devices, most.into()));
+        }
+        Self { inventory, packs: project.packs.clone(), secrets, digests, missing, limits, pool }
     }
 
     /// Returns how each rendered device is read; one that is not in the inventory, or whose pack is missing, is left out.
@@ -188,7 +196,7 @@ impl Reach {
 
     /// Returns how devices are read, `concurrency` at the same time.
     pub fn reading(&self, concurrency: usize) -> Reading {
-        Reading { secrets: self.secrets.clone(), limits: self.limits.clone(), concurrency }
+        Reading { pool: self.pool.clone(), concurrency }
     }
 
     /// Does `work` for each device, at most `concurrency` at the same time; tells `done` how many are done.
@@ -206,8 +214,10 @@ impl Reach {
         let places = Arc::new(Semaphore::new(concurrency.max(1)));
         let mut tasks = JoinSet::new();
         for (device, target) in devices {
-            let (places, work) = (places.clone(), work(device.clone(), target, self.clone()));
+            let (places, pool, bound_to) = (places.clone(), self.pool.clone(), target.target.clone());
+            let work = work(device.clone(), target, self.clone());
             tasks.spawn(async move {
+                let _bound = pool.place(&device, &bound_to).await;
                 let _place = places.acquire_owned().await;
                 (device, work.await)
             });

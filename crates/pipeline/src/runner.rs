@@ -139,6 +139,9 @@ pub async fn run(
     for (index, stage) in pipeline.stages.iter().enumerate() {
         run.stage(index, stage).await?;
     }
+    if let Some(reach) = &run.reach {
+        reach.pool.close().await;
+    }
     run.record.state = run.state();
     run.record.pid = None;
     run.record.ended.get_or_insert((options.clock)());

@@ -125,7 +125,7 @@ impl<'a> Device<'a> {
     }
 
     /// Writes into the journal; a step whose beginning cannot be written down must not be done.
-    pub(crate) fn journal(&self, step: StepName, moment: Moment) -> Result<(), Failure> {
+    pub(crate) async fn journal(&self, step: StepName, moment: Moment) -> Result<(), Failure> {
         let entry = JournalEntry {
             at: journal::now(),
             transaction: self.transaction.clone(),
@@ -135,11 +135,8 @@ impl<'a> Device<'a> {
             before: self.before.clone(),
             intended: self.intended.clone(),
         };
-        self.context
-            .inputs
-            .journal
-            .append(&JournalLine::Device(entry))
-            .map_err(|error| Failure::new(step, error.to_string()))
+        let journal = self.context.inputs.journal;
+        journal.append(&JournalLine::Device(entry)).await.map_err(|error| Failure::new(step, error.to_string()))
     }
 
     /// Opens a session in the place of the one that there is.
@@ -149,11 +146,35 @@ impl<'a> Device<'a> {
             old.close().await;
         }
         let inputs = self.context.inputs;
-        let opened =
-            Session::open(&self.name, self.target, self.pack.clone(), &inputs.policy.limits, inputs.secrets).await;
+        let opened = match (&inputs.policy.pool, step) {
+            // Before anything is changed the session of whoever read the device is as good as a new one.
+            (Some(pool), StepName::Connect) => pool.take(&self.name, self.target, self.pack.clone()).await,
+            (Some(pool), _) => pool.open(&self.name, self.target, self.pack.clone()).await,
+            (None, _) => {
+                Session::open(&self.name, self.target, self.pack.clone(), &inputs.policy.limits, inputs.secrets).await
+            }
+        };
         let done = opened.map_err(|error| Failure::session(step, &error));
         self.end(step, began, done.as_ref().err());
         self.session = Some(done?);
+        Ok(())
+    }
+
+    /// Leaves the session to those who look at the device meanwhile.
+    async fn park(&mut self) {
+        if let Some(pool) = &self.context.inputs.policy.pool
+            && let Some(session) = self.session.take()
+        {
+            pool.give_back(&self.name, self.target, session).await;
+        }
+    }
+
+    /// Takes the session that was left, or a new one.
+    async fn unpark(&mut self, step: StepName) -> Result<(), Failure> {
+        if let (Some(pool), None) = (&self.context.inputs.policy.pool, &self.session) {
+            let taken = pool.take(&self.name, self.target, self.pack.clone()).await;
+            self.session = Some(taken.map_err(|error| Failure::session(step, &error))?);
+        }
         Ok(())
     }
 
@@ -179,7 +200,7 @@ impl<'a> Device<'a> {
     /// also where the journal takes nothing any more.
     pub(crate) async fn changing_step(&mut self, name: StepName, step: &Step) -> Result<Vec<String>, Failure> {
         let undoes = matches!(name, StepName::Rollback | StepName::Unlock);
-        match self.journal(name, Moment::Before) {
+        match self.journal(name, Moment::Before).await {
             Err(failure) if !undoes => return Err(failure),
             Ok(()) | Err(_) => {}
         }
@@ -188,7 +209,7 @@ impl<'a> Device<'a> {
             Ok(_) => Moment::Done,
             Err(failure) => Moment::Failed { reason: failure.reason.clone() },
         };
-        match self.journal(name, moment) {
+        match self.journal(name, moment).await {
             Err(failure) if !undoes => return Err(failure),
             Ok(()) | Err(_) => {}
         }
@@ -283,14 +304,14 @@ impl<'a> Device<'a> {
         let pack = self.pack.clone();
         let transaction = &pack.manifest().transaction;
         // A lock outlives its controller.
-        self.journal(StepName::Lock, Moment::Before)?;
+        self.journal(StepName::Lock, Moment::Before).await?;
         let mut locked = self.step(StepName::Lock, &transaction.lock, &[]).await;
         let dead = self.lease.as_ref().map(|lease| lease.dead().to_vec()).unwrap_or_default();
         if matches!(&locked, Err(failure) if !failure.unreachable) && !dead.is_empty() {
             for dead in dead {
                 // The device refuses unless it is this one's lock, and also while it waits for that one's confirmation.
                 if self.step(StepName::Unlock, &transaction.unlock, &[("transaction", &dead)]).await.is_ok() {
-                    self.journal(StepName::Lock, Moment::TakenOver { from: dead })?;
+                    self.journal(StepName::Lock, Moment::TakenOver { from: dead }).await?;
                 }
             }
             locked = self.step(StepName::Lock, &transaction.lock, &[]).await;
@@ -333,6 +354,9 @@ impl<'a> Device<'a> {
         let began = self.begin(StepName::ReadBack);
         let read = self.read_back(began + READ_BACK_LIMIT).await;
         self.end(StepName::ReadBack, began, read.as_ref().err());
+        if read.is_ok() {
+            self.park().await;
+        }
         read
     }
 
@@ -374,6 +398,7 @@ impl<'a> Device<'a> {
     pub(crate) async fn confirm(&mut self) -> Result<(), Failure> {
         let pack = self.pack.clone();
         self.not_cancelled(StepName::Confirm)?;
+        self.unpark(StepName::Confirm).await?;
         // Until the answer is known the change may be final.
         self.confirmed = true;
         let step = &pack.manifest().transaction.confirm;
@@ -412,6 +437,10 @@ impl<'a> Device<'a> {
                 };
             }
             self.locked = done.is_err();
+        }
+        // What went well left nothing behind in the session; of anything else nobody knows.
+        if self.confirmed && !self.locked && self.failure.is_none() {
+            self.park().await;
         }
         if let Some(session) = self.session.take() {
             session.close().await;

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use weft_model::{NodeName, PackName};
 use weft_pack::{Pack, Rendered};
 use weft_plan::Plan;
-use weft_ssh::{Inventory, Limits, Secrets};
+use weft_ssh::{Inventory, Limits, Pool, Secrets};
 
 use crate::{DeviceResult, Journal, StepName};
 
@@ -46,6 +46,8 @@ pub struct PushPolicy {
     pub concurrency: usize,
     /// How long a device may take.
     pub limits: Limits,
+    /// Where sessions come from and go back to; without it each is opened and closed by the push.
+    pub pool: Option<Pool>,
     /// What goes back together.
     pub atomicity: Atomicity,
     /// What an unreachable device means.
@@ -62,6 +64,7 @@ impl Default for PushPolicy {
             confirm_seconds: 60,
             concurrency: 16,
             limits: Limits::default(),
+            pool: None,
             atomicity: Atomicity::Run,
             unreachable: UnreachablePolicy::Fail,
             drain: BTreeSet::new(),

@@ -91,6 +91,19 @@ pub enum JournalLine {
     Wave(JournalTurn),
 }
 
+impl JournalLine {
+    /// Tells whether it must be on disk before anything else is done.
+    fn is_lasting(&self) -> bool {
+        match self {
+            Self::Wave(_) => true,
+            Self::Device(entry) => match entry.moment {
+                Moment::Before | Moment::TakenOver { .. } => true,
+                Moment::Done | Moment::Failed { .. } => false,
+            },
+        }
+    }
+}
+
 /// Why the journal cannot be kept.
 #[derive(Debug, thiserror::Error)]
 #[error("{operation} the journal {}: {source}", path.display())]
@@ -104,7 +117,9 @@ pub struct JournalError {
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
-    file: Mutex<Lines>,
+    lines: Mutex<Lines>,
+    /// Whoever holds it brings lines to the disk.
+    synced: tokio::sync::Mutex<Synced>,
 }
 
 #[derive(Debug)]
@@ -112,6 +127,16 @@ struct Lines {
     file: File,
     /// The length of the whole lines.
     length: u64,
+    /// How many lines were written.
+    written: u64,
+}
+
+#[derive(Debug, Default)]
+struct Synced {
+    /// How many lines are on disk.
+    lines: u64,
+    /// Whether some may never get there: the operating system says so once.
+    failed: bool,
 }
 
 impl Journal {
@@ -133,7 +158,8 @@ impl Journal {
         }
         // The name of the file is as lasting as what is written into it.
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(fail)?;
-        Ok(Self { path: path.to_owned(), file: Mutex::new(Lines { file, length }) })
+        let lines = Mutex::new(Lines { file, length, written: 0 });
+        Ok(Self { path: path.to_owned(), lines, synced: tokio::sync::Mutex::default() })
     }
 
     /// Reads what a journal says of devices. A last line that was cut off by a crash is left out.
@@ -159,37 +185,58 @@ impl Journal {
         whole.lines().map(|line| serde_json::from_str(line).map_err(|error| fail(error.into()))).collect()
     }
 
-    /// Writes a line. What is about to be done, and what was decided, is on disk when this returns. What came of a step
-    /// follows with the next such line: after a crash the device is asked in any case.
+    /// Writes a line. What is about to be done, and what was decided, is on disk when this returns; lines that wait at the same
+    /// time get there together. What came of a step follows with the next such line: after a crash the device is asked in any
+    /// case.
     ///
     /// # Errors
-    /// Then the step must not be done. The lines before are whole, and no part of this one is among them.
-    pub(crate) fn append(&self, line: &JournalLine) -> Result<(), JournalError> {
+    /// Then the step must not be done. The lines that are there are whole.
+    pub(crate) async fn append(&self, line: &JournalLine) -> Result<(), JournalError> {
         let fail = |source| JournalError { operation: "write", path: self.path.clone(), source };
         let mut text = serde_json::to_vec(line).map_err(|error| fail(error.into()))?;
         text.push(b'\n');
-        let lasting = match line {
-            JournalLine::Wave(_) => true,
-            JournalLine::Device(entry) => match entry.moment {
-                Moment::Before | Moment::TakenOver { .. } => true,
-                Moment::Done | Moment::Failed { .. } => false,
-            },
-        };
-        let mut lines = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let written = lines.file.write_all(&text).and_then(|()| if lasting { lines.file.sync_data() } else { Ok(()) });
-        match written {
+        let number = self.write(&text).map_err(fail)?;
+        if line.is_lasting() { self.sync(number).await.map_err(fail) } else { Ok(()) }
+    }
+
+    /// Writes a line, and returns its number.
+    fn write(&self, line: &[u8]) -> io::Result<u64> {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        match lines.file.write_all(line) {
             Ok(()) => {
-                lines.length += u64::try_from(text.len()).map_err(|error| fail(io::Error::other(error)))?;
-                Ok(())
+                lines.length += u64::try_from(line.len()).map_err(io::Error::other)?;
+                lines.written += 1;
+                Ok(lines.written)
             }
             Err(source) => {
                 // On a full disk a part of the line may be there, and the next one must not begin behind it. Where even that
                 // cannot be mended, opening the journal does it.
                 let length = lines.length;
                 let _ = lines.file.set_len(length).and_then(|()| lines.file.seek(SeekFrom::End(0)));
-                Err(fail(source))
+                Err(source)
             }
         }
+    }
+
+    /// Returns once the line of a number is on disk. One of those who wait brings there all that is written by then.
+    async fn sync(&self, number: u64) -> io::Result<()> {
+        let mut synced = self.synced.lock().await;
+        if synced.lines >= number {
+            return Ok(());
+        }
+        if synced.failed {
+            return Err(io::Error::other("lines before may not have reached the disk"));
+        }
+        let (file, written) = {
+            let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+            (lines.file.try_clone()?, lines.written)
+        };
+        // Others write meanwhile, and the runtime goes on.
+        let done = tokio::task::spawn_blocking(move || file.sync_data()).await.map_err(io::Error::other)?;
+        synced.failed = done.is_err();
+        done?;
+        synced.lines = written;
+        Ok(())
     }
 }
 
@@ -213,23 +260,24 @@ mod tests {
         })
     }
 
-    #[test]
-    fn a_line_that_a_crash_cut_off_is_not_joined_with_the_next_one() {
+    #[tokio::test]
+    async fn a_line_that_a_crash_cut_off_is_not_joined_with_the_next_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
-        Journal::open(&path).unwrap().append(&turn("one")).unwrap();
+        Journal::open(&path).unwrap().append(&turn("one")).await.unwrap();
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();
         file.write_all(br#"{"at":1,"transac"#).unwrap();
         assert_eq!(Journal::lines(&path).unwrap(), [turn("one")]);
-        Journal::open(&path).unwrap().append(&turn("two")).unwrap();
+        Journal::open(&path).unwrap().append(&turn("two")).await.unwrap();
         assert_eq!(Journal::lines(&path).unwrap(), [turn("one"), turn("two")]);
     }
 
-    #[test]
-    fn a_full_disk_is_an_error_and_nothing_is_written() {
+    #[tokio::test]
+    async fn a_full_disk_is_an_error_and_nothing_is_written() {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let journal = Journal { path: "/dev/full".into(), file: Mutex::new(Lines { file: full, length: 0 }) };
-        let error = journal.append(&turn("one")).unwrap_err();
+        let lines = Mutex::new(Lines { file: full, length: 0, written: 0 });
+        let journal = Journal { path: "/dev/full".into(), lines, synced: tokio::sync::Mutex::default() };
+        let error = journal.append(&turn("one")).await.unwrap_err();
         assert!(error.to_string().starts_with("write the journal /dev/full: No space left"), "{error}");
     }
 }

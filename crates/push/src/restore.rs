@@ -27,7 +27,7 @@ impl Device<'_> {
             let last = match self.put_back(&mut told).await {
                 Ok(status) => {
                     self.unlock().await;
-                    let journal = self.journal(StepName::Rollback, Moment::Done);
+                    let journal = self.journal(StepName::Rollback, Moment::Done).await;
                     let reason = match journal {
                         Ok(()) => reason,
                         Err(failure) => format!("{reason}; {}", failure.reason),
@@ -49,7 +49,7 @@ impl Device<'_> {
                     armed_at.elapsed().as_secs()
                 );
                 // The result says the same, whether or not the journal takes it.
-                let _ = self.journal(StepName::Rollback, Moment::Failed { reason: words.clone() });
+                let _ = self.journal(StepName::Rollback, Moment::Failed { reason: words.clone() }).await;
                 self.session = None;
                 return DeviceResult::Unknown { step, reason: words };
             }

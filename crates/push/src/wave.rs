@@ -134,7 +134,12 @@ pub(crate) async fn each<'d, 'a: 'd, D: AsRef<Device<'a>> + 'd>(
 ) {
     let work = &work;
     join_all(devices.map(|device| async move {
-        let context = device.as_ref().context;
+        let Device { context, name, target, .. } = device.as_ref();
+        let context: &Context<'_> = context;
+        let _bound = match &context.inputs.policy.pool {
+            Some(pool) => Some(pool.place(name, target).await),
+            None => None,
+        };
         // The semaphore is never closed.
         let _slot = context.slots.acquire().await;
         work(device).await;
@@ -164,7 +169,7 @@ async fn run_wave<'a>(
     gate: &impl AsyncFn(&WaveOutcome) -> Result<(), String>,
 ) -> Option<String> {
     let policy = context.inputs.policy;
-    if let Err(error) = turn(context, &wave.name, Turn::Begins, None) {
+    if let Err(error) = turn(context, &wave.name, Turn::Begins, None).await {
         return Some(error.to_string());
     }
     context.observer.event(&PushEvent::WaveBegins { wave: wave.name.clone(), devices: wave.devices.clone() });
@@ -234,7 +239,7 @@ async fn run_wave<'a>(
     }
 
     // 4. Final, unless something is wrong.
-    if !whole_wave_back && let Err(error) = turn(context, &wave.name, Turn::GoesOn, None) {
+    if !whole_wave_back && let Err(error) = turn(context, &wave.name, Turn::GoesOn, None).await {
         unhealthy = Some(Failure::new(StepName::Gate, error.to_string()));
         trouble = Some(error.to_string());
         whole_wave_back = true;
@@ -257,7 +262,7 @@ async fn run_wave<'a>(
     // 5. Back, together with what belongs together.
     if whole_wave_back {
         // What goes back does so also where it cannot be written down.
-        let _ = turn(context, &wave.name, Turn::GoesBack, trouble.clone());
+        let _ = turn(context, &wave.name, Turn::GoesBack, trouble.clone()).await;
     }
     let elsewhere =
         unhealthy.unwrap_or_else(|| Failure::new(StepName::Gate, trouble.clone().unwrap_or_else(|| "trouble".into())));
@@ -279,10 +284,10 @@ async fn run_wave<'a>(
 }
 
 /// Writes down what becomes of a wave.
-fn turn(context: &Context<'_>, wave: &str, turn: Turn, why: Option<String>) -> Result<(), JournalError> {
+async fn turn(context: &Context<'_>, wave: &str, turn: Turn, why: Option<String>) -> Result<(), JournalError> {
     let transaction = context.transaction.clone();
     let line = JournalTurn { at: journal::now(), transaction, wave: wave.to_owned(), turn, why };
-    context.inputs.journal.append(&JournalLine::Wave(line))
+    context.inputs.journal.append(&JournalLine::Wave(line)).await
 }
 
 /// Puts a device back when it, or what it belongs together with, went wrong.

@@ -6,13 +6,18 @@ use std::{
 };
 
 use russh::{
-    Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect, Preferred,
+    Channel, ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelStream, ChannelWriteHalf, Disconnect,
     client::{self, Handle, Msg},
-    keys::{Algorithm, PublicKeyOrCertificate},
+    keys::PublicKeyOrCertificate,
 };
+use tokio::io::{AsyncRead, AsyncWrite};
 use weft_model::NodeName;
 
-use crate::{HostKeyProblem, KnownHosts, Limits, SshError, Target, authentication::authenticate, tcp};
+use crate::{
+    Algorithms, Endpoint, HostKeyProblem, KnownHosts, Limits, SshError, Target,
+    authentication::{Login, authenticate, read_key},
+    tcp,
+};
 
 /// How long a command that took too long may take to be stopped.
 const STOP_LIMIT: Duration = Duration::from_millis(500);
@@ -31,15 +36,24 @@ pub struct ExecOutput {
 /// Checks the host key, and keeps what the library would otherwise swallow.
 struct Handler {
     known_hosts: Arc<KnownHosts>,
-    address: std::net::SocketAddr,
+    host: String,
     problem: Arc<Mutex<Option<HostKeyProblem>>>,
+}
+
+impl Peer<'_> {
+    /// Makes sure that no line about the host is one that cannot be read.
+    pub(crate) fn is_readable(&self, known_hosts: &KnownHosts) -> Result<(), SshError> {
+        let Some(line) = known_hosts.unreadable_line(&self.host) else { return Ok(()) };
+        let reason = format!("line {line} is about this host and holds no key that can be read");
+        Err(SshError::KnownHosts { device: self.device.clone(), path: known_hosts.path().to_owned(), reason })
+    }
 }
 
 impl client::Handler for Handler {
     type Error = russh::Error;
 
     async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, russh::Error> {
-        match self.known_hosts.check(self.address, &shown.public_key()) {
+        match self.known_hosts.check(&self.host, &shown.public_key()) {
             Ok(()) => Ok(true),
             Err(problem) => {
                 *self.problem.lock().unwrap_or_else(PoisonError::into_inner) = Some(problem);
@@ -49,15 +63,28 @@ impl client::Handler for Handler {
     }
 }
 
+/// One end of an SSH connection: the device itself, or a jump host on the way to it.
+pub(crate) struct Peer<'a> {
+    /// The device that all this is about.
+    pub(crate) device: &'a NodeName,
+    /// The host as it stands in a file of host keys.
+    pub(crate) host: String,
+    pub(crate) user: &'a str,
+    pub(crate) login: Login,
+    pub(crate) algorithms: &'a Algorithms,
+}
+
 /// An authenticated SSH connection to a device.
 pub struct Connection {
     device: NodeName,
     handle: Handle<Handler>,
     limits: Limits,
+    /// The connection to the jump host that this one goes through: it must not end before.
+    _through: Option<Arc<Connection>>,
 }
 
 impl Connection {
-    /// Connects, checks the host key and logs in.
+    /// Connects, checks the host key and logs in, by a key. It takes no detour.
     ///
     /// # Errors
     /// Says which of these failed and why; see [`SshError`].
@@ -67,22 +94,36 @@ impl Connection {
         known_hosts: &KnownHosts,
         limits: &Limits,
     ) -> Result<Self, SshError> {
-        if let Some(line) = known_hosts.unreadable_line(target.address) {
-            let path = known_hosts.path().to_owned();
-            let reason = format!("line {line} is about this device and holds no key that can be read");
-            return Err(SshError::KnownHosts { device: device.clone(), path, reason });
-        }
-        let stream = tcp::connect(device, target, limits).await?;
+        let key = match &target.identity {
+            Some(path) => Some((Arc::new(read_key(device, path)?), path.clone())),
+            None => None,
+        };
+        let login = Login { key, password: None };
+        let (user, algorithms) = (target.user.as_str(), &target.algorithms);
+        let peer = Peer { device, host: KnownHosts::host(target.address), user, login, algorithms };
+        peer.is_readable(known_hosts)?;
+        let stream = tcp::connect(device, target.address, target.network_namespace.as_deref(), limits).await?;
+        Self::over(stream, None, peer, Arc::new(known_hosts.clone()), limits).await
+    }
+
+    /// Checks the host key and logs in, over a stream that is there.
+    pub(crate) async fn over(
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        through: Option<Arc<Connection>>,
+        peer: Peer<'_>,
+        known_hosts: Arc<KnownHosts>,
+        limits: &Limits,
+    ) -> Result<Self, SshError> {
+        let device = peer.device;
         let problem = Arc::new(Mutex::new(None));
-        let handler =
-            Handler { known_hosts: Arc::new(known_hosts.clone()), address: target.address, problem: problem.clone() };
         let config = client::Config {
-            preferred: Preferred { key: host_key_algorithms(known_hosts, target).into(), ..Preferred::DEFAULT },
+            preferred: peer.algorithms.preferred(&known_hosts.algorithms(&peer.host)),
             keepalive_interval: Some(limits.keepalive),
             keepalive_max: 3,
             nodelay: true,
             ..client::Config::default()
         };
+        let handler = Handler { known_hosts, host: peer.host.clone(), problem: problem.clone() };
         let limit = limits.authenticate;
         let mut waited_for = "the SSH key exchange";
         let log_in = async {
@@ -94,11 +135,13 @@ impl Connection {
                 }
             })?;
             waited_for = "the SSH log-in";
-            authenticate(device, target, &mut handle).await?;
+            authenticate(device, peer.user, &peer.login, &mut handle).await?;
             Ok(handle)
         };
         match tokio::time::timeout(limit, log_in).await {
-            Ok(handle) => Ok(Self { device: device.clone(), handle: handle?, limits: limits.clone() }),
+            Ok(handle) => {
+                Ok(Self { device: device.clone(), handle: handle?, limits: limits.clone(), _through: through })
+            }
             Err(_) => Err(SshError::TimedOut { device: device.clone(), waited_for: waited_for.into(), limit }),
         }
     }
@@ -111,6 +154,39 @@ impl Connection {
     /// Says whether the connection has ended.
     pub fn is_closed(&self) -> bool {
         self.handle.is_closed()
+    }
+
+    /// Lets the host connect to another one; what is written then comes out there. `hop` is this host's own name.
+    pub(crate) async fn forward(
+        &self,
+        device: &NodeName,
+        hop: &str,
+        to: &Endpoint,
+    ) -> Result<ChannelStream<Msg>, SshError> {
+        let limit = self.limits.connect;
+        let fail = |reason: String| SshError::Forward {
+            device: device.clone(),
+            hop: hop.to_owned(),
+            to: to.to_string(),
+            reason,
+        };
+        let opening = self.handle.channel_open_direct_tcpip(to.host.clone(), to.port.into(), "127.0.0.1", 0);
+        match tokio::time::timeout(limit, opening).await {
+            Ok(Ok(channel)) => Ok(channel.into_stream()),
+            Ok(Err(russh::Error::ChannelOpenFailure(why))) => Err(fail(match why {
+                ChannelOpenFailure::AdministrativelyProhibited => "it does not forward, or not to there".into(),
+                ChannelOpenFailure::ConnectFailed => "it gets no connection".into(),
+                why => format!("{why:?}"),
+            })),
+            Ok(Err(error)) => Err(fail(error.to_string())),
+            Err(_) => Err(fail(format!("no answer within {} s", limit.as_secs_f64()))),
+        }
+    }
+
+    /// Tells whether the other end answers.
+    pub(crate) async fn answers(&self) -> bool {
+        let asked = tokio::time::timeout(self.limits.keepalive, self.handle.send_ping()).await;
+        matches!(asked, Ok(Ok(()))) && !self.is_closed()
     }
 
     /// Opens a channel.
@@ -203,20 +279,6 @@ impl Connection {
         let farewell = self.handle.disconnect(Disconnect::ByApplication, "", "en");
         let _ = tokio::time::timeout(Duration::from_millis(200), farewell).await;
     }
-}
-
-/// The library's order of algorithms, with those first for which a key is known: a device with several keys then shows the
-/// one that can be checked.
-fn host_key_algorithms(known_hosts: &KnownHosts, target: &Target) -> Vec<Algorithm> {
-    let known = known_hosts.algorithms(target.address);
-    let is_known = |algorithm: &&Algorithm| {
-        known.iter().any(|known| match (known, algorithm) {
-            (Algorithm::Rsa { .. }, Algorithm::Rsa { .. }) => true,
-            (known, algorithm) => known == *algorithm,
-        })
-    };
-    let all = Preferred::DEFAULT.key;
-    all.iter().filter(is_known).chain(all.iter().filter(|algorithm| !is_known(algorithm))).cloned().collect()
 }
 
 /// Tells a lost connection from a misunderstanding.

@@ -1,6 +1,6 @@
 //! What can go wrong between Weft and a device. Refused, timed out, lost and rejected are different things.
 
-use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use weft_model::{NodeName, PackName, SecretRef};
 
@@ -26,6 +26,16 @@ pub enum SshError {
         address: SocketAddr,
         /// What the operating system says.
         source: io::Error,
+    },
+    /// The name of a jump host has no address.
+    #[error("{device}: look up {name}: {reason}")]
+    Name {
+        /// The device.
+        device: NodeName,
+        /// The name.
+        name: String,
+        /// Why.
+        reason: String,
     },
     /// The network namespace from which the connection starts cannot be entered.
     #[error("{device}: enter the network namespace {}: {source}", path.display())]
@@ -105,6 +115,38 @@ pub enum SshError {
         /// The signal that killed it, where the device says so.
         signal: Option<String>,
     },
+    /// A jump host on the way to the device cannot be used.
+    #[error("{device}: on the way, at the jump host {hop}: {}", source.to_string().strip_prefix(&format!("{device}: ")).unwrap_or(&source.to_string()))]
+    Jump {
+        /// The device.
+        device: NodeName,
+        /// The jump host, as the inventory names it.
+        hop: String,
+        /// Why; the devices behind it share it.
+        source: Arc<SshError>,
+    },
+    /// A jump host does not lead further.
+    #[error("{device}: the jump host {hop} does not connect to {to}: {reason}")]
+    Forward {
+        /// The device.
+        device: NodeName,
+        /// The jump host, as the inventory names it.
+        hop: String,
+        /// Where it was to connect to.
+        to: String,
+        /// What it says.
+        reason: String,
+    },
+    /// The password has no value.
+    #[error("{device}: log in as `{user}`: {source}")]
+    Password {
+        /// The device.
+        device: NodeName,
+        /// The user.
+        user: String,
+        /// Which secret, and why.
+        source: SecretError,
+    },
     /// The two ends do not understand each other.
     #[error("{device}: SSH {during}: {source}")]
     Protocol {
@@ -121,12 +163,19 @@ impl SshError {
     /// Says whether the device could not be reached or was lost, as opposed to having answered in a way that is wrong.
     pub fn is_unreachable(&self) -> bool {
         match self {
-            Self::Refused { .. } | Self::Unreachable { .. } | Self::TimedOut { .. } | Self::Lost { .. } => true,
+            Self::Refused { .. }
+            | Self::Unreachable { .. }
+            | Self::TimedOut { .. }
+            | Self::Lost { .. }
+            | Self::Name { .. }
+            | Self::Forward { .. } => true,
+            Self::Jump { source, .. } => source.is_unreachable(),
             Self::NetworkNamespace { .. }
             | Self::HostKey { .. }
             | Self::KnownHosts { .. }
             | Self::Identity { .. }
             | Self::Authentication { .. }
+            | Self::Password { .. }
             | Self::NoExitStatus { .. }
             | Self::Protocol { .. } => false,
         }

@@ -4,6 +4,7 @@
 //! lines are passed over: Weft asks for plain host keys.
 
 use std::{
+    collections::HashMap,
     fmt, io,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -21,6 +22,20 @@ use sha1::Sha1;
 pub struct KnownHosts {
     path: PathBuf,
     text: String,
+    /// Where in the text, and on which lines, plain names stand, in lower case: a fleet has many lines, and each is about one
+    /// host.
+    plain: HashMap<String, Vec<Line>>,
+    /// The lines with wildcards, negations and hashed names: they are looked at for every host.
+    others: Vec<Line>,
+}
+
+/// Where a line stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Line {
+    /// From 1.
+    number: usize,
+    start: usize,
+    end: usize,
 }
 
 /// What is wrong with a device's host key, and what to do about it.
@@ -95,7 +110,22 @@ struct Known {
 impl KnownHosts {
     /// Takes a text; `path` is named in messages.
     pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
-        Self { path: path.into(), text: text.into() }
+        let mut hosts = Self { path: path.into(), text: text.into(), plain: HashMap::new(), others: Vec::new() };
+        let mut start = 0;
+        for (index, text) in hosts.text.split_inclusive('\n').enumerate() {
+            let line = Line { number: index + 1, start, end: start + text.len() };
+            start = line.end;
+            match patterns(text) {
+                None => {}
+                Some(names) if names.contains(['*', '?', '!', '|']) => hosts.others.push(line),
+                Some(names) => {
+                    for name in names.split(',') {
+                        hosts.plain.entry(name.to_ascii_lowercase()).or_default().push(line);
+                    }
+                }
+            }
+        }
+        hosts
     }
 
     /// Reads a file.
@@ -121,27 +151,23 @@ impl KnownHosts {
 
     /// Returns the lines about a host, and the number of a line that is about it but cannot be read.
     fn lines_about(&self, host: &str) -> Result<Vec<Known>, usize> {
+        let plain = self.plain.get(&host.to_ascii_lowercase());
+        let mut lines: Vec<Line> = plain.into_iter().flatten().chain(&self.others).copied().collect();
+        lines.sort_unstable();
         let mut known = Vec::new();
-        for (index, line) in self.text.lines().enumerate() {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            let patterns = match line.strip_prefix('@') {
-                Some(marked) => marked.split_whitespace().nth(1),
-                None => line.split_whitespace().next(),
-            };
-            let Some(patterns) = patterns.and_then(|text| text.parse::<HostPatterns>().ok()) else { continue };
+        for Line { number, start, end } in lines {
+            let line = self.text[start..end].trim();
+            let Some(patterns) = patterns(line).and_then(|text| text.parse::<HostPatterns>().ok()) else { continue };
             if !matches(&patterns, host) {
                 continue;
             }
             // Columns may be separated by more than one blank, which the parser of a line does not take.
             let columns: Vec<&str> = line.split_whitespace().collect();
-            let entry: Entry = columns.join(" ").parse().map_err(|_| index + 1)?;
+            let entry: Entry = columns.join(" ").parse().map_err(|_| number)?;
             match entry.marker() {
                 Some(Marker::CertAuthority) => {}
                 marker => known.push(Known {
-                    line: index + 1,
+                    line: number,
                     revoked: marker == Some(&Marker::Revoked),
                     key: entry.public_key().clone(),
                 }),
@@ -150,25 +176,25 @@ impl KnownHosts {
         Ok(known)
     }
 
-    /// Returns the algorithms of the keys that are known for an address, in the order of the file: the device is asked for
+    /// Returns the algorithms of the keys that are known for a host, in the order of the file: the device is asked for
     /// one of those first.
-    pub(crate) fn algorithms(&self, address: SocketAddr) -> Vec<Algorithm> {
-        let known = self.lines_about(&Self::host(address)).unwrap_or_default();
+    pub(crate) fn algorithms(&self, host: &str) -> Vec<Algorithm> {
+        let known = self.lines_about(host).unwrap_or_default();
         known.into_iter().filter(|known| !known.revoked).map(|known| known.key.algorithm()).collect()
     }
 
-    /// Returns the first line about an address that cannot be read.
-    pub(crate) fn unreadable_line(&self, address: SocketAddr) -> Option<usize> {
-        self.lines_about(&Self::host(address)).err()
+    /// Returns the first line about a host that cannot be read.
+    pub(crate) fn unreadable_line(&self, host: &str) -> Option<usize> {
+        self.lines_about(host).err()
     }
 
-    /// Checks the key that a device showed.
+    /// Checks the key that a host showed; see [`KnownHosts::host`].
     ///
     /// # Errors
     /// Says what is wrong with the key, where the file says otherwise and how to accept it. A line that cannot be read
     /// accepts nothing.
-    pub fn check(&self, address: SocketAddr, key: &PublicKey) -> Result<(), HostKeyProblem> {
-        let host = Self::host(address);
+    pub fn check(&self, host: &str, key: &PublicKey) -> Result<(), HostKeyProblem> {
+        let host = host.to_owned();
         let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
         let known = self.lines_about(&host).unwrap_or_default();
         let same = |known: &&Known| known.key.key_data() == key.key_data();
@@ -195,6 +221,15 @@ impl KnownHosts {
                 fingerprint,
             }),
         }
+    }
+}
+
+/// Returns the column with the hosts of a line; `None` where a line is about none.
+fn patterns(line: &str) -> Option<&str> {
+    let line = line.trim();
+    match line.strip_prefix('@') {
+        Some(marked) => marked.split_whitespace().nth(1),
+        None => line.split_whitespace().next().filter(|first| !first.starts_with('#')),
     }
 }
 
@@ -246,7 +281,7 @@ mod tests {
     const OTHER: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti";
 
     fn check(text: &str, address: &str) -> Result<(), HostKeyProblem> {
-        KnownHosts::new("known_hosts", text).check(address.parse().unwrap(), &KEY.parse().unwrap())
+        KnownHosts::new("known_hosts", text).check(&KnownHosts::host(address.parse().unwrap()), &KEY.parse().unwrap())
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A connection together with the pack of the device's OS.
 
-use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use regex::Regex;
 use weft_model::NodeName;
@@ -11,8 +11,9 @@ use weft_pack::{
 use zeroize::Zeroizing;
 
 use crate::{
-    Connection, KnownHosts, Limits, Secrets, SessionError, Shell, ShellRules, SshError, Target,
+    Connection, Limits, Secrets, SessionError, Shell, ShellRules, Target,
     connection::brief,
+    dial::Dialer,
     secret::{Redaction, reveal},
 };
 
@@ -25,14 +26,29 @@ pub struct PingResult {
     pub received: u32,
 }
 
+/// Where the values of secrets come from: borrowed, or kept alive.
+enum Source<'s> {
+    Borrowed(&'s dyn Secrets),
+    Shared(Arc<dyn Secrets>),
+}
+
+impl Source<'_> {
+    fn get(&self) -> &dyn Secrets {
+        match self {
+            Self::Borrowed(secrets) => *secrets,
+            Self::Shared(secrets) => &**secrets,
+        }
+    }
+}
+
 /// A session with a device.
 pub struct Session<'s> {
     device: NodeName,
     connection: Connection,
     pack: Arc<Pack>,
     limits: Limits,
-    secrets: &'s dyn Secrets,
-    redaction: Redaction,
+    secrets: Source<'s>,
+    redaction: Arc<Redaction>,
     rules: Option<ShellRules>,
     shell: Option<Shell>,
     prepared: bool,
@@ -44,6 +60,24 @@ struct Output {
     status: Option<u32>,
     words: String,
     refused: bool,
+}
+
+impl Session<'static> {
+    /// As [`Session::open`], with what sessions have in common.
+    pub(crate) async fn with(
+        dialer: &Dialer,
+        device: &NodeName,
+        target: &Target,
+        pack: Arc<Pack>,
+        limits: &Limits,
+        secrets: &Arc<dyn Secrets>,
+        redaction: &Arc<Redaction>,
+    ) -> Result<Self, SessionError> {
+        let rules = dialer.rules(&pack, || rules(device, &pack))?;
+        let connection = dialer.connect(device, target, limits, &**secrets).await?;
+        let secrets = Source::Shared(secrets.clone());
+        Ok(Self::over(device, connection, pack, limits, secrets, redaction.clone(), rules))
+    }
 }
 
 impl<'s> Session<'s> {
@@ -59,35 +93,51 @@ impl<'s> Session<'s> {
         limits: &Limits,
         secrets: &'s dyn Secrets,
     ) -> Result<Session<'s>, SessionError> {
-        let path = match &target.known_hosts {
-            Some(path) => path.clone(),
-            None => own_known_hosts(),
-        };
-        let known_hosts = KnownHosts::read(&path).map_err(|error| SshError::KnownHosts {
-            device: device.clone(),
-            path,
-            reason: error.to_string(),
-        })?;
-        let rules = match &pack.manifest().transport {
-            Transport::Exec => None,
-            Transport::Shell(shell) => Some(ShellRules::new(shell).map_err(|error| SessionError::Pack {
-                device: device.clone(),
-                pack: pack.name().clone(),
-                reason: error.to_string(),
-            })?),
-        };
-        let connection = Connection::open(device, target, &known_hosts, limits).await?;
-        Ok(Self {
+        let redaction = Arc::new(Redaction::new(secrets));
+        let rules = rules(device, &pack)?;
+        let connection = Dialer::default().connect(device, target, limits, secrets).await?;
+        let secrets = Source::Borrowed(secrets);
+        Ok(Self::over(device, connection, pack, limits, secrets, redaction, rules))
+    }
+
+    fn over(
+        device: &NodeName,
+        connection: Connection,
+        pack: Arc<Pack>,
+        limits: &Limits,
+        secrets: Source<'s>,
+        redaction: Arc<Redaction>,
+        rules: Option<ShellRules>,
+    ) -> Self {
+        Self {
             device: device.clone(),
             connection,
             pack,
             limits: limits.clone(),
             secrets,
-            redaction: Redaction::new(secrets),
+            redaction,
             rules,
             shell: None,
             prepared: false,
-        })
+        }
+    }
+
+    /// Tells whether the next command can be sent: the connection stands, and a command line that was opened is at its prompt.
+    pub(crate) fn is_usable(&self) -> bool {
+        !self.connection.is_closed() && self.shell.as_ref().is_none_or(Shell::is_usable)
+    }
+
+    /// Returns the session if it keeps alive what it needs.
+    pub(crate) fn into_shared(self) -> Result<Session<'static>, Self> {
+        let Source::Shared(secrets) = &self.secrets else { return Err(self) };
+        let secrets = Source::Shared(secrets.clone());
+        let Self { device, connection, pack, limits, redaction, rules, shell, prepared, secrets: _ } = self;
+        Ok(Session { device, connection, pack, limits, secrets, redaction, rules, shell, prepared })
+    }
+
+    /// Tells whether the device answers.
+    pub(crate) async fn answers(&self) -> bool {
+        self.connection.answers().await
     }
 
     /// Returns the pack of the device's OS.
@@ -161,7 +211,7 @@ impl<'s> Session<'s> {
             let vars = BTreeMap::from([("file", file.name.clone()), ("device", self.device.to_string())]);
             let outputs = Zeroizing::new(self.raw_step(&pack.manifest().transaction.running, &vars).await?);
             let text = Zeroizing::new(outputs.concat());
-            let text = pack.without_secrets(&file.name, &text, &|value| self.secrets.key().digest(value));
+            let text = pack.without_secrets(&file.name, &text, &|value| self.secrets.get().key().digest(value));
             texts.insert(file.name.clone(), self.redaction.hide(text));
         }
         Ok(texts)
@@ -239,7 +289,7 @@ impl<'s> Session<'s> {
         let rendered = self.pack.command(command, &vars).map_err(|error| self.pack_error(error.to_string()))?;
         let input = match &rendered.input {
             Some(input) => Some(
-                reveal(input, self.secrets)
+                reveal(input, self.secrets.get())
                     .map_err(|source| SessionError::Secret { device: self.device.clone(), source })?,
             ),
             None => None,
@@ -278,9 +328,15 @@ impl<'s> Session<'s> {
     }
 }
 
-/// The file in which ssh(1) keeps the host keys of this user.
-fn own_known_hosts() -> PathBuf {
-    std::env::home_dir().unwrap_or_default().join(".ssh/known_hosts")
+/// Prepares the patterns of a pack whose devices have an interactive command line.
+fn rules(device: &NodeName, pack: &Pack) -> Result<Option<ShellRules>, SessionError> {
+    let Transport::Shell(shell) = &pack.manifest().transport else { return Ok(None) };
+    let rules = ShellRules::new(shell).map_err(|error| SessionError::Pack {
+        device: device.clone(),
+        pack: pack.name().clone(),
+        reason: error.to_string(),
+    })?;
+    Ok(Some(rules))
 }
 
 /// The beginning of what a device says: enough for a person, not a screen full.

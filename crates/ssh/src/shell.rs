@@ -12,15 +12,23 @@ use crate::{
     connection::{brief, during},
 };
 
-/// What pagers say at the end of a screen.
+/// What pagers say at the end of a screen, unless the pack knows better.
 const PAGER: &str = r"(?i)(?:-+\s*\(?more\)?[^\n]*-+|<-+\s*more\s*-+>|\(more\)|press any key to continue.*)\s*\z";
+
+/// The key that shows the next screen, unless the pack knows better.
+const NEXT_SCREEN: &str = " ";
+/// The most questions that are answered during one command: one that is asked again and again is never answered well.
+const MOST_ANSWERS: usize = 16;
+/// A command that is longer may be shown scrolled or shortened by the device's line editor.
+const LONGEST_ECHO: usize = 60;
 
 /// A [`ShellTransport`] whose patterns are ready.
 #[derive(Debug, Clone)]
 pub struct ShellRules {
     prompt: Regex,
     errors: Vec<Regex>,
-    pager: Regex,
+    pager: (Regex, String),
+    questions: Vec<(Regex, String)>,
     setup: Vec<String>,
 }
 
@@ -30,10 +38,18 @@ impl ShellRules {
     /// # Errors
     /// Returns the pattern that is no regular expression.
     pub fn new(transport: &ShellTransport) -> Result<Self, regex::Error> {
+        let at_the_end = |pattern: &str| Regex::new(&format!(r"(?m)(?:{pattern})\z"));
+        let questions = transport.questions.iter();
         Ok(Self {
-            prompt: Regex::new(&format!(r"(?m)(?:{})\z", transport.prompt))?,
+            prompt: at_the_end(&transport.prompt)?,
             errors: transport.errors.iter().map(|pattern| Regex::new(pattern)).collect::<Result<_, _>>()?,
-            pager: Regex::new(PAGER)?,
+            pager: match &transport.pager {
+                Some(pager) => (at_the_end(&pager.pattern)?, pager.key.clone()),
+                None => (Regex::new(PAGER)?, NEXT_SCREEN.to_owned()),
+            },
+            questions: questions
+                .map(|one| Ok((at_the_end(&one.pattern)?, one.answer.clone())))
+                .collect::<Result<_, _>>()?,
             setup: transport.setup.clone(),
         })
     }
@@ -55,6 +71,8 @@ pub struct Shell {
     reader: ChannelReadHalf,
     writer: ChannelWriteHalf<Msg>,
     usable: bool,
+    /// Whether the device was seen to repeat what is typed: then a prompt that comes before that is an old one.
+    echoes: bool,
 }
 
 impl Shell {
@@ -74,7 +92,8 @@ impl Shell {
         channel.request_pty(false, "vt100", 511, 1000, 0, 0, &[]).await.map_err(fail)?;
         channel.request_shell(true).await.map_err(fail)?;
         let (reader, writer) = channel.split();
-        let mut shell = Self { device: device.clone(), rules: rules.clone(), reader, writer, usable: true };
+        let mut shell =
+            Self { device: device.clone(), rules: rules.clone(), reader, writer, usable: true, echoes: false };
         shell.exchange("", None, "the first prompt of the command line".into(), limit).await?;
         for command in rules.setup.clone() {
             shell.run(&command, None, limit).await?;
@@ -94,8 +113,8 @@ impl Shell {
     /// A prompt that does not come within `limit` and a connection that is lost are errors; a refusal is part of the answer.
     pub async fn run(&mut self, command: &str, input: Option<&str>, limit: Duration) -> Result<Answer, SshError> {
         let waited_for = format!("the prompt after `{}`", brief(command));
-        let output = self.exchange(command, input, waited_for, limit).await?;
-        let text = without_echo(&output, command, input);
+        let output = visible(&self.exchange(command, input, waited_for, limit).await?);
+        let text = without_echo(self.since_echo(&output, command), command, input);
         let errors: Vec<String> = text
             .lines()
             .filter(|line| self.rules.errors.iter().any(|pattern| pattern.is_match(line)))
@@ -105,6 +124,19 @@ impl Shell {
             self.usable = false;
         }
         Ok(Answer { text, errors })
+    }
+
+    /// Returns the output from the echo of the command on: what a device that echoes says before is about something else.
+    fn since_echo<'t>(&self, output: &'t str, command: &str) -> &'t str {
+        let mut at = 0;
+        for line in output.split_inclusive('\n').take_while(|_| self.echoes) {
+            let before = line.trim_end().strip_suffix(command.trim_end());
+            if before.is_some_and(|before| before.is_empty() || self.rules.prompt.is_match(before)) {
+                return &output[at..];
+            }
+            at += line.len();
+        }
+        output
     }
 
     /// Sends lines while it reads, until the output ends with a prompt; returns the output before that prompt.
@@ -129,11 +161,15 @@ impl Shell {
             }
         }
         let (rules, writer, reader) = (&self.rules, &self.writer, &mut self.reader);
+        // The device may be slow to repeat it, and may have printed a prompt of its own accord before.
+        let echo = (self.echoes && command.len() <= LONGEST_ECHO).then_some(command);
+        let mut output = Vec::new();
         let both = async {
             let send = writer.data(lines.as_bytes());
             tokio::pin!(send);
-            let mut sent = false;
-            let mut output = Vec::new();
+            let (mut sent, mut answers) = (false, 0);
+            // Where what was said since the last key or answer begins.
+            let mut since = 0;
             loop {
                 // Both at once: the device repeats lines while it is sent more of them.
                 tokio::select! {
@@ -149,15 +185,27 @@ impl Shell {
                         None => return Err(None),
                     },
                 }
-                let start = output.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
+                let start = last_line(&output);
+                if is_cut(&output[start..]) {
+                    continue;
+                }
                 let last = visible(&String::from_utf8_lossy(&output[start..]));
-                if rules.pager.is_match(&last) {
+                let news = visible(&String::from_utf8_lossy(&output[start.max(since)..]));
+                if rules.pager.0.is_match(&news) {
+                    writer.data(rules.pager.1.as_bytes()).await.map_err(Some)?;
                     output.truncate(start);
-                    writer.data(&b" "[..]).await.map_err(Some)?;
+                    since = start;
+                } else if let Some((_, answer)) = rules.questions.iter().find(|(pattern, _)| pattern.is_match(&news))
+                    && answers < MOST_ANSWERS
+                {
+                    answers += 1;
+                    since = output.len();
+                    writer.data(answer.as_bytes()).await.map_err(Some)?;
                 } else if let Some(prompt) = rules.prompt.find(&last)
                     && sent
                     // A line that holds the command is its echo, whatever it ends with.
                     && (start > 0 || command.is_empty() || !last.contains(command))
+                    && echo.is_none_or(|echo| has_echo(&output[..start], echo))
                 {
                     let mut text = String::from_utf8_lossy(&output[..start]).into_owned();
                     text.push_str(&last[..prompt.start()]);
@@ -168,15 +216,58 @@ impl Shell {
         match tokio::time::timeout(limit, both).await {
             Ok(Ok(output)) => {
                 self.usable = true;
+                let first = visible(&output);
+                let first = first.lines().next().unwrap_or_default();
+                self.echoes |= !command.is_empty() && first.trim_end().ends_with(command.trim_end());
                 Ok(output)
             }
             Ok(Err(source)) => {
                 let while_running = format!("while waiting for {waited_for}");
                 Err(during(&self.device, &while_running, source.unwrap_or(russh::Error::Disconnect)))
             }
-            Err(_) => Err(SshError::TimedOut { device: self.device.clone(), waited_for, limit }),
+            Err(_) => {
+                let last = visible(&String::from_utf8_lossy(&output[last_line(&output)..]));
+                let waited_for = match brief(&last) {
+                    last if last.is_empty() => waited_for,
+                    // What was typed may be a secret that is shown nowhere.
+                    last if input.is_none() => format!("{waited_for}; the last line is `{last}`"),
+                    _ => waited_for,
+                };
+                Err(SshError::TimedOut { device: self.device.clone(), waited_for, limit })
+            }
         }
     }
+}
+
+/// Returns where the last line begins.
+fn last_line(output: &[u8]) -> usize {
+    output.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1)
+}
+
+/// Tells whether a line ends within a control sequence or a character: the rest is on its way.
+fn is_cut(line: &[u8]) -> bool {
+    let sequence = line.iter().rposition(|&byte| byte == 0x1b).map(|at| &line[at + 1..]);
+    let within = match sequence {
+        None => false,
+        Some([]) => true,
+        Some([b'[', rest @ ..]) => !rest.iter().any(|byte| (b'@'..=b'~').contains(byte)),
+        Some([b']', rest @ ..]) => !rest.contains(&0x7),
+        Some(_) => false,
+    };
+    let lead = line.iter().rposition(|byte| byte & 0xc0 != 0x80).map(|at| (line[at], line.len() - at));
+    let character = lead.is_some_and(|(lead, length)| match lead {
+        0xc0..=0xdf => length < 2,
+        0xe0..=0xef => length < 3,
+        0xf0..=0xf7 => length < 4,
+        _ => false,
+    });
+    within || character
+}
+
+/// Tells whether what the device said holds what was typed, however it broke the line.
+fn has_echo(output: &[u8], typed: &str) -> bool {
+    let squeezed = |text: &str| text.split_whitespace().collect::<String>();
+    squeezed(&visible(&String::from_utf8_lossy(output))).contains(&squeezed(typed))
 }
 
 /// What a terminal would show of a text: no control sequences, and of a line that was overwritten only what was written
@@ -193,7 +284,8 @@ fn visible(text: &str) -> String {
                 Some(']') => while chars.next().is_some_and(|c| c != '\u{7}' && c != '\u{1b}') {},
                 _ => {}
             },
-            '\u{8}' => {
+            // It goes back no further than to the beginning of the line.
+            '\u{8}' if !shown.ends_with('\n') => {
                 shown.pop();
             }
             '\r' if chars.peek().is_none_or(|next| *next == '\n' || *next == '\r') => {}
@@ -208,16 +300,36 @@ fn visible(text: &str) -> String {
 /// Takes out what the device repeated of what was typed.
 fn without_echo(output: &str, command: &str, input: Option<&str>) -> String {
     let output = visible(output);
-    let mut lines = output.split_inclusive('\n').peekable();
-    if !command.is_empty() && lines.peek().is_some_and(|line| line.trim_end().ends_with(command.trim_end())) {
-        lines.next();
-    }
-    for typed in input.unwrap_or_default().lines() {
-        if lines.peek().is_some_and(|line| line.trim_end() == typed.trim_end()) {
-            lines.next();
+    let mut rest = output.as_str();
+    let typed = (!command.is_empty()).then_some(command).into_iter();
+    for (index, typed) in typed.chain(input.unwrap_or_default().lines()).enumerate() {
+        let Some((line, behind)) = rest.split_once('\n') else { break };
+        // The prompt may stand before the first one.
+        let same =
+            if index == 0 { line.trim_end().ends_with(typed.trim_end()) } else { line.trim_end() == typed.trim_end() };
+        if same {
+            rest = behind;
+        } else if let Some(behind) = behind_wrapped(rest, typed) {
+            rest = behind;
         }
     }
-    lines.collect()
+    rest.to_owned()
+}
+
+/// Returns what follows a line that was typed and that the device broke into several.
+fn behind_wrapped<'t>(text: &'t str, typed: &str) -> Option<&'t str> {
+    let squeezed = |text: &str| text.split_whitespace().collect::<String>();
+    let (wanted, mut joined, mut rest) = (squeezed(typed), String::new(), text);
+    if wanted.is_empty() {
+        return None;
+    }
+    while joined.len() < wanted.len() {
+        let (line, behind) = rest.split_once('\n')?;
+        joined.push_str(&squeezed(line));
+        rest = behind;
+    }
+    // All that may stand before it is the prompt.
+    (joined.ends_with(&wanted) && joined.len() <= wanted.len() + LONGEST_ECHO).then_some(rest)
 }
 
 #[cfg(test)]
@@ -229,12 +341,24 @@ mod tests {
         assert_eq!(visible("a\r\nb\u{1b}[2K\u{1b}[1;31mc\u{1b}[0m\r\n"), "a\nbc\n");
         assert_eq!(visible("--More--\r        \rnext line\r\n"), "next line\n");
         assert_eq!(visible("abc\u{8}\u{8}x"), "ax");
+        assert_eq!(visible("abc\n\u{8}\u{8}x"), "abc\nx");
+    }
+
+    #[test]
+    fn half_a_sequence_or_character_is_no_end() {
+        for cut in ["sw1> \u{1b}", "sw1> \u{1b}[", "sw1> \u{1b}[01;3", "\u{1b}]0;title"] {
+            assert!(is_cut(cut.as_bytes()), "{cut:?}");
+        }
+        assert!(is_cut(&"ü".as_bytes()[..1]) && !is_cut("ü".as_bytes()));
+        assert!(!is_cut(b"\x1b[31msw1> ") && !is_cut(b"") && !is_cut(b"sw1> "));
     }
 
     #[test]
     fn the_echo_is_left_out() {
         assert_eq!(without_echo("show x\r\nline\r\n", "show x", None), "line\n");
         assert_eq!(without_echo("line\r\n", "show x", None), "line\n");
+        let wrapped = "sw1# set description a-long\r\n-description on a line\r\ndone\r\n";
+        assert_eq!(without_echo(wrapped, "set description a-long-description on a line", None), "done\n");
         assert_eq!(without_echo("load\r\na\r\n.\r\n% line 1: no\r\n", "load", Some("a\n.\n")), "% line 1: no\n");
     }
 

@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io,
     net::{SocketAddr, TcpStream as BlockingTcpStream},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -12,11 +12,15 @@ use nix::sched::{CloneFlags, setns};
 use tokio::net::TcpStream;
 use weft_model::NodeName;
 
-use crate::{Limits, SshError, Target};
+use crate::{Endpoint, Limits, SshError};
 
 /// Connects; the socket sends small packets at once.
-pub(crate) async fn connect(device: &NodeName, target: &Target, limits: &Limits) -> Result<TcpStream, SshError> {
-    let address = target.address;
+pub(crate) async fn connect(
+    device: &NodeName,
+    address: SocketAddr,
+    namespace: Option<&Path>,
+    limits: &Limits,
+) -> Result<TcpStream, SshError> {
     let limit = limits.connect;
     let timed_out =
         || SshError::TimedOut { device: device.clone(), waited_for: format!("a TCP connection to {address}"), limit };
@@ -25,18 +29,33 @@ pub(crate) async fn connect(device: &NodeName, target: &Target, limits: &Limits)
         io::ErrorKind::TimedOut => timed_out(),
         _ => SshError::Unreachable { device: device.clone(), address, source },
     };
-    let stream = match &target.network_namespace {
+    let stream = match namespace {
         None => tokio::time::timeout(limit, TcpStream::connect(address)).await.map_err(|_| timed_out())?.map_err(io)?,
-        Some(namespace) => match connect_in(namespace.clone(), address, limit).await {
+        Some(namespace) => match connect_in(namespace.to_owned(), address, limit).await {
             Ok(stream) => stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)).map_err(io)?,
             Err(InNamespace::Enter(source)) => {
-                return Err(SshError::NetworkNamespace { device: device.clone(), path: namespace.clone(), source });
+                return Err(SshError::NetworkNamespace { device: device.clone(), path: namespace.to_owned(), source });
             }
             Err(InNamespace::Connect(source)) => return Err(io(source)),
         },
     };
     stream.set_nodelay(true).map_err(io)?;
     Ok(stream)
+}
+
+/// Returns the address of a jump host; its name is looked up where it is one.
+pub(crate) async fn look_up(device: &NodeName, endpoint: &Endpoint, limits: &Limits) -> Result<SocketAddr, SshError> {
+    let limit = limits.connect;
+    let fail = |reason: String| SshError::Name { device: device.clone(), name: endpoint.host.clone(), reason };
+    if let Ok(address) = endpoint.host.parse() {
+        return Ok(SocketAddr::new(address, endpoint.port));
+    }
+    let looking = tokio::net::lookup_host((endpoint.host.as_str(), endpoint.port));
+    let mut found = match tokio::time::timeout(limit, looking).await {
+        Ok(found) => found.map_err(|error| fail(error.to_string()))?,
+        Err(_) => return Err(fail(format!("no answer within {} s", limit.as_secs_f64()))),
+    };
+    found.next().ok_or_else(|| fail("it has no address".into()))
 }
 
 /// Which half failed.

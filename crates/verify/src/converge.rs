@@ -118,7 +118,7 @@ pub async fn converge(
         let only_probes_left = unsettled.is_empty();
         if !plan.probes.is_empty() && (over || only_probes_left || assessment.worst() <= policy.target) {
             let again = not_as_expected(&plan, &made);
-            let results = run_probes(&again, devices, &reading.secrets, &reading.limits, reading.concurrency).await;
+            let results = run_probes(&again, devices, reading).await;
             merge(&plan, &mut made, results);
             (assessment, unsettled) = assess_and_ask(intended, &observed, &made);
         }
@@ -183,12 +183,13 @@ pub async fn sessions_settled(
     limit: Duration,
 ) -> Result<(), Unsettled> {
     let begin = Instant::now();
+    let all = configs.keys().all(|device| done.contains(device));
     let mut left: BTreeMap<NodeName, WhatToCollect> = done
         .iter()
         .filter_map(|device| {
             let config = configs.get(device)?;
             let mut parts = Parts::new();
-            if wanted(config, configs, done).next().is_some() {
+            if wanted(config, done, all).next().is_some() {
                 parts.insert(Part::Neighbors);
             }
             if adjacencies::of(config, configs).any(|adjacency| done.contains(adjacency.peer)) {
@@ -202,7 +203,7 @@ pub async fn sessions_settled(
         let observed = observe(devices, &left, reading).await;
         let mut sessions = Vec::new();
         for (device, seen) in &observed {
-            let down = configs.get(device).map(|config| down(config, configs, done, seen)).unwrap_or_default();
+            let down = configs.get(device).map(|config| down(config, configs, (done, all), seen)).unwrap_or_default();
             if down.is_empty() {
                 left.remove(device);
             }
@@ -219,13 +220,12 @@ pub async fn sessions_settled(
     }
 }
 
-/// Returns the sessions of a device that are to be established once the `done` devices are.
+/// Returns the sessions of a device that are to be established once the `done` devices are; `all` when those are all there are.
 fn wanted<'a>(
     config: &'a DeviceConfig,
-    configs: &BTreeMap<NodeName, DeviceConfig>,
     done: &BTreeSet<NodeName>,
+    all: bool,
 ) -> impl Iterator<Item = (&'a NeighborTarget, &'a Neighbor, String)> {
-    let all = configs.keys().all(|device| done.contains(device));
     config.bgp.iter().flat_map(|bgp| &bgp.neighbors).filter_map(move |(target, neighbor)| {
         if neighbor.local_address.is_some() {
             return all.then(|| (target, neighbor, neighbor.description.clone()));
@@ -246,17 +246,17 @@ fn wanted<'a>(
 fn down(
     config: &DeviceConfig,
     configs: &BTreeMap<NodeName, DeviceConfig>,
-    done: &BTreeSet<NodeName>,
+    (done, all): (&BTreeSet<NodeName>, bool),
     seen: &Observed,
 ) -> Vec<String> {
     let device = &config.device;
     let mut down = Vec::new();
     match &seen.state.neighbors {
-        None if wanted(config, configs, done).next().is_some() => {
+        None if wanted(config, done, all).next().is_some() => {
             down.push(format!("{device}: {}", seen.reason(Part::Neighbors)));
         }
         None => {}
-        Some(states) => down.extend(wanted(config, configs, done).filter_map(|(target, neighbor, far)| {
+        Some(states) => down.extend(wanted(config, done, all).filter_map(|(target, neighbor, far)| {
             let state = match states.get(target).map(|state| state.session_state) {
                 Some(SessionState::Established) => return None,
                 Some(state) => state.to_string(),

@@ -9,7 +9,7 @@ use tokio::{sync::Semaphore, task::JoinSet};
 use weft_device::config::{DeviceConfig, NeighborTarget, PeerType};
 use weft_model::{InterfaceName, NodeName};
 use weft_pack::{Pack, StatePart, manifest::CollectorName};
-use weft_ssh::{Limits, Secrets, Session, SessionError, Target};
+use weft_ssh::{Pool, Session, SessionError, Target};
 
 use crate::{Observed, Part, Parts};
 
@@ -50,15 +50,13 @@ impl WhatToCollect {
 /// How devices are reached and read.
 #[derive(Clone)]
 pub struct Reading {
-    /// Where the values of secrets come from: running configurations are freed of them.
-    pub secrets: Arc<dyn Secrets>,
-    /// How long a device may take.
-    pub limits: Limits,
+    /// Where sessions come from, and go back to.
+    pub pool: Pool,
     /// How many devices are read at the same time.
     pub concurrency: usize,
 }
 
-/// Reads the devices that `what` names, each over one session of its own, and returns what was read of each. A device of
+/// Reads the devices that `what` names, each over one session, and returns what was read of each. A device of
 /// which no target is known counts as unreachable.
 pub async fn observe(
     devices: &BTreeMap<NodeName, ObserveTarget>,
@@ -77,8 +75,9 @@ pub async fn observe(
         };
         let (device, what, reading, places) = (device.clone(), what.clone(), reading.clone(), places.clone());
         tasks.spawn(async move {
+            let _bound = reading.pool.place(&device, &target.target).await;
             let _place = places.acquire_owned().await;
-            let seen = read_device(&device, &target, &what, &*reading.secrets, &reading.limits).await;
+            let seen = read_device(&device, &target, &what, &reading.pool).await;
             (device, seen)
         });
     }
@@ -90,20 +89,14 @@ pub async fn observe(
     observed
 }
 
-/// Opens a session with one device and reads it.
-async fn read_device(
-    device: &NodeName,
-    target: &ObserveTarget,
-    what: &WhatToCollect,
-    secrets: &dyn Secrets,
-    limits: &Limits,
-) -> Observed {
-    let mut session = match Session::open(device, &target.target, target.pack.clone(), limits, secrets).await {
+/// Reads one device over a session of the pool.
+async fn read_device(device: &NodeName, target: &ObserveTarget, what: &WhatToCollect, pool: &Pool) -> Observed {
+    let mut session = match pool.take(device, &target.target, target.pack.clone()).await {
         Ok(session) => session,
         Err(error) => return Observed::unreachable(reason(device, &error)),
     };
     let seen = read(&mut session, device, what).await;
-    session.close().await;
+    pool.give_back(device, &target.target, session).await;
     seen
 }
 

@@ -7,12 +7,12 @@ use tokio::{sync::Semaphore, task::JoinSet};
 use weft_intent::spec::Expectation;
 use weft_model::{IntentRef, NodeName};
 use weft_simulate::Forwarding;
-use weft_ssh::{Limits, Secrets, Session};
+use weft_ssh::{Pool, Session};
 
 use crate::{
     Compliance, Evidence, Intended, Observed, Part, flows,
     ledger::{Ledger, Topic},
-    observe::{ObserveTarget, reason},
+    observe::{ObserveTarget, Reading, reason},
     owners::Owners,
 };
 
@@ -135,19 +135,17 @@ pub fn probes(intended: &Intended<'_>, limit: usize) -> ProbePlan {
     plan
 }
 
-/// Makes the probes: devices next to each other, at most `concurrency` of them, the probes of one device over one session.
+/// Makes the probes: devices next to each other, at most as many as `reading` says, the probes of one device over one session.
 pub async fn run_probes(
     plan: &ProbePlan,
     devices: &BTreeMap<NodeName, ObserveTarget>,
-    secrets: &Arc<dyn Secrets>,
-    limits: &Limits,
-    concurrency: usize,
+    reading: &Reading,
 ) -> ProbeResults {
     let mut by_device: BTreeMap<&NodeName, Vec<usize>> = BTreeMap::new();
     for (index, probe) in plan.probes.iter().enumerate() {
         by_device.entry(&probe.from).or_default().push(index);
     }
-    let places = Arc::new(Semaphore::new(concurrency.max(1)));
+    let places = Arc::new(Semaphore::new(reading.concurrency.max(1)));
     let mut tasks = JoinSet::new();
     let mut outcomes: Vec<Option<ProbeOutcome>> = vec![None; plan.probes.len()];
     for (device, indices) in by_device {
@@ -157,12 +155,13 @@ pub async fn run_probes(
             }
             continue;
         };
-        let (device, secrets, limits, places) = (device.clone(), secrets.clone(), limits.clone(), places.clone());
+        let (device, pool, places) = (device.clone(), reading.pool.clone(), places.clone());
         let probes: Vec<(usize, IpAddr, IpAddr)> =
             indices.iter().map(|&i| (i, plan.probes[i].source, plan.probes[i].destination)).collect();
         tasks.spawn(async move {
+            let _bound = pool.place(&device, &target.target).await;
             let _place = places.acquire_owned().await;
-            ping_all(&device, &target, &probes, &*secrets, &limits).await
+            ping_all(&device, &target, &probes, &pool).await
         });
     }
     while let Some(done) = tasks.join_next().await {
@@ -182,15 +181,14 @@ async fn ping_all(
     device: &NodeName,
     target: &ObserveTarget,
     probes: &[(usize, IpAddr, IpAddr)],
-    secrets: &dyn Secrets,
-    limits: &Limits,
+    pool: &Pool,
 ) -> Vec<(usize, ProbeOutcome)> {
     let mut outcomes = Vec::with_capacity(probes.len());
-    let mut session: Option<Session<'_>> = None;
+    let mut session: Option<Session<'static>> = None;
     for (position, &(index, source, destination)) in probes.iter().enumerate() {
         let mut open = match session.take() {
             Some(open) => open,
-            None => match Session::open(device, &target.target, target.pack.clone(), limits, secrets).await {
+            None => match pool.take(device, &target.target, target.pack.clone()).await {
                 Ok(open) => open,
                 Err(error) => {
                     // What cannot be reached now is not tried again for each of its probes.
@@ -213,7 +211,7 @@ async fn ping_all(
         }
     }
     if let Some(session) = session {
-        session.close().await;
+        pool.give_back(device, &target.target, session).await;
     }
     outcomes
 }

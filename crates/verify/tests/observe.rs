@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fs, net::TcpListener, path::Path, sync::Arc, ti
 
 use weft_model::NodeName;
 use weft_pack::Pack;
-use weft_ssh::{Limits, SecretStore, Target};
+use weft_ssh::{Limits, Pool, SecretStore, Target};
 use weft_verify::{ObserveTarget, Part, Reading, WhatToCollect, observe};
 
 fn loom() -> Arc<Pack> {
@@ -30,21 +30,14 @@ async fn a_device_that_refuses_and_one_without_an_address_are_named() {
     let known_hosts = tempfile::NamedTempFile::new().unwrap();
     // A port that was free a moment ago, and that nothing listens on.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let target = Target {
-        address,
-        user: "weft".to_owned(),
-        identity: None,
-        known_hosts: Some(known_hosts.path().to_owned()),
-        network_namespace: None,
-        pack: None,
-    };
+    let target = Target { known_hosts: Some(known_hosts.path().to_owned()), ..Target::new(address, "weft") };
     let refusing: NodeName = "b1-leaf-01".parse().unwrap();
     let unknown: NodeName = "b1-leaf-02".parse().unwrap();
     let devices = [(refusing.clone(), ObserveTarget { target, pack: loom() })].into();
     let what = WhatToCollect { parts: Part::ALL.into(), external: BTreeMap::new(), ospf: false };
     let what = [(refusing.clone(), what.clone()), (unknown.clone(), what)].into();
     let limits = Limits { connect: Duration::from_secs(2), ..Limits::default() };
-    let reading = Reading { secrets: Arc::new(SecretStore::default()), limits, concurrency: 4 };
+    let reading = Reading { pool: Pool::new(Arc::new(SecretStore::default()), limits), concurrency: 4 };
 
     let observed = observe(&devices, &what, &reading).await;
 

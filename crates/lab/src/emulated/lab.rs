@@ -133,12 +133,10 @@ impl Lab {
             inventory.devices.insert(
                 name.clone(),
                 Target {
-                    address,
-                    user: USER.to_owned(),
                     identity: Some(IDENTITY.into()),
                     known_hosts: Some(KNOWN_HOSTS.into()),
-                    network_namespace: None,
                     pack: Some(pack.clone()),
+                    ..Target::new(address, USER)
                 },
             );
             listeners.push((name.clone(), listener, server::config(host_key)));

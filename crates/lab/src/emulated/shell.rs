@@ -60,6 +60,10 @@ impl Terminal {
     async fn session(&mut self, mut cli: Cli) -> Result<(), Gone> {
         self.print(&cli.prompt().unwrap_or_default()).await?;
         while let Some(line) = self.line().await? {
+            if cli.collects(&line) {
+                cli.execute(&line);
+                continue;
+            }
             // Computing routes takes a while in a large lab.
             let executed = tokio::task::spawn_blocking(move || {
                 let reply = cli.execute(&line);

@@ -380,12 +380,10 @@ fn build(topology: &LabTopology, mut state: State, dir: &Path) -> Result<(), Lab
 
 fn target(lab: &str, management: IpAddr) -> Target {
     Target {
-        address: SocketAddr::new(management, 22),
-        user: "root".to_owned(),
         identity: Some(IDENTITY.into()),
         known_hosts: Some(KNOWN_HOSTS.into()),
         network_namespace: Some(Path::new("/run/netns").join(links::management_namespace(lab))),
-        pack: None,
+        ..Target::new(SocketAddr::new(management, 22), "root")
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use weft_diagnostics::{Diagnostic, SourceSpan};
 use weft_model::{IntentKind, NodeName, SecretRef, Sources};
 use weft_plan::{DeviceChange, Plan, PlanInputs, WavePolicy};
-use weft_ssh::{Session, SessionError};
+use weft_ssh::SessionError;
 
 use super::{Compiled, Project};
 use crate::{codes, reach::Reach};
@@ -18,15 +18,14 @@ pub async fn read_running(reach: &Reach, compiled: &Compiled, concurrency: usize
     let targets = reach.targets(compiled);
     let read = |device: NodeName, target: weft_verify::ObserveTarget, reach: Reach| async move {
         let read = async {
-            let mut session =
-                Session::open(&device, &target.target, target.pack, &reach.limits, &*reach.secrets).await?;
+            let mut session = reach.pool.take(&device, &target.target, target.pack.clone()).await?;
             let read = async {
                 // Asked first: a device may make up for a power cycle when it is asked.
                 let unconfirmed = session.unconfirmed().await?;
                 Ok((unconfirmed, session.running().await?))
             };
             let read = read.await;
-            session.close().await;
+            reach.pool.give_back(&device, &target.target, session).await;
             read
         };
         match read.await.map_err(|error: SessionError| in_a_line(&error))? {

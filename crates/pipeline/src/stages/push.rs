@@ -135,6 +135,7 @@ pub(crate) fn policy(parameters: &PushStage, compiled: &Compiled, reach: &Reach)
         confirm_seconds: parameters.confirm_seconds.into(),
         concurrency: parameters.concurrency.into(),
         limits: reach.limits.clone(),
+        pool: Some(reach.pool.clone()),
         atomicity: match parameters.atomicity {
             Atomicity::Device => weft_push::Atomicity::Device,
             Atomicity::Wave => weft_push::Atomicity::Wave,

@@ -124,12 +124,9 @@ impl Lab {
             inventory.devices.insert(
                 name.parse().unwrap(),
                 Target {
-                    address: server.address,
-                    user: user(),
                     identity: Some(at("user")),
                     known_hosts: Some(at("known_hosts")),
-                    network_namespace: None,
-                    pack: None,
+                    ..Target::new(server.address, user())
                 },
             );
             servers.insert(name.parse().unwrap(), server);

@@ -71,6 +71,11 @@ impl Cli {
         Some(format!("{hostname}{}", if configuring { "(config)# " } else { "> " }))
     }
 
+    /// Tells whether a line is one of a text that is being loaded, and not its last: nothing comes of it yet.
+    pub(crate) fn collects(&self, line: &str) -> bool {
+        self.loading.is_some() && line != "."
+    }
+
     /// Carries out a line.
     pub(crate) fn execute(&mut self, line: &str) -> Reply {
         if let Some(loaded) = &mut self.loading {
