@@ -15,6 +15,7 @@ pub mod codes;
 pub mod definition;
 pub mod difference;
 mod exit;
+pub mod radius;
 pub mod reach;
 pub mod report;
 pub mod run;

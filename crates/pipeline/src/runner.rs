@@ -338,8 +338,8 @@ impl Run<'_> {
         let (root, sources) = (self.options.root.as_path(), self.sources);
         let planned =
             stages::Planned { root, sources, project, compiled, reach, running: &running, plan: &plan, parameters };
-        let (traffic, moved) = stages::planned_traffic(&planned);
-        plan.traffic = plan.has_changes().then_some(traffic);
+        let forecast = stages::forecast(&planned);
+        (plan.traffic, plan.radius) = (forecast.traffic, forecast.radius);
         let json = plan.to_json().map_err(|error| internal(&self.directory, "plan.json", &error))?;
         self.directory.write("plan.json", json.as_bytes())?;
         let mut waves = BTreeMap::new();
@@ -372,7 +372,7 @@ impl Run<'_> {
         findings.extend(stages::drain_findings(&plan, compiled));
         findings.extend(self.options.plan.as_ref().and_then(|wanted| stages::moved(wanted, &plan)));
         findings.extend(stages::guard_findings(project, &plan));
-        findings.extend(moved);
+        findings.extend(forecast.findings);
         let mut summary = plan.summary().lines().next().unwrap_or_default().to_owned();
         if let Some(traffic) = plan.traffic.as_ref().filter(|traffic| traffic.compared > 0) {
             summary.push_str(&format!("; traffic: {}", crate::traffic::headline(traffic)));

@@ -6,14 +6,18 @@
 mod diff;
 mod digest;
 mod document;
+mod moved;
 mod plan;
 mod planner;
+mod radius;
 mod traffic;
 mod waves;
 
 pub use diff::{compare as compare_texts, compare_named};
 pub use digest::configuration_digest;
 pub use document::{Moved, PlanError};
+pub use moved::{MovedLine, moved_line};
 pub use plan::{DeviceChange, Digest, FileChange, Plan, PlannedDevice, Wave, WavePolicy};
-pub use planner::{PlanInputs, is_bare, plan};
+pub use planner::{PlanInputs, change, is_bare, plan};
+pub use radius::{Radius, SessionProtocol, TouchedSession};
 pub use traffic::{BeforeAfter, Traffic, TrafficChange, TrafficWhat};

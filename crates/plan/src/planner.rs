@@ -47,7 +47,7 @@ pub fn plan(inputs: &PlanInputs<'_>) -> Plan {
                 if is_bare(running) {
                     bare.insert(name.clone());
                 }
-                compare(pack, rendered, running, inputs.secrets)
+                change(pack, rendered, running, inputs.secrets)
             }
         };
         devices.insert(name.clone(), PlannedDevice { pack: rendered.pack.clone(), change });
@@ -66,6 +66,7 @@ pub fn plan(inputs: &PlanInputs<'_>) -> Plan {
         secrets: used(inputs),
         digest: Digest::of(b""),
         traffic: None,
+        radius: None,
     };
     if let Ok(digest) = plan.contents_digest() {
         plan.digest = digest;
@@ -81,7 +82,8 @@ fn used(inputs: &PlanInputs<'_>) -> BTreeMap<SecretRef, SecretDigest> {
     used.into_iter().filter_map(|reference| Some((reference.clone(), digests.get(&reference)?.clone()))).collect()
 }
 
-fn compare(
+/// Compares what a device runs with what it is meant to run.
+pub fn change(
     pack: &Pack,
     rendered: &Rendered,
     running: &BTreeMap<String, String>,

@@ -13,6 +13,7 @@ use weft_model::SecretRef;
 use weft_pipeline::{
     ExitCode as Exit,
     definition::Stage,
+    radius,
     report::own_words,
     secrets,
     stages::{self, Planned},
@@ -67,7 +68,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments<'_>, output: &Output) -
     let waves = pipeline.push().waves;
     let waves = WavePolicy { canary: waves.canary.into(), size: waves.size.into() };
     let mut plan = stages::plan(&project, &compiled, &reach, &running, &waves, workspace.sources.exact_commit());
-    let (traffic, moved) = stages::planned_traffic(&Planned {
+    let forecast = stages::forecast(&Planned {
         root: &global.directory,
         sources: &workspace.sources,
         project: &project,
@@ -77,7 +78,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments<'_>, output: &Output) -
         plan: &plan,
         parameters: &parameters,
     });
-    plan.traffic = plan.has_changes().then_some(traffic);
+    (plan.traffic, plan.radius) = (forecast.traffic, forecast.radius);
     let json = plan.to_json()?;
     if let Some(out) = arguments.out {
         fs::write(out, &json).with_context(|| format!("write the plan {}", out.display()))?;
@@ -87,7 +88,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments<'_>, output: &Output) -
         _ => output.result(text(&plan, output)),
     }
     let mut broken = stages::guard_findings(&project, &plan);
-    broken.extend(moved);
+    broken.extend(forecast.findings);
     output.complain(&broken, &workspace.map);
     let failed = plan.unreachable().next().is_some() || has_errors(&broken);
     Ok(if failed { Exit::Findings } else { Exit::Success })
@@ -119,6 +120,10 @@ fn text(plan: &Plan, output: &Output) -> String {
         let _ = writeln!(text, "{device} cannot be read: {reason}");
     }
     if !text.is_empty() {
+        text.push('\n');
+    }
+    if let Some(touched) = &plan.radius {
+        text.push_str(&radius::text(touched, output.colour()));
         text.push('\n');
     }
     if let Some(traffic) = &plan.traffic {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use weft_plan::{DeviceChange, Plan, Traffic};
+use weft_plan::{DeviceChange, Plan, Radius, Traffic};
 use weft_push::PushReport;
 use weft_verify::{Assessment, IntentResult};
 
@@ -30,6 +30,9 @@ pub struct Report {
     pub waves: Vec<WaveRecord>,
     /// The devices in the order of their names.
     pub devices: Vec<DeviceReport>,
+    /// How far the plan reaches; `None` where none was planned.
+    #[serde(default)]
+    pub radius: Option<Radius>,
     /// The traffic that the plan moves; `None` where none was planned.
     #[serde(default)]
     pub traffic: Option<Traffic>,
@@ -308,6 +311,7 @@ impl Report {
             stages: record.stages.clone(),
             waves: record.waves.clone(),
             devices,
+            radius: plan.and_then(|plan| plan.radius.clone()),
             traffic: plan.and_then(|plan| plan.traffic.clone()),
             intents,
             drift: assessment.map(network::drift).unwrap_or_default(),

@@ -15,6 +15,7 @@ use super::{
     SessionsReport, Standing, Totals, counted, data::stage_milliseconds, duration, network::causes, topology,
 };
 use crate::{
+    radius,
     run::{DeviceResult, RunState, StageRecord, StageState, WaveRecord},
     traffic,
 };
@@ -85,6 +86,7 @@ pub(super) fn render(report: &Report) -> Result<String, minijinja::Error> {
         drifted: report.drift.len(),
         sessions: report.sessions.as_ref(),
         routes: report.routes.as_ref().map(RoutesView::new),
+        radius: report.radius.as_ref().map(radius::rows).unwrap_or_default(),
         traffic: report.traffic.as_ref().map(TrafficView::new),
         intents: report.intents.iter().map(IntentView::new).collect(),
         standings: standings(report),
@@ -118,6 +120,7 @@ struct Page<'a> {
     drifted: usize,
     sessions: Option<&'a SessionsReport>,
     routes: Option<RoutesView<'a>>,
+    radius: Vec<(&'static str, String)>,
     traffic: Option<TrafficView<'a>>,
     intents: Vec<IntentView<'a>>,
     standings: Vec<StandingView>,

@@ -5,6 +5,7 @@ use super::{
     network::causes, printable,
 };
 use crate::{
+    radius,
     run::{DeviceResult, RunState, StageState},
     traffic,
 };
@@ -31,6 +32,10 @@ pub(super) fn render(report: &Report) -> String {
     page.rows("\n### Drift\n\n| | Device | Where | Line | Intent |\n|---|---|---|---|---|\n", drift(report));
     page.rows(&routes_title(report), routes(report));
     page.rows("\n### Devices\n\n| | Device | Wave | Lines | What |\n|---|---|---|---|---|\n", devices(report));
+    if let Some(touched) = &report.radius {
+        let row = |(what, words): (&str, String)| format!("| {what} | {} |\n", cell(&words));
+        page.rows("\n### Blast radius\n\n| | |\n|---|---|\n", radius::rows(touched).into_iter().map(row).collect());
+    }
     if let Some(traffic) = &report.traffic {
         if traffic.changes.is_empty() {
             page.section("\n### Traffic\n");

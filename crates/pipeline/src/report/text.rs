@@ -8,6 +8,7 @@ use super::{
     DriftIs, Report, RouteReport, Standing, counted, data::stage_milliseconds, duration, network::causes, printable,
 };
 use crate::{
+    radius,
     run::{DeviceResult, RunState, StageName, StageState},
     traffic,
 };
@@ -31,6 +32,10 @@ pub(super) fn render(report: &Report, colour: bool) -> String {
     page.drift(report);
     page.waves(report);
     page.devices(report);
+    if let Some(touched) = &report.radius {
+        page.out.push('\n');
+        page.out.push_str(&radius::text(touched, colour));
+    }
     if let Some(traffic) = &report.traffic {
         page.out.push('\n');
         page.out.push_str(&traffic::text(traffic, colour));

@@ -6,7 +6,7 @@
 //! | [`compile`] | [`Compiled`]: allocations, configurations, their text |
 //! | [`predict`], [`check`] | [`Predicted`]: the state of the network; what is wrong with it |
 //! | [`read_running`], [`plan`] | what devices run; the plan |
-//! | [`traffic()`], [`planned_traffic`] | which traffic moves between two predicted networks, or by a plan |
+//! | [`traffic()`], [`forecast`] | which traffic moves between two predicted networks; what a plan moves and touches |
 //! | [`guard_findings`] | which rules of the organisation the plan breaks |
 //! | [`gate_findings`], [`push`] | changes the devices |
 //! | [`verify`] | observes them |
@@ -17,11 +17,12 @@ mod compile;
 mod guard;
 mod plan;
 mod push;
+mod radius;
 mod traffic;
 mod validate;
 mod verify;
 
-pub use base::{Planned, keep_sources, planned_traffic};
+pub use base::{Forecast, Planned, forecast, keep_sources};
 pub use check::{Predicted, check, predict, silence};
 pub use compile::{AllocationChange, CompileError, Compiled, allocation_changes, compile, lock_findings, write_lock};
 pub use guard::guard_findings;
