@@ -173,7 +173,7 @@ pub(crate) fn not_exhausted(searched: &Searched, kind: Kind, most: usize, span: 
 }
 
 /// The devices that flows pass while nothing is broken.
-struct Passed {
+pub(crate) struct Passed {
     /// For each destination and device the flows that pass it.
     passing: BTreeMap<IpAddr, BTreeMap<usize, Vec<usize>>>,
     /// The flows of which only whole states tell.
@@ -181,7 +181,7 @@ struct Passed {
 }
 
 impl Passed {
-    fn new(flows: &[&Flow<'_>], steady: &Scenario<'_, '_>, filters: &Filters) -> Self {
+    pub(crate) fn new(flows: &[&Flow<'_>], steady: &Scenario<'_, '_>, filters: &Filters) -> Self {
         let visit = |flow: &Flow<'_>, seen: Option<&Seen<'_, '_>>, from: usize, answer: bool| {
             let to = if answer { flow.from.address } else { flow.to.address };
             seen.map(|seen| (to, seen.ways.passed(from)))
@@ -203,8 +203,24 @@ impl Passed {
         passed
     }
 
+    /// Returns the devices that some flow passes for which that counts; `None` where it is not known of every flow.
+    pub(crate) fn devices(
+        &self,
+        name: impl Fn(usize) -> Option<NodeName>,
+        counts: impl Fn(&NodeName, usize) -> bool,
+    ) -> Option<BTreeSet<NodeName>> {
+        if !self.everywhere.is_empty() {
+            return None;
+        }
+        let all: BTreeSet<usize> = self.passing.values().flat_map(|passing| passing.keys().copied()).collect();
+        let flows = |device: usize| self.passing.values().filter_map(move |passing| passing.get(&device)).flatten();
+        let named = all.into_iter().filter_map(|device| Some((device, name(device)?)));
+        let counted = named.filter(|(device, name)| flows(*device).any(|&flow| counts(name, flow)));
+        Some(counted.map(|(_, name)| name).collect())
+    }
+
     /// Returns those of some flows that may go another way in a scenario.
-    fn concerned(&self, scenario: &Scenario<'_, '_>, flows: &BTreeSet<usize>) -> BTreeSet<usize> {
+    pub(crate) fn concerned(&self, scenario: &Scenario<'_, '_>, flows: &BTreeSet<usize>) -> BTreeSet<usize> {
         let mut concerned = self.everywhere.clone();
         for (destination, passing) in &self.passing {
             match scenario.changed(*destination) {
@@ -316,7 +332,7 @@ pub(crate) fn destinations<'f>(flows: impl IntoIterator<Item = &'f Flow<'f>>) ->
 }
 
 /// Returns the breaches of flows in one scenario with the numbers of the flows, in their order.
-fn breaches(
+pub(crate) fn breaches(
     checked: Checked<'_>,
     flows: &[&Flow<'_>],
     scenario: &Scenario<'_, '_>,

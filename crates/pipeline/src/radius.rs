@@ -18,12 +18,18 @@ pub fn rows(radius: &Radius) -> Vec<(&'static str, String)> {
         Some(prefixes) if prefixes.is_empty() => "none with other routes".to_owned(),
         Some(prefixes) => format!("{} with other routes: {}", prefixes.len(), few(prefixes)),
     };
-    vec![
+    let approvals = radius.approvals.as_ref().map(|needed| {
+        let people = crate::report::counted(usize::from(needed.required), "approval");
+        ("needs", format!("{people}: {}", needed.because.join("; ")))
+    });
+    let mut rows = vec![
         ("devices", format!("{}{sites}", radius.devices.len())),
         ("sessions", radius.session_counts()),
         ("prefixes", routes),
         ("intents", format!("{}: {}", radius.intents.len(), few(&radius.intents))),
-    ]
+    ];
+    rows.extend(approvals);
+    rows
 }
 
 /// Names the first of many.

@@ -21,7 +21,7 @@ use crate::{
     },
     secrets,
     source::Sources,
-    stages::{self, Compiled, Predicted, Project, PushRequest},
+    stages::{self, Compiled, Consent, Predicted, Project, PushRequest},
 };
 
 /// What a run is told beside its pipeline.
@@ -190,14 +190,16 @@ impl Outcome {
 
 impl Run<'_> {
     async fn stage(&mut self, index: usize, stage: &Stage) -> Result<(), StoreError> {
-        let failed = self.record.stages.iter().find(|stage| stage.state == StageState::Failed).map(|stage| stage.name);
+        let first = |state| self.record.stages.iter().find(|stage| stage.state == state).map(|stage| stage.name);
+        let (failed, waits) = (first(StageState::Failed), first(StageState::Waiting));
         if !matches!(stage, Stage::Report(_)) {
             let cancelled = *self.options.cancel.borrow();
-            if cancelled || failed.is_some() {
+            if cancelled || failed.is_some() || waits.is_some() {
                 let record = &mut self.record.stages[index];
-                (record.state, record.summary) = match failed {
-                    Some(failed) => (StageState::Skipped, format!("{failed} failed")),
-                    None => (StageState::Cancelled, "stopped before it began".to_owned()),
+                (record.state, record.summary) = match (failed, waits) {
+                    (Some(failed), _) => (StageState::Skipped, format!("{failed} failed")),
+                    (None, Some(waits)) => (StageState::Skipped, format!("{waits} waits for approval")),
+                    (None, None) => (StageState::Cancelled, "stopped before it began".to_owned()),
                 };
                 self.observer.event(&RunEvent::StageEnds(&self.record.stages[index]));
                 return self.directory.save(&self.record);
@@ -340,6 +342,7 @@ impl Run<'_> {
             stages::Planned { root, sources, project, compiled, reach, running: &running, plan: &plan, parameters };
         let forecast = stages::forecast(&planned);
         (plan.traffic, plan.radius) = (forecast.traffic, forecast.radius);
+        stages::note_approvals(&mut plan, &push);
         let json = plan.to_json().map_err(|error| internal(&self.directory, "plan.json", &error))?;
         self.directory.write("plan.json", json.as_bytes())?;
         let mut waves = BTreeMap::new();
@@ -370,6 +373,8 @@ impl Run<'_> {
         }
         let mut findings = stages::unreachable_findings(&plan, push.unreachable);
         findings.extend(stages::drain_findings(&plan, compiled));
+        findings.extend(stages::absence_findings(project, &plan));
+        findings.extend(stages::lockout_findings(&plan, compiled, reach));
         findings.extend(self.options.plan.as_ref().and_then(|wanted| stages::moved(wanted, &plan)));
         findings.extend(stages::guard_findings(project, &plan));
         findings.extend(forecast.findings);
@@ -400,6 +405,27 @@ impl Run<'_> {
         if has_errors(&findings) {
             return Ok(Outcome::found(findings, String::new()));
         }
+        let (approvals, consent) = stages::consent(&stages::Asked {
+            root: &self.options.root,
+            sources: self.sources,
+            plan,
+            parameters,
+            user: &self.options.user,
+            run: &self.record.id,
+            wanted: self.options.plan.is_some(),
+            now: (self.options.clock)(),
+        })?;
+        if let Some(approvals) = &approvals {
+            approvals.keep(&self.directory)?;
+        }
+        match consent {
+            Consent::Given => {}
+            Consent::Refused(findings) => return Ok(Outcome::found(findings, String::new())),
+            Consent::Waits(findings) => {
+                let summary = approvals.as_ref().map(stages::waits_for).unwrap_or_default();
+                return Ok(Outcome { state: StageState::Waiting, summary, findings, error: None });
+            }
+        }
         let request = PushRequest {
             plan,
             compiled,
@@ -423,6 +449,9 @@ impl Run<'_> {
             }
         }
         stages::note_waves(&mut self.record.waves, &report);
+        if approvals.is_some() && report.succeeded() {
+            crate::approval::carried_out(&self.options.root, &plan.digest.to_string(), &self.record.id)?;
+        }
         Ok(self.pushed(&report, parameters))
     }
 
@@ -524,6 +553,8 @@ impl Run<'_> {
             RunState::RolledBack
         } else if any(StageState::Failed) || self.reached_nobody_that_differs() {
             RunState::Failed
+        } else if any(StageState::Waiting) {
+            RunState::Waiting
         } else {
             RunState::Succeeded
         }

@@ -1,7 +1,8 @@
 //! Intended against running: an immutable, hashed plan of diffs and waves.
 //!
 //! [`plan`] compares the rendered configuration of every device with the running one, both normalised by the device's pack,
-//! and orders the devices that change into waves. It is pure: the same inputs give the same plan, byte by byte.
+//! and orders the devices that change into waves whose members may be away together. It is pure: the same inputs give the same plan, byte
+//! by byte.
 
 mod diff;
 mod digest;
@@ -19,5 +20,6 @@ pub use document::{Moved, PlanError};
 pub use moved::{MovedLine, moved_line};
 pub use plan::{DeviceChange, Digest, FileChange, Plan, PlannedDevice, Wave, WavePolicy};
 pub use planner::{PlanInputs, change, is_bare, plan};
-pub use radius::{Radius, SessionProtocol, TouchedSession};
+pub use radius::{ApprovalsNeeded, Radius, SessionProtocol, TouchedSession};
 pub use traffic::{BeforeAfter, Traffic, TrafficChange, TrafficWhat};
+pub use waves::Absences;

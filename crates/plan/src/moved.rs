@@ -49,7 +49,8 @@ pub fn moved_line(was: &DeviceChange, is: &DeviceChange) -> Option<MovedLine> {
     let mut moved: Vec<(String, Line, bool)> = Vec::new();
     let names: BTreeSet<&String> = was.into_iter().chain(is).flat_map(BTreeMap::keys).collect();
     for name in names {
-        let lines = |of: &Files<'_>| of.and_then(|files| files.get(name)).map(|file| lines(&file.diff)).unwrap_or_default();
+        let lines =
+            |of: &Files<'_>| of.and_then(|files| files.get(name)).map(|file| lines(&file.diff)).unwrap_or_default();
         let (mut before, after) = (lines(&was), lines(&is));
         let mut new = Vec::new();
         for line in after {
@@ -173,11 +174,7 @@ router bgp 1
         for (was, is, words) in [
             (planned.clone(), planned.clone(), None),
             (INTENDED.to_owned(), changed("9216", "1400"), Some("c, interface swp1: `mtu 9216` is now `mtu 1400`")),
-            (
-                planned.clone(),
-                planned.replace("9216", "1400"),
-                Some("c, interface swp1: `mtu 9216` is now `mtu 1400`"),
-            ),
+            (planned.clone(), planned.replace("9216", "1400"), Some("c, interface swp1: `mtu 9216` is now `mtu 1400`")),
             // What the plan was to change was changed by hand.
             (
                 planned.clone(),

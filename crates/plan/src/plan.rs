@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use weft_model::{NodeName, PackName, SecretDigest, SecretRef};
+use weft_model::{IntentRef, NodeName, PackName, SecretDigest, SecretRef};
 
 use crate::{Radius, Traffic};
 
@@ -130,6 +130,9 @@ pub struct Wave {
     pub devices: Vec<NodeName>,
     /// Why these devices are in this wave.
     pub reason: String,
+    /// The intents that do not hold while its device is away, which goes alone then.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub breaks: BTreeSet<IntentRef>,
 }
 
 /// How waves are made.

@@ -9,7 +9,8 @@ use weft_model::{Network, NodeName, PackName, SecretDigest, SecretDigests, Secre
 use weft_pack::{Pack, Rendered};
 
 use crate::{
-    DeviceChange, Digest, Plan, PlannedDevice, WavePolicy, diff, digest::normalised_digest, document::VERSION, waves,
+    Absences, DeviceChange, Digest, Plan, PlannedDevice, WavePolicy, diff, digest::normalised_digest,
+    document::VERSION, waves,
 };
 
 /// What a plan is made of.
@@ -30,6 +31,8 @@ pub struct PlanInputs<'a> {
     pub waves: &'a WavePolicy,
     /// The digests of the intended secrets that have a value here.
     pub secrets: &'a SecretDigests,
+    /// What breaks while devices are away, for the waves.
+    pub absences: &'a Absences<'a>,
 }
 
 /// Makes a plan for every rendered device.
@@ -62,7 +65,7 @@ pub fn plan(inputs: &PlanInputs<'_>) -> Plan {
         weft: inputs.weft.to_owned(),
         commit: inputs.commit.map(str::to_owned),
         devices,
-        waves: waves::order(&changing, &bare, inputs.network, inputs.waves),
+        waves: waves::order(&changing, &bare, inputs.network, inputs.waves, inputs.absences),
         secrets: used(inputs),
         digest: Digest::of(b""),
         traffic: None,

@@ -24,6 +24,19 @@ pub struct Radius {
     /// The intents behind the lines that come and go.
     #[schemars(with = "Vec<String>")]
     pub intents: BTreeSet<IntentRef>,
+    /// The approvals that it needs before it is carried out, if it needs any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<ApprovalsNeeded>,
+}
+
+/// How many people must approve a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalsNeeded {
+    /// How many, beside those who made it.
+    pub required: u16,
+    /// Why.
+    pub because: Vec<String>,
 }
 
 /// A routing session that a plan touches.
@@ -60,8 +73,11 @@ impl Radius {
     pub fn session_counts(&self) -> String {
         let count = |protocol| self.sessions.iter().filter(|session| session.protocol == protocol).count();
         let counts = [SessionProtocol::Bgp, SessionProtocol::Ospf].map(|protocol| (count(protocol), protocol));
-        let words: Vec<String> =
-            counts.iter().filter(|(count, _)| *count > 0).map(|(count, protocol)| format!("{count} {protocol}")).collect();
+        let words: Vec<String> = counts
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, protocol)| format!("{count} {protocol}"))
+            .collect();
         if words.is_empty() { "none".to_owned() } else { words.join(", ") }
     }
 }

@@ -189,7 +189,10 @@ impl<'a> Device<'a> {
             Ok((running, _)) if running == self.before => Ok(()),
             Ok((_, running)) => Err(Failure::new(
                 StepName::Compare,
-                format!("its running configuration changed after the plan was made{}: make a new plan", self.moved(&running)),
+                format!(
+                    "its running configuration changed after the plan was made{}: make a new plan",
+                    self.moved(&running)
+                ),
             )),
             Err(failure) => Err(failure),
         };

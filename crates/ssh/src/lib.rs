@@ -13,8 +13,10 @@ mod limits;
 mod secret;
 mod session;
 mod shell;
+mod signature;
 mod tcp;
 
+pub use authentication::login_key;
 pub use connection::{Connection, ExecOutput};
 pub use error::{SecretError, SessionError, SshError};
 pub use inventory::{Inventory, Target};
@@ -26,3 +28,4 @@ pub use secret::{
 };
 pub use session::{PingResult, Session};
 pub use shell::{Answer, Shell, ShellRules};
+pub use signature::{AllowedSigners, SignError, Signed, SignersError, VerifyError, sign};

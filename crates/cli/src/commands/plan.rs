@@ -79,6 +79,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments<'_>, output: &Output) -
         parameters: &parameters,
     });
     (plan.traffic, plan.radius) = (forecast.traffic, forecast.radius);
+    stages::note_approvals(&mut plan, &pipeline.push());
     let json = plan.to_json()?;
     if let Some(out) = arguments.out {
         fs::write(out, &json).with_context(|| format!("write the plan {}", out.display()))?;
@@ -89,6 +90,8 @@ pub(crate) fn run(global: &Global, arguments: &Arguments<'_>, output: &Output) -
     }
     let mut broken = stages::guard_findings(&project, &plan);
     broken.extend(forecast.findings);
+    broken.extend(stages::absence_findings(&project, &plan));
+    broken.extend(stages::lockout_findings(&plan, &compiled, &reach));
     output.complain(&broken, &workspace.map);
     let failed = plan.unreachable().next().is_some() || has_errors(&broken);
     Ok(if failed { Exit::Findings } else { Exit::Success })

@@ -61,6 +61,9 @@ pub enum RunState {
     RolledBack,
     /// A person stopped it.
     Cancelled,
+    /// Its plan waits for the approval of people; nothing was changed.
+    #[serde(rename = "waiting-for-approval")]
+    Waiting,
     /// Its process has gone without ending it. Never written: the store says so of a run that is `running` on disk.
     Interrupted,
 }
@@ -75,6 +78,7 @@ impl RunState {
             Self::Failed => "failed",
             Self::RolledBack => "rolled-back",
             Self::Cancelled => "cancelled",
+            Self::Waiting => "waiting-for-approval",
             Self::Interrupted => "interrupted",
         }
     }
@@ -147,6 +151,8 @@ pub enum StageState {
     Skipped,
     /// A person stopped it.
     Cancelled,
+    /// It waits for the approval of people.
+    Waiting,
 }
 
 impl StageState {
@@ -159,6 +165,7 @@ impl StageState {
             Self::Failed => "failed",
             Self::Skipped => "skipped",
             Self::Cancelled => "cancelled",
+            Self::Waiting => "waiting",
         }
     }
 }

@@ -63,16 +63,38 @@ pub fn plan(
     waves: &WavePolicy,
     commit: Option<&str>,
 ) -> Plan {
-    weft_plan::plan(&PlanInputs {
-        commit,
-        weft: env!("CARGO_PKG_VERSION"),
-        rendered: &compiled.rendered,
-        running,
-        packs: &project.packs,
-        network: &project.network,
-        waves,
-        secrets: &reach.digests,
+    let Compiled { allocations, configs, external, .. } = compiled;
+    weft_check::while_away(&project.intents, &project.network, allocations, configs, external, |absences| {
+        weft_plan::plan(&PlanInputs {
+            commit,
+            weft: env!("CARGO_PKG_VERSION"),
+            rendered: &compiled.rendered,
+            running,
+            packs: &project.packs,
+            network: &project.network,
+            waves,
+            secrets: &reach.digests,
+            absences: &|away| absences.broken(away),
+        })
     })
+}
+
+/// Warns of each intent that does not hold while a device of the plan changes, should it be away then.
+pub fn absence_findings(project: &Project, plan: &Plan) -> Vec<Diagnostic> {
+    let broken = |wave: &weft_plan::Wave| {
+        let devices = wave.devices.clone();
+        let finding = move |intent: &weft_model::IntentRef| {
+            let names: Vec<&str> = devices.iter().map(NodeName::as_str).collect();
+            let message = format!("{intent} does not hold while {} changes, should it be away then", named(&names));
+            let finding = Diagnostic::warning(codes::BREAKS_WHILE_AWAY, message);
+            match project.intents.reachabilities.get(intent.name.as_str()) {
+                Some(intent) => finding.at(intent.document.span("/spec")),
+                None => finding,
+            }
+        };
+        wave.breaks.iter().map(finding).collect::<Vec<_>>()
+    };
+    plan.waves.iter().flat_map(broken).collect()
 }
 
 /// Warns of each device that is to be drained and changed in other ways in one go: traffic still goes through it while it
@@ -150,7 +172,8 @@ pub fn moved(wanted: &Plan, now: &Plan) -> Option<Diagnostic> {
         .chain(reasons.iter().map(|(reason, names)| format!("{} {reason}", named(names))))
         .collect();
     if wanted.commit != now.commit {
-        let of = |plan: &Plan| plan.commit.as_ref().map_or_else(|| "a working tree".to_owned(), |id| format!("commit {id}"));
+        let of =
+            |plan: &Plan| plan.commit.as_ref().map_or_else(|| "a working tree".to_owned(), |id| format!("commit {id}"));
         told.insert(0, format!("it is of {}, and this is {}", of(wanted), of(now)));
     }
     if !secrets.is_empty() {

@@ -52,7 +52,7 @@ pub(super) fn radius(planned: &Planned<'_>, before: Before<'_>, after: &Carried)
         Before::Unknown | Before::Nothing => None,
     };
     let intents = devices.iter().flat_map(|device| intents(planned, base, device)).collect();
-    Radius { devices, sites, sessions: touched, prefixes, intents }
+    Radius { devices, sites, sessions: touched, prefixes, intents, approvals: None }
 }
 
 /// Returns the routing sessions of a network, each with how both of its ends are configured.

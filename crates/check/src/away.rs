@@ -1,0 +1,106 @@
+//! What breaks while some devices are away, such as those that change together.
+
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use weft_compile::{Allocations, ExternalRouters, hosts};
+use weft_device::config::DeviceConfig;
+use weft_intent::IntentSet;
+use weft_model::{IntentRef, Network, NodeName};
+use weft_simulate::{Cable, Filters, Scenarios};
+
+use crate::{
+    codes,
+    failures::{Element, Elements, Failure},
+    flow::Flow,
+    monotone::is_monotone,
+    places::Places,
+    reachability::{self, Checked, Passed, breaches},
+};
+
+/// A predicted network that is asked what breaks while some of its devices are away. Nothing is predicted before the first question.
+pub struct Absences<'c> {
+    checked: Checked<'c>,
+    known: OnceCell<Known<'c>>,
+}
+
+/// What holds while no device is away.
+struct Known<'c> {
+    flows: Vec<Flow<'c>>,
+    /// The numbers of the flows that keep their promise.
+    sound: BTreeSet<usize>,
+    scenarios: Scenarios<'c>,
+    filters: Filters,
+    passed: Passed,
+    /// The devices without which packets may go otherwise; `None` where that is not known.
+    transit: Option<BTreeSet<NodeName>>,
+}
+
+/// Lends a predicted network to `work`, which asks it what breaks while devices are away.
+pub fn while_away<T>(
+    intents: &IntentSet,
+    network: &Network,
+    allocations: &Allocations,
+    configs: &BTreeMap<NodeName, DeviceConfig>,
+    external: &ExternalRouters,
+    work: impl FnOnce(&Absences<'_>) -> T,
+) -> T {
+    let mut all = external.configs.clone();
+    all.extend(configs.clone());
+    let mut cables: Vec<Cable> = network.links().map(|link| link.ends.clone()).chain(external.cables.clone()).collect();
+    cables.sort();
+    let places = Places::new(hosts(intents, network, allocations), allocations, external);
+    let elements = Elements::new(network, &cables);
+    let monotone = is_monotone(&all, &cables);
+    let checked = Checked { intents, configs: &all, cables: &cables, places: &places, elements: &elements, monotone };
+    work(&Absences { checked, known: OnceCell::new() })
+}
+
+impl<'c> Absences<'c> {
+    /// Returns the Reachability intents that hold while no device is away, and do not while these are. A flow that loses its start or
+    /// its end is not asked for, and neither is the number of paths. One that starts or ends at a device that nothing else misses is:
+    /// that device may be there again while others are not.
+    pub fn broken(&self, away: &BTreeSet<NodeName>) -> BTreeSet<IntentRef> {
+        let known = self.known.get_or_init(|| self.predict());
+        // What no packet passes makes no difference to it, where only what packets pass does.
+        let missed = match &known.transit {
+            Some(transit) => away & transit,
+            None => away.clone(),
+        };
+        if missed.is_empty() {
+            return BTreeSet::new();
+        }
+        let failure = Failure(missed.into_iter().map(Element::Node).collect());
+        let scenario = known.scenarios.fail(&failure.failed());
+        let concerned = known.passed.concerned(&scenario, &known.sound);
+        let asked: Vec<&Flow<'_>> =
+            concerned.iter().map(|&flow| &known.flows[flow]).filter(|flow| !flow.loses_end(&failure)).collect();
+        let broken = breaches(self.checked, &asked, &scenario, &known.filters, Some(&failure));
+        broken.into_iter().map(|(_, violation)| violation.intent).collect()
+    }
+
+    fn predict(&self) -> Known<'c> {
+        let (flows, _) = reachability::flows(self.checked);
+        let filters = Filters::of(self.checked.configs);
+        let destinations = reachability::destinations(&flows);
+        let scenarios = Scenarios::new(self.checked.configs, self.checked.cables, &destinations);
+        let asked: Vec<&Flow<'_>> = flows.iter().collect();
+        let (sound, passed, transit) = {
+            let steady = scenarios.steady();
+            let mut sound: BTreeSet<usize> = (0..flows.len()).collect();
+            for (flow, violation) in breaches(self.checked, &asked, &steady, &filters, None) {
+                if violation.code != codes::TOO_FEW_PATHS {
+                    sound.remove(&flow);
+                }
+            }
+            let passed = Passed::new(&asked, &steady, &filters);
+            let name = |device| steady.name(device).cloned();
+            let is_on_the_way = |device: &NodeName, flow: usize| !flows[flow].ends_at(device);
+            let transit = passed.devices(name, is_on_the_way).filter(|_| self.checked.monotone);
+            (sound, passed, transit)
+        };
+        Known { flows, sound, scenarios, filters, passed, transit }
+    }
+}
