@@ -236,3 +236,29 @@ fn a_plan_after_which_nobody_could_log_in_is_never_pushed() {
     project.weft("plan").expect(1).says("WEFT-209").says(&format!("the key that logs in as {user} goes"));
     project.weft("run").expect(1).says("WEFT-209").says("push skipped");
 }
+
+#[test]
+fn a_wave_is_watched_before_it_is_confirmed() {
+    let project = Project::example();
+    project.weft("lab up").expect(0);
+    let waves = "waves: { canary: 1, size: 20 }";
+    project.edit("pipeline/default.yaml", waves, "waves: { canary: 0, size: 20, soak_seconds: 25 }");
+    let child = project.command(["run"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("weft starts");
+    let begun = Instant::now();
+    let established = |device: &str| {
+        let line = format!("lab exec {device} show bgp neighbors json");
+        let shown = project.weft_with(line.split(' ')).out.to_lowercase();
+        shown.contains("established") && !shown.contains("active") && !shown.contains("idle")
+    };
+    while !["b1-leaf-01", "b1-spine-01", "b2-spine-02"].iter().all(|device| established(device)) {
+        assert!(begun.elapsed() < 4 * LIMIT, "the sessions of the wave are not established");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    project.weft("lab fault link-down b1-spine-01:swp1").expect(0);
+    Ran::from(child.wait_with_output().expect("weft ends")).expect(3).says("b1-leaf-01 swp15 to b1-spine-01");
+    project.weft("lab heal link-down b1-spine-01:swp1").expect(0);
+    project.weft("plan").expect(0).says("20 devices change");
+    // A network that stays well is confirmed.
+    project.edit("pipeline/default.yaml", "soak_seconds: 25", "soak_seconds: 2");
+    project.weft("run").expect(0).says("20 changed in 1 wave");
+}

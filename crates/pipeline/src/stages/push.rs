@@ -161,15 +161,15 @@ pub async fn push(request: PushRequest<'_>, observer: &dyn Observer) -> Result<P
     let gate = async |wave: &WaveOutcome| {
         let done = same.iter().chain(&wave.changed).cloned().collect();
         let settled = async |limit| {
-            let settled = weft_verify::sessions_settled(&done, &compiled.configs, &targets, &reading, limit).await;
-            settled.map_err(|unsettled| unsettled.to_string())
+            weft_verify::sessions_settled(&done, &compiled.configs, &targets, &reading, limit).await
         };
-        settled(limit).await?;
+        settled(limit).await.map_err(|unsettled| unsettled.to_string())?;
         // What is established must stay so.
         let watched = tokio::time::Instant::now() + soak;
         while tokio::time::Instant::now() < watched {
             tokio::time::sleep_until(watched.min(tokio::time::Instant::now() + WATCH_INTERVAL)).await;
-            settled(Duration::ZERO).await.map_err(|why| format!("while it was watched: {why}"))?;
+            let down = |down: weft_verify::Unsettled| format!("went down while watched: {}", down.sessions.join("; "));
+            settled(Duration::ZERO).await.map_err(down)?;
         }
         Ok(())
     };
