@@ -120,7 +120,11 @@ fn a_plan_is_carried_out_as_it_was_made_or_not_at_all() {
     project
         .weft_with("lab exec b1-leaf-01 configure exclusive ; interface swp1 ; mtu 1400 ; commit".split(' '))
         .expect(0);
-    project.weft("apply plan.json").expect(1).says("WEFT-932").says("b1-leaf-01 runs something else by now");
+    project
+        .weft("apply plan.json")
+        .expect(1)
+        .says("WEFT-932")
+        .says("b1-leaf-01 runs something else by now (running.conf, interface swp1: `mtu 1500` is now `mtu 1400`)");
     project.weft("plan").expect(0).says("20 devices change");
 
     project.edit("plan.json", "\"removed\": 2", "\"removed\": 3");

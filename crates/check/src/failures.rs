@@ -233,7 +233,7 @@ impl Search<'_, '_> {
         breaches: impl Fn(&Scenario<'_, '_>, &Failure, &BTreeSet<usize>) -> Vec<(usize, T)> + Sync,
     ) -> (Vec<(usize, T)>, Searched) {
         let budget = if self.scenarios.is_shortened() { MOST_SCENARIOS } else { MOST_WHOLE_SCENARIOS };
-        self.run_within(budget as u128, budget, subjects, used, breaches)
+        self.run_within(budget as u128, budget, subjects, concerned, used, breaches)
     }
 
     /// Searches as [`Search::run`] does. All failures are tried where there are no more than `few`, else no more than `budget`.
@@ -242,6 +242,7 @@ impl Search<'_, '_> {
         few: u128,
         budget: usize,
         subjects: BTreeSet<usize>,
+        concerned: impl Fn(&[Failure], &BTreeSet<usize>) -> Vec<BTreeSet<usize>>,
         used: impl Fn(&Scenario<'_, '_>, &Failure, usize) -> BTreeSet<Element> + Sync,
         breaches: impl Fn(&Scenario<'_, '_>, &Failure, &BTreeSet<usize>) -> Vec<(usize, T)> + Sync,
     ) -> (Vec<(usize, T)>, Searched) {
@@ -418,7 +419,8 @@ mod tests {
         assert!(local);
         let search = Search { scenarios: &scenarios, elements: &elements, kind, most, local };
         [u128::MAX, 0].map(|few| {
-            let (found, searched) = search.run_within(few, usize::MAX, pairs.clone(), used, breaches);
+            let concerned = |failures: &[Failure], alive: &BTreeSet<usize>| vec![alive.clone(); failures.len()];
+            let (found, searched) = search.run_within(few, usize::MAX, pairs.clone(), concerned, used, breaches);
             assert!(searched.exhausted);
             found.into_iter().map(|(pair, ())| pair).collect()
         })

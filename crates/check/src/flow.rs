@@ -197,6 +197,11 @@ impl Flow<'_> {
         failure.takes(&self.from.node) || self.end.as_ref().is_some_and(|end| failure.takes(end))
     }
 
+    /// Tells whether the flow starts or ends at a device.
+    pub(crate) fn ends_at(&self, device: &NodeName) -> bool {
+        self.from.node == *device || self.end.as_ref() == Some(device)
+    }
+
     /// Tells whether answers are to find their way back.
     pub(crate) fn is_answered(&self) -> bool {
         self.intent.spec.expect == Expectation::Reachable && self.from.answers

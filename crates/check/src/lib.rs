@@ -5,10 +5,11 @@
 //! [`check_predicted`] asks the simulated data plane whether every Reachability and Capacity intent holds, in the steady state and
 //! after failures; whether Peerings leak and Steerings are followed; and what must hold without any intent: no loop, no blackhole.
 //! [`traffic`] tells which traffic goes other ways in one predicted network than in another, [`paths()`] which way one packet goes
-//! and why, and [`without`] what is left of a network after a failure.
+//! and why, [`without`] what is left of a network after a failure, and [`while_away`] what breaks while devices are away.
 //!
 //! Findings stand at the line of the intent that caused the element, which every element of a configuration knows.
 
+mod away;
 mod capacity;
 pub mod codes;
 mod cuts;
@@ -40,6 +41,7 @@ use weft_intent::IntentSet;
 use weft_model::{Network, NodeName};
 use weft_simulate::Hop;
 
+pub use away::{Absences, while_away};
 pub use capacity::Overload;
 pub use failures::{Element, Failure};
 pub use fleet::Fleet;

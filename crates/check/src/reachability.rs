@@ -173,7 +173,7 @@ pub(crate) fn not_exhausted(searched: &Searched, kind: Kind, most: usize, span: 
 }
 
 /// Where packets of flows start.
-struct Starts {
+pub(crate) struct Starts {
     /// For each destination and device the flows whose packets or answers start there while nothing is broken.
     of: BTreeMap<IpAddr, BTreeMap<usize, Vec<usize>>>,
     /// The flows of which only whole states tell.
@@ -181,7 +181,7 @@ struct Starts {
 }
 
 impl Starts {
-    fn new(flows: &[&Flow<'_>], steady: &Scenario<'_, '_>, filters: &Filters) -> Self {
+    pub(crate) fn new(flows: &[&Flow<'_>], steady: &Scenario<'_, '_>, filters: &Filters) -> Self {
         let visit = |flow: &Flow<'_>, seen: Option<&Seen<'_, '_>>, from: usize, answer: bool| {
             let to = if answer { flow.from.address } else { flow.to.address };
             seen.map(|_| (to, from))
@@ -202,7 +202,7 @@ impl Starts {
 
     /// Returns for each failure those of some flows, which keep their promise while nothing is broken, that may break it then. All
     /// of the others take some of the ways that they took before.
-    fn concerned(
+    pub(crate) fn concerned(
         &self,
         scenarios: &Scenarios<'_>,
         failures: &[Failure],
@@ -335,7 +335,7 @@ pub(crate) fn destinations<'f>(flows: impl IntoIterator<Item = &'f Flow<'f>>) ->
 }
 
 /// Returns the breaches of flows in one scenario with the numbers of the flows, in their order.
-fn breaches(
+pub(crate) fn breaches(
     checked: Checked<'_>,
     flows: &[&Flow<'_>],
     scenario: &Scenario<'_, '_>,

@@ -23,7 +23,8 @@ Exit codes:
   1  findings: mistakes in the input, changes that are refused, intents that do not hold
   2  the command line is wrong
   3  a device could not be changed, and what was changed has been rolled back
-  4  something failed that is neither the user's nor a device's fault";
+  4  something failed that is neither the user's nor a device's fault
+  5  the plan waits for the approval of people, and nothing was changed";
 
 const TRACE: &str = "\
 Examples:
@@ -293,9 +294,18 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Approve the plan of a run that waits for it, with your SSH key
+    Approve {
+        /// The run: its id, a unique beginning of it, or `latest`
+        run: String,
+        /// Sign with the private key in this file, instead of one that the SSH agent holds
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+    },
     /// Push: change the devices as planned
     Apply {
-        /// A plan that `weft plan --out` wrote; without one, a new plan is made
+        /// A plan that `weft plan --out` wrote, or the run that made one; without it, a new plan is made
+        #[arg(value_name = "PLAN|RUN")]
         plan: Option<PathBuf>,
         #[command(flatten)]
         revision: Revision,

@@ -117,6 +117,7 @@ impl<'a> Progress<'a> {
             StageState::Failed => "FAILED",
             StageState::Skipped => "skipped",
             StageState::Cancelled => "cancelled",
+            StageState::Waiting => "waiting",
             StageState::Queued | StageState::Running => "",
         };
         self.say(format!("{:<9} {mark:<9} {took:>8}  {}", stage.name.as_str(), stage.summary));

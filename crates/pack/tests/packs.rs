@@ -204,3 +204,35 @@ fn daemons_accept_what_is_rendered() {
         }
     }
 }
+
+#[test]
+fn the_order_of_lines_is_a_change_only_where_it_matters() {
+    let case = |pack: &str, case: &str, file: &str| {
+        let path = templates().join(format!("{pack}/cases/render/{case}/expected.{file}"));
+        (load(pack), file.to_owned(), fs::read_to_string(path).unwrap())
+    };
+    let same = |(pack, file, text): &(Pack, String, String), other: &str| {
+        assert_ne!(text, other, "the case has another order");
+        pack.normalise(file, text) == pack.normalise(file, other)
+    };
+    let swapped = |text: &str, one: &str, other: &str| {
+        assert!(text.contains(one) && text.contains(other), "{text}");
+        text.replace(one, "\0").replace(other, one).replace('\0', other)
+    };
+    // Sections and lists without an order of their own, and lines that number themselves.
+    let policy = case("frr", "policy", "frr.conf");
+    let sections = policy.2.split_inclusive("!\n").collect::<Vec<_>>();
+    let reversed: String =
+        sections.iter().rev().map(|section| format!("{}!\n", section.trim_end_matches("!\n"))).collect();
+    assert!(same(&policy, &reversed));
+    // Which entry comes first decides.
+    let numbers = policy.2.replace("asked seq 5 permit 64496:100", "asked seq 10 permit 64496:100");
+    let numbers = numbers.replace("asked seq 10 permit graceful-shutdown", "asked seq 5 permit graceful-shutdown");
+    assert!(!same(&policy, &numbers));
+    for pack in ["frr", "bird"] {
+        let acl = case(pack, "access", "acl.nft");
+        let lines: Vec<&str> = acl.2.lines().collect();
+        let at = lines.iter().position(|line| line.contains("clients")).unwrap();
+        assert!(!same(&acl, &swapped(&acl.2, lines[at], lines[at + 1])), "{pack}");
+    }
+}

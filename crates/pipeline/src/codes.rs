@@ -156,6 +156,69 @@ pub const NOT_PUT_BACK: Code = Code::new(
      by now, or whose former text has a secret that is not known here, is not changed: what somebody else did since would be lost.",
 );
 
+/// A wave would be watched for longer than its devices wait.
+pub const SOAK_TOO_LONG: Code = Code::new(
+    "WEFT-207",
+    "wave is watched for too long",
+    "A device goes back by itself when no confirmation arrives within `confirm_seconds`. A wave takes up to `converge_seconds` until its \
+     sessions are established, and is then watched for `soak_seconds`: both must fit.",
+);
+
+/// A plan has not the approvals that it needs.
+pub const NOT_APPROVED: Code = Code::new(
+    "WEFT-214",
+    "plan is not approved",
+    "The pipeline asks for the approval of people for plans such as this one. Nothing is pushed before enough of them have approved \
+     exactly this plan, with `weft approve`. Whoever made the plan or the commit does not count.",
+);
+
+/// An approval does not count.
+pub const APPROVAL_REFUSED: Code = Code::new(
+    "WEFT-215",
+    "approval does not count",
+    "An approval counts for one plan, for a time, when it is signed with the key of a person who may approve and has made neither the \
+     plan nor the commit.",
+);
+
+/// It is not known who may approve.
+pub const APPROVERS_UNKNOWN: Code = Code::new(
+    "WEFT-216",
+    "nobody may approve",
+    "The pipeline asks for approvals, and the file with those who may approve, `allowed_signers`, cannot be read. Nothing is pushed.",
+);
+
+/// What a pipeline says of approvals cannot be.
+pub const NOT_AN_APPROVAL: Code = Code::new(
+    "WEFT-217",
+    "not a rule for approvals",
+    "`approval` of the pipeline's `push` names intents as `KIND/NAME` or `KIND`, and a file of allowed signers within the project or \
+     with an absolute path.",
+);
+
+/// An intent does not hold while a device changes.
+pub const BREAKS_WHILE_AWAY: Code = Code::new(
+    "WEFT-208",
+    "intent does not hold while a device changes",
+    "A device may be away for a moment while it changes, and without it a Reachability intent does not hold in the predicted network. \
+     The device changes alone. Drain it first, or give the network another path.",
+);
+
+/// A device would not let Weft in any more.
+pub const LOCKED_OUT: Code = Code::new(
+    "WEFT-209",
+    "plan locks Weft out",
+    "Once the plan is carried out, the account or the key that Weft logs in with is no longer on the device. Nothing is pushed: the \
+     change could not be confirmed, and nobody could take it back.",
+);
+
+/// A device would not be reached any more.
+pub const MANAGEMENT_CUT: Code = Code::new(
+    "WEFT-218",
+    "plan cuts the management path",
+    "Once the plan is carried out, the address at which Weft reaches the device is gone, or lies in a subnet of another of its \
+     interfaces, so that its answers go there. Nothing is pushed.",
+);
+
 /// A device is drained and changed in other ways in one go.
 pub const DRAINED_AND_CHANGED: Code = Code::new(
     "WEFT-540",
@@ -203,6 +266,14 @@ pub const ALL: &[Code] = &[
     PLAN_MOVED,
     RUN_CUT_OFF,
     NOT_PUT_BACK,
+    SOAK_TOO_LONG,
+    NOT_APPROVED,
+    APPROVAL_REFUSED,
+    APPROVERS_UNKNOWN,
+    NOT_AN_APPROVAL,
+    BREAKS_WHILE_AWAY,
+    LOCKED_OUT,
+    MANAGEMENT_CUT,
     DRAINED_AND_CHANGED,
     TRAFFIC_MOVES,
     TRAFFIC_UNKNOWN,

@@ -8,10 +8,12 @@ use weft_diagnostics::{Diagnostic, SourceSpan};
 use weft_intent::{Document, Metadata, SourceFile, document};
 
 pub use allowed::{AllowedChange, TrafficEnd, nowhere, of_message};
+pub use approval::{ApprovalStage, ApprovalWhen};
 
 use crate::{codes, report::Format, run::StageName};
 
 mod allowed;
+mod approval;
 
 /// A pipeline as the file holds it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -154,6 +156,8 @@ pub struct PushStage {
     pub unreachable: Unreachable,
     /// What must hold for the push to begin.
     pub gate: Gate,
+    /// Who must approve the plan before it begins. Without it, nobody.
+    pub approval: Option<ApprovalStage>,
 }
 
 impl Default for PushStage {
@@ -167,6 +171,7 @@ impl Default for PushStage {
             atomicity: Atomicity::default(),
             unreachable: Unreachable::default(),
             gate: Gate::default(),
+            approval: None,
         }
     }
 }
@@ -181,11 +186,15 @@ pub struct Waves {
     /// The most devices in each wave after that. Default 8.
     #[schemars(range(min = 1, max = 1000))]
     pub size: u16,
+    /// How long each wave is watched once its sessions are established, in seconds: they must stay so before the devices are
+    /// confirmed. Default 0.
+    #[schemars(range(max = 3600))]
+    pub soak_seconds: u16,
 }
 
 impl Default for Waves {
     fn default() -> Self {
-        Self { canary: 1, size: 8 }
+        Self { canary: 1, size: 8, soak_seconds: 0 }
     }
 }
 
@@ -473,6 +482,9 @@ fn stages(document: &Document, items: Vec<StageItem>, findings: &mut Vec<Diagnos
         {
             findings.extend(allowed::mistakes(document, &format!("{pointer}/allow_changes"), plan));
             plan.place = Some(document.key_span(&format!("{pointer}/allow_changes")));
+        }
+        if let Stage::Push(push) = &stage {
+            findings.extend(approval::mistakes(document, &pointer, push));
         }
         seen.insert(name, pointer);
         stages.push(stage);

@@ -16,6 +16,8 @@ pub enum ExitCode {
     NotChanged = 3,
     /// Weft itself, or the machine that it runs on, could not do its work.
     Internal = 4,
+    /// The plan waits for the approval of people; nothing was changed.
+    Waiting = 5,
 }
 
 impl ExitCode {
@@ -46,6 +48,7 @@ impl ExitCode {
                 Some(_) | None => Self::Findings,
             },
             RunState::Cancelled => Self::Findings,
+            RunState::Waiting => Self::Waiting,
             RunState::Queued | RunState::Running | RunState::Interrupted => Self::Internal,
         }
     }

@@ -11,10 +11,12 @@
 //! The stages are functions that can be used alone; [`run()`] puts them together, and writes down at every moment how far it
 //! is, so that a process that is killed leaves a record that can be read.
 
+pub mod approval;
 pub mod codes;
 pub mod definition;
 pub mod difference;
 mod exit;
+pub mod radius;
 pub mod reach;
 pub mod recovery;
 pub mod report;

@@ -1,19 +1,19 @@
 //! Runs a pipeline: one stage after the other, with a record on disk that is true at every moment.
 
+mod push;
+
 use std::{collections::BTreeMap, fmt::Display, path::PathBuf, sync::Arc};
 
 use tokio::sync::watch;
 use weft_diagnostics::{Diagnostic, Severity, has_errors, render};
 use weft_model::NodeName;
 use weft_plan::{DeviceChange, Plan};
-use weft_push::{PushEvent, PushReport};
+use weft_push::PushEvent;
 use weft_ssh::Secrets;
 use weft_verify::Round;
 
 use crate::{
-    definition::{
-        CheckStage, CompileStage, Pipeline, PlanStage, PushStage, ReportStage, Stage, Unreachable, VerifyStage,
-    },
+    definition::{CheckStage, CompileStage, Pipeline, PlanStage, ReportStage, Stage, VerifyStage},
     reach::{self, InventoryOrigin, Reach},
     recovery,
     report::{Format, Report},
@@ -23,7 +23,7 @@ use crate::{
     },
     secrets,
     source::Sources,
-    stages::{self, Compiled, Predicted, Project, PushRequest},
+    stages::{self, Compiled, Predicted, Project},
 };
 
 /// What a run is told beside its pipeline.
@@ -199,14 +199,16 @@ impl Outcome {
 
 impl Run<'_> {
     pub(crate) async fn stage(&mut self, index: usize, stage: &Stage) -> Result<(), StoreError> {
-        let failed = self.record.stages.iter().find(|stage| stage.state == StageState::Failed).map(|stage| stage.name);
+        let first = |state| self.record.stages.iter().find(|stage| stage.state == state).map(|stage| stage.name);
+        let (failed, waits) = (first(StageState::Failed), first(StageState::Waiting));
         if !matches!(stage, Stage::Report(_)) {
             let cancelled = *self.options.cancel.borrow();
-            if cancelled || failed.is_some() {
+            if cancelled || failed.is_some() || waits.is_some() {
                 let record = &mut self.record.stages[index];
-                (record.state, record.summary) = match failed {
-                    Some(failed) => (StageState::Skipped, format!("{failed} failed")),
-                    None => (StageState::Cancelled, "stopped before it began".to_owned()),
+                (record.state, record.summary) = match (failed, waits) {
+                    (Some(failed), _) => (StageState::Skipped, format!("{failed} failed")),
+                    (None, Some(waits)) => (StageState::Skipped, format!("{waits} waits for approval")),
+                    (None, None) => (StageState::Cancelled, "stopped before it began".to_owned()),
                 };
                 self.observer.event(&RunEvent::StageEnds(&self.record.stages[index]));
                 return self.directory.save(&self.record);
@@ -347,8 +349,9 @@ impl Run<'_> {
         let (root, sources) = (self.options.root.as_path(), self.sources);
         let planned =
             stages::Planned { root, sources, project, compiled, reach, running: &running, plan: &plan, parameters };
-        let (traffic, moved) = stages::planned_traffic(&planned);
-        plan.traffic = plan.has_changes().then_some(traffic);
+        let forecast = stages::forecast(&planned);
+        (plan.traffic, plan.radius) = (forecast.traffic, forecast.radius);
+        stages::note_approvals(&mut plan, &push);
         let json = plan.to_json().map_err(|error| internal(&self.directory, "plan.json", &error))?;
         self.directory.write("plan.json", json.as_bytes())?;
         recovery::keep_running(&self.directory, &plan, &running)?;
@@ -381,83 +384,17 @@ impl Run<'_> {
         let mut findings = stages::unreachable_findings(&plan, push.unreachable);
         findings.extend(stages::drain_findings(&plan, compiled));
         findings.extend(recovery::cut_off_findings(root, &plan)?);
+        findings.extend(stages::absence_findings(project, &plan));
+        findings.extend(stages::lockout_findings(&plan, compiled, reach));
         findings.extend(self.options.plan.as_ref().and_then(|wanted| stages::moved(wanted, &plan)));
         findings.extend(stages::guard_findings(project, &plan));
-        findings.extend(moved);
+        findings.extend(forecast.findings);
         let mut summary = plan.summary().lines().next().unwrap_or_default().to_owned();
         if let Some(traffic) = plan.traffic.as_ref().filter(|traffic| traffic.compared > 0) {
             summary.push_str(&format!("; traffic: {}", crate::traffic::headline(traffic)));
         }
         self.plan = Some(plan);
         Ok(Outcome::found(findings, summary))
-    }
-
-    async fn push(&mut self, parameters: &PushStage) -> Result<Outcome, StoreError> {
-        let (Some(plan), Some(compiled), Some(reach)) = (&self.plan, &self.compiled, &self.reach) else {
-            return Ok(Outcome::skipped("there is no plan"));
-        };
-        if !plan.has_changes() {
-            let unreachable: Vec<&str> = plan.unreachable().map(|(device, _)| device.as_str()).collect();
-            return Ok(match (unreachable.as_slice(), plan.devices.len()) {
-                ([], _) => Outcome::succeeded("every device runs what is intended".to_owned()),
-                (all, devices) if all.len() == devices => Outcome::skipped("no device could be reached"),
-                (some, _) => Outcome::skipped(&format!(
-                    "nothing to change on the devices that answer; unreachable: {}",
-                    crate::report::named(some)
-                )),
-            });
-        }
-        let findings = stages::gate_findings(plan, self.sources, parameters);
-        if has_errors(&findings) {
-            return Ok(Outcome::found(findings, String::new()));
-        }
-        recovery::hand_over(&self.directory, self.pipeline, self.sources, self.options, false)?;
-        let request = PushRequest {
-            plan,
-            compiled,
-            reach,
-            parameters,
-            run: self.record.id.as_str(),
-            journal: &self.directory.path().join("journal.jsonl"),
-            leases: &self.options.root.join(".weft").join("leases"),
-            cancel: self.options.cancel.clone(),
-        };
-        let report = match stages::push(request, &Forward(self.observer)).await {
-            Ok(report) => report,
-            Err(error) => return Ok(Outcome::error(error)),
-        };
-        self.directory.write_json("push.json", &report)?;
-        for (device, pushed) in &report.devices {
-            if let Some(record) = self.record.devices.get_mut(device)
-                && record.result == DeviceResult::Planned
-            {
-                stages::note(record, device, pushed, &report);
-            }
-        }
-        stages::note_waves(&mut self.record.waves, &report);
-        Ok(self.pushed(&report, parameters))
-    }
-
-    pub(crate) fn pushed(&self, report: &PushReport, parameters: &PushStage) -> Outcome {
-        let mut counts = BTreeMap::new();
-        for device in self.record.devices.values().filter(|device| device.wave.is_some()) {
-            *counts.entry(device.result).or_insert(0_usize) += 1;
-        }
-        let counts: Vec<String> = counts.iter().map(|(result, count)| format!("{count} {result}")).collect();
-        let summary = format!("{} in {}", counts.join(", "), crate::report::counted(report.waves.len(), "wave"));
-        let lost = parameters.unreachable == Unreachable::Fail
-            && report
-                .devices
-                .values()
-                .any(|device| matches!(device.result, weft_push::DeviceResult::Unreachable { .. }));
-        // With nothing changed, the devices that could not be reached were the whole of the matter.
-        let any = |result| self.record.devices.values().any(|device| device.result == result);
-        let nothing = any(DeviceResult::Unreachable) && !any(DeviceResult::Changed);
-        if report.succeeded() && !lost && !nothing {
-            return Outcome::succeeded(summary);
-        }
-        let state = if report.cancelled { StageState::Cancelled } else { StageState::Failed };
-        Outcome { state, summary, findings: Vec::new(), error: stages::why(report) }
     }
 
     async fn verify(&mut self, parameters: &VerifyStage) -> Result<Outcome, StoreError> {
@@ -536,6 +473,8 @@ impl Run<'_> {
             RunState::RolledBack
         } else if any(StageState::Failed) || self.reached_nobody_that_differs() {
             RunState::Failed
+        } else if any(StageState::Waiting) {
+            RunState::Waiting
         } else {
             RunState::Succeeded
         }

@@ -42,6 +42,13 @@ fn a_stage_without_parameters_has_its_defaults() {
     assert_eq!(pipeline.unwrap().push(), definition::PushStage::default());
 }
 
+/// Returns stages up to a push with these parameters, which stand in line 10.
+fn with_push(parameters: &str) -> String {
+    format!(
+        "    - validate: {{}}\n    - compile: {{}}\n    - check: {{}}\n    - plan: {{}}\n    - push: {parameters}\n"
+    )
+}
+
 #[test]
 fn what_is_wrong_is_told_with_its_place() {
     for (stages, expected) in [
@@ -51,10 +58,14 @@ fn what_is_wrong_is_told_with_its_place() {
         ("    - validate: {}\n      compile: {}\n", vec![("WEFT-901", 6, 7)]),
         ("    - {}\n", vec![("WEFT-901", 6, 7)]),
         ("    - report: { path: ../out }\n", vec![("WEFT-905", 6, 23)]),
+        (&*with_push("{ waves: { soak_seconds: 30 } }"), vec![("WEFT-207", 10, 38)]),
+        (&*with_push("{ waves: { soak_seconds: 29 }, approval: {} }"), vec![]),
+        (&*with_push("{ approval: { when: { intents: [segment, web] } } }"), vec![("WEFT-217", 10, 54)]),
+        (&*with_push("{ approval: { allowed_signers: ../mine } }"), vec![("WEFT-217", 10, 44)]),
         ("    - report: { path: /etc }\n", vec![("WEFT-905", 6, 23)]),
     ] {
         let (pipeline, findings) = load(&with_stages(stages));
-        assert!(pipeline.is_none());
+        assert_eq!(pipeline.is_none(), !expected.is_empty());
         let found: Vec<_> = findings
             .iter()
             .map(|finding| {

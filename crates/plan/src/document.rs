@@ -53,7 +53,7 @@ struct Contents<'a> {
 impl Plan {
     /// Returns the digest that belongs to the contents.
     pub(crate) fn contents_digest(&self) -> Result<Digest, serde_json::Error> {
-        let Self { version, weft, commit, devices, waves, secrets, digest: _, traffic: _ } = self;
+        let Self { version, weft, commit, devices, waves, secrets, digest: _, traffic: _, radius: _ } = self;
         Ok(Digest::of(&serde_json::to_vec(&Contents { version: *version, weft, commit, devices, waves, secrets })?))
     }
 

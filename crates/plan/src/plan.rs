@@ -6,9 +6,9 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use weft_model::{NodeName, PackName, SecretDigest, SecretRef};
+use weft_model::{IntentRef, NodeName, PackName, SecretDigest, SecretRef};
 
-use crate::Traffic;
+use crate::{Radius, Traffic};
 
 /// A SHA-256 digest in lower-case hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -45,6 +45,9 @@ pub struct Plan {
     /// The traffic that is predicted to move. Nothing is done by it, so it is no part of the digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traffic: Option<Traffic>,
+    /// How far it reaches. Nothing is done by it, so it is no part of the digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub radius: Option<Radius>,
 }
 
 /// One device of a plan.
@@ -82,6 +85,26 @@ pub enum DeviceChange {
     },
 }
 
+impl DeviceChange {
+    /// Returns the digest of what the device runs, where that is known.
+    pub fn running(&self) -> Option<&Digest> {
+        match self {
+            Self::None { running } | Self::Replace { running, .. } => Some(running),
+            Self::Unreachable { .. } => None,
+        }
+    }
+
+    /// Returns the digest of what the device is to run, where what it runs is known.
+    pub fn intended(&self) -> Option<&Digest> {
+        match self {
+            // It runs what is intended.
+            Self::None { running } => Some(running),
+            Self::Replace { intended, .. } => Some(intended),
+            Self::Unreachable { .. } => None,
+        }
+    }
+}
+
 /// The difference between the running and the intended text of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -107,6 +130,9 @@ pub struct Wave {
     pub devices: Vec<NodeName>,
     /// Why these devices are in this wave.
     pub reason: String,
+    /// The intents that do not hold while its device is away, which goes alone then.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub breaks: BTreeSet<IntentRef>,
 }
 
 /// How waves are made.

@@ -9,7 +9,8 @@ use weft_model::{Network, NodeName, PackName, SecretDigest, SecretDigests, Secre
 use weft_pack::{Pack, Rendered};
 
 use crate::{
-    DeviceChange, Digest, Plan, PlannedDevice, WavePolicy, diff, digest::normalised_digest, document::VERSION, waves,
+    Absences, DeviceChange, Digest, Plan, PlannedDevice, WavePolicy, diff, digest::normalised_digest,
+    document::VERSION, waves,
 };
 
 /// What a plan is made of.
@@ -30,6 +31,8 @@ pub struct PlanInputs<'a> {
     pub waves: &'a WavePolicy,
     /// The digests of the intended secrets that have a value here.
     pub secrets: &'a SecretDigests,
+    /// What breaks while devices are away, for the waves.
+    pub absences: &'a Absences<'a>,
 }
 
 /// Makes a plan for every rendered device.
@@ -47,7 +50,7 @@ pub fn plan(inputs: &PlanInputs<'_>) -> Plan {
                 if is_bare(running) {
                     bare.insert(name.clone());
                 }
-                compare(pack, rendered, running, inputs.secrets)
+                change(pack, rendered, running, inputs.secrets)
             }
         };
         devices.insert(name.clone(), PlannedDevice { pack: rendered.pack.clone(), change });
@@ -62,10 +65,11 @@ pub fn plan(inputs: &PlanInputs<'_>) -> Plan {
         weft: inputs.weft.to_owned(),
         commit: inputs.commit.map(str::to_owned),
         devices,
-        waves: waves::order(&changing, &bare, inputs.network, inputs.waves),
+        waves: waves::order(&changing, &bare, inputs.network, inputs.waves, inputs.absences),
         secrets: used(inputs),
         digest: Digest::of(b""),
         traffic: None,
+        radius: None,
     };
     if let Ok(digest) = plan.contents_digest() {
         plan.digest = digest;
@@ -81,7 +85,8 @@ fn used(inputs: &PlanInputs<'_>) -> BTreeMap<SecretRef, SecretDigest> {
     used.into_iter().filter_map(|reference| Some((reference.clone(), digests.get(&reference)?.clone()))).collect()
 }
 
-fn compare(
+/// Compares what a device runs with what it is meant to run.
+pub fn change(
     pack: &Pack,
     rendered: &Rendered,
     running: &BTreeMap<String, String>,

@@ -9,10 +9,10 @@ use std::{
 
 use proptest::prelude::*;
 use weft_model::{
-    BehaviorProfile, Link, Mtu, Network, Node, NodeName, PackName, SecretDigests, Source, TerminationPoint,
+    BehaviorProfile, IntentRef, Link, Mtu, Network, Node, NodeName, PackName, SecretDigests, Source, TerminationPoint,
 };
 use weft_pack::{Pack, Rendered, RenderedFile};
-use weft_plan::{DeviceChange, Plan, PlanError, PlanInputs, WavePolicy, plan};
+use weft_plan::{Absences, DeviceChange, Plan, PlanError, PlanInputs, WavePolicy, plan};
 
 const MANIFEST: &str = r#"
 description: text
@@ -106,6 +106,10 @@ fn running(network: &Network, text: impl Fn(&str) -> Result<&'static str, String
 }
 
 fn make(network: &Network, running: &Running, waves: &WavePolicy) -> Plan {
+    make_with(network, running, waves, &|_| BTreeSet::new())
+}
+
+fn make_with(network: &Network, running: &Running, waves: &WavePolicy, absences: &Absences<'_>) -> Plan {
     plan(&PlanInputs {
         commit: Some("0123abc"),
         weft: "0.1.0",
@@ -115,6 +119,7 @@ fn make(network: &Network, running: &Running, waves: &WavePolicy) -> Plan {
         network,
         waves,
         secrets: &SecretDigests::default(),
+        absences,
     })
 }
 
@@ -130,10 +135,45 @@ fn a_leaf_goes_first_and_spines_go_one_by_one() {
         plan.summary(),
         "5 devices change (+5 -0 lines)
 canary: leaf-1 (first alone, as its loss would harm least: 2 links)
-wave 1: leaf-2, leaf-3, spine-1 (the others still reach each other while these are away, and each fabric keeps all but one of its most connected devices)
-wave 2: spine-2 (alone: it may not be away together with another one)
+wave 1: leaf-2, leaf-3, spine-1 (every Reachability holds, and the others reach each other, while these are away)
+wave 2: spine-2 (not together with spine-1: a fabric keeps all but one of its most connected devices)
 "
     );
+}
+
+#[test]
+fn what_breaks_a_promise_together_changes_apart_and_what_breaks_one_alone_goes_alone() {
+    let network = fabric(4);
+    let intent = |name: &str| -> IntentRef { format!("reachability/{name}").parse().unwrap() };
+    let absences = |away: &BTreeSet<NodeName>| {
+        let all = |names: &[&str]| names.iter().all(|name| away.contains(*name));
+        let promises: [(&[&str], &str); 4] = [
+            (&["leaf-2", "leaf-3"], "web-to-db"),
+            (&["spine-1", "spine-2"], "any-to-any"),
+            (&["leaf-4"], "single"),
+            (&["leaf-1", "leaf-2", "spine-1"], "three"),
+        ];
+        promises.iter().filter(|(names, _)| all(names)).map(|(_, name)| intent(name)).collect()
+    };
+    let plan = make_with(&network, &running(&network, |_| Ok(IN_USE)), &WavePolicy { canary: 0, size: 9 }, &absences);
+    assert_eq!(
+        plan.summary(),
+        "6 devices change (+6 -0 lines)
+wave 1: leaf-1, leaf-2, spine-2 (every Reachability holds, and the others reach each other, while these are away)
+wave 2: leaf-3, spine-1 (every Reachability holds, and the others reach each other, while these are away; leaf-3 not together with leaf-2: web-to-db would fail; spine-1 not in wave 1: three would fail)
+wave 3: leaf-4 (alone, as single fails while it is away)
+"
+    );
+    assert_eq!(plan.waves[2].breaks, [intent("single")].into());
+    let spines = running(&network, |name| if name.starts_with("spine") { Ok(IN_USE) } else { Ok(AS_INTENDED) });
+    let spines = make_with(&network, &spines, &WavePolicy { canary: 0, size: 9 }, &absences);
+    assert_eq!(spines.waves[1].reason, "not together with spine-1: any-to-any would fail");
+    // A device that carries no traffic is missed by nobody.
+    let bare =
+        make_with(&network, &running(&network, |_| Ok("hostname x\n")), &WavePolicy { canary: 0, size: 9 }, &|_| {
+            panic!("nobody is asked")
+        });
+    assert_eq!(bare.waves.len(), 1);
 }
 
 #[test]

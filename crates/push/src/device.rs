@@ -277,9 +277,12 @@ impl<'a> Device<'a> {
         let began = self.begin(StepName::Compare);
         let compared = match self.read(StepName::Compare).await {
             Ok((running, _)) if running == self.before => Ok(()),
-            Ok(_) => Err(Failure::new(
+            Ok((_, running)) => Err(Failure::new(
                 StepName::Compare,
-                "its running configuration changed after the plan was made: make a new plan",
+                format!(
+                    "its running configuration changed after the plan was made{}: make a new plan",
+                    self.moved(&running)
+                ),
             )),
             Err(failure) => Err(failure),
         };
@@ -297,6 +300,15 @@ impl<'a> Device<'a> {
             self.step(StepName::Check, step, &[]).await?;
         }
         Ok(())
+    }
+
+    /// Says which line is another one than when the plan was made.
+    fn moved(&self, running: &BTreeMap<String, String>) -> String {
+        let inputs = self.context.inputs;
+        let planned = inputs.plan.devices.get(&self.name).map(|device| &device.change);
+        let now = weft_plan::change(&self.pack, self.rendered, running, &self.context.secrets);
+        let line = planned.and_then(|planned| weft_plan::moved_line(planned, &now));
+        line.map(|line| format!(" ({})", line.words())).unwrap_or_default()
     }
 
     /// Takes the lock of the device, also from transactions whose controllers are dead.

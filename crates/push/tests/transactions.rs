@@ -5,7 +5,7 @@
 mod devices;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -64,6 +64,7 @@ impl<'a> Case<'a> {
             packs: &lab.packs,
             network: &Network::default(),
             waves: &WavePolicy { canary: 0, size: wave },
+            absences: &|_| BTreeSet::new(),
             secrets: &SecretDigests::default(),
         });
         // Without links the planner puts one device in use into a wave; these tests decide by themselves.

@@ -13,7 +13,7 @@ use russh::{
 };
 use weft_model::NodeName;
 
-use crate::{SecretValue, SshError};
+use crate::{SecretValue, SshError, Target};
 
 /// How often a device may ask questions before it has had enough answers.
 const MOST_QUESTIONS: usize = 8;
@@ -98,7 +98,7 @@ fn protocol(device: &NodeName, source: russh::Error) -> SshError {
                 reason: "the device closed it".into(),
             }
         }
-        source => SshError::Protocol { device: device.clone(), during: "log-in".into(), source },
+        source => SshError::Protocol { device: device.clone(), during: "log-in".into(), source: Box::new(source) },
     }
 }
 
@@ -107,20 +107,29 @@ fn protocol(device: &NodeName, source: russh::Error) -> SshError {
 /// Others must not be able to read it, as ssh(1) demands: a key that others read is theirs too.
 pub(crate) fn read_key(device: &NodeName, path: &Path) -> Result<PrivateKey, SshError> {
     let fail = |reason: String| SshError::Identity { device: device.clone(), path: path.to_owned(), reason };
-    let mode = std::fs::metadata(path).map_err(|error| fail(error.to_string()))?.permissions().mode();
+    read_private_key(path).map_err(fail)
+}
+
+/// See [`read_key`]. The error says why the key cannot be used.
+pub(crate) fn read_private_key(path: &Path) -> Result<PrivateKey, String> {
+    let mode = std::fs::metadata(path).map_err(|error| error.to_string())?.permissions().mode();
     if mode & 0o077 != 0 {
-        return Err(fail(format!(
-            "others may read it (mode {:04o}): run `chmod 600 {}`",
-            mode & 0o7777,
-            path.display()
-        )));
+        let mode = mode & 0o7777;
+        return Err(format!("others may read it (mode {mode:04o}): run `chmod 600 {}`", path.display()));
     }
     russh::keys::load_secret_key(path, None).map_err(|error| match error {
         russh::keys::Error::KeyIsEncrypted => {
-            fail("it has a passphrase: add it to the SSH agent and leave `identity` out".into())
+            "it has a passphrase: add it to the SSH agent and name no file".to_owned()
         }
-        error => fail(error.to_string()),
+        error => error.to_string(),
     })
+}
+
+/// Returns the public key that logs in at a device, in base64; `None` where no file is named for it, or it cannot be read.
+pub fn login_key(target: &Target) -> Option<String> {
+    let key = read_private_key(target.identity.as_deref()?).ok()?;
+    let text = key.public_key().to_openssh().ok()?;
+    text.split_whitespace().nth(1).map(str::to_owned)
 }
 
 /// RSA keys sign with the best hash that the device takes; the others have none to choose.

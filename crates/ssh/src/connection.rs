@@ -130,7 +130,7 @@ impl Connection {
             let mut handle = client::connect_stream(Arc::new(config), stream, handler).await.map_err(|source| {
                 let problem = problem.lock().unwrap_or_else(PoisonError::into_inner).take();
                 match (problem, source) {
-                    (Some(problem), _) => SshError::HostKey { device: device.clone(), problem },
+                    (Some(problem), _) => SshError::HostKey { device: device.clone(), problem: Box::new(problem) },
                     (None, source) => during(device, "while the keys were exchanged", source),
                 }
             })?;
@@ -292,7 +292,7 @@ pub(crate) fn during(device: &NodeName, during: &str, source: russh::Error) -> S
             lost("the device is silent".into())
         }
         russh::Error::IO(error) => lost(error.to_string()),
-        source => SshError::Protocol { device: device.clone(), during: during.to_owned(), source },
+        source => SshError::Protocol { device: device.clone(), during: during.to_owned(), source: Box::new(source) },
     }
 }
 

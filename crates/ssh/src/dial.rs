@@ -158,7 +158,7 @@ impl Dialer {
             secrets.resolve(reference).map_err(|source| SshError::Password {
                 device: (*device).clone(),
                 user: with.user.to_owned(),
-                source,
+                source: Box::new(source),
             })
         };
         let password = with.password.map(resolve).transpose()?;

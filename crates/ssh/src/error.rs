@@ -73,7 +73,7 @@ pub enum SshError {
         /// The device.
         device: NodeName,
         /// What is wrong with it and how to accept it.
-        problem: HostKeyProblem,
+        problem: Box<HostKeyProblem>,
     },
     /// The file with the trusted host keys cannot be used.
     #[error("{device}: read the known hosts {}: {reason}", path.display())]
@@ -145,7 +145,7 @@ pub enum SshError {
         /// The user.
         user: String,
         /// Which secret, and why.
-        source: SecretError,
+        source: Box<SecretError>,
     },
     /// The two ends do not understand each other.
     #[error("{device}: SSH {during}: {source}")]
@@ -155,7 +155,7 @@ pub enum SshError {
         /// What was going on.
         during: String,
         /// What the SSH library says.
-        source: russh::Error,
+        source: Box<russh::Error>,
     },
 }
 

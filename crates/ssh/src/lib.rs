@@ -18,9 +18,11 @@ mod pool;
 mod secret;
 mod session;
 mod shell;
+mod signature;
 mod tcp;
 
 pub use algorithms::Algorithms;
+pub use authentication::login_key;
 pub use connection::{Connection, ExecOutput};
 pub use error::{SecretError, SessionError, SshError};
 pub use inventory::{Inventory, Target};
@@ -34,3 +36,4 @@ pub use secret::{
 };
 pub use session::{PingResult, Session};
 pub use shell::{Answer, Shell, ShellRules};
+pub use signature::{AllowedSigners, SignError, Signed, SignersError, VerifyError, sign};

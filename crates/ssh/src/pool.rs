@@ -155,7 +155,8 @@ impl Pool {
     pub async fn give_back(&self, device: &NodeName, target: &Target, session: Session<'_>) {
         let session = match session.into_shared() {
             Ok(session) if session.is_usable() && self.idle() < self.0.most_idle => session,
-            Ok(session) | Err(session) => return session.close().await,
+            Ok(session) => return session.close().await,
+            Err(session) => return session.close().await,
         };
         let idle = Idle { session, since: Instant::now() };
         let former = lock(&self.0.idle).insert((device.clone(), target.address), idle);

@@ -128,8 +128,8 @@ impl<'s> Session<'s> {
     }
 
     /// Returns the session if it keeps alive what it needs.
-    pub(crate) fn into_shared(self) -> Result<Session<'static>, Self> {
-        let Source::Shared(secrets) = &self.secrets else { return Err(self) };
+    pub(crate) fn into_shared(self) -> Result<Session<'static>, Box<Self>> {
+        let Source::Shared(secrets) = &self.secrets else { return Err(Box::new(self)) };
         let secrets = Source::Shared(secrets.clone());
         let Self { device, connection, pack, limits, redaction, rules, shell, prepared, secrets: _ } = self;
         Ok(Session { device, connection, pack, limits, secrets, redaction, rules, shell, prepared })

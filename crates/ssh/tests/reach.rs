@@ -236,8 +236,9 @@ async fn so_many_devices_and_no_more_are_worked_on_at_the_same_time() {
     let mut counts = Vec::new();
     for some in [&devices[..10], &devices] {
         let mut tasks = tokio::task::JoinSet::new();
-        for device in some.to_vec() {
-            let (pool, far, now, most) = (pool.clone(), far.clone(), now.clone(), most.clone());
+        for device in some {
+            let (device, pool, far) = (device.clone(), pool.clone(), far.clone());
+            let (now, most) = (now.clone(), most.clone());
             tasks.spawn(async move {
                 let _place = pool.place(&device, &far).await;
                 most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);

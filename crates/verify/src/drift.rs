@@ -74,7 +74,7 @@ pub(crate) fn assess(
         for (name, file) in &rendered.files {
             let running = running.get(name).map_or("", String::as_str);
             let Intended { packs, secrets, .. } = intended;
-            let lines = compare(*packs, secrets, (&rendered.pack, name), file, running, home.as_ref());
+            let lines = drift_lines(*packs, secrets, (&rendered.pack, name), file, running, home.as_ref());
             charged.extend(charge(device, name, &lines, ledger));
             all.extend(intents(file));
             if !lines.is_empty() {
@@ -146,8 +146,9 @@ fn absent(line: &DriftLine, lines: &[DriftLine]) -> String {
     }
 }
 
-/// Returns the lines by which `running` differs from `file`, in the order of the texts.
-fn compare(
+/// Returns the lines by which `running` differs from `file`, in the order of the texts. Extra lines that stand in no intended
+/// section are charged to `home`.
+pub fn drift_lines(
     normaliser: &dyn Normaliser,
     secrets: &SecretDigests,
     (pack, name): (&PackName, &str),
@@ -282,7 +283,7 @@ mod tests {
         let digest = SecretDigest::of_hash(&[9; 32]);
         let secrets = SecretDigests::new([("env/KEY".parse().unwrap(), digest)].into());
         let place = (&"loom".parse().unwrap(), "running.conf");
-        compare(&Sorted, &secrets, place, file, running, Some(&home))
+        drift_lines(&Sorted, &secrets, place, file, running, Some(&home))
             .iter()
             .map(|line| {
                 let sources: Vec<String> = line.sources.iter().map(ToString::to_string).collect();

@@ -61,7 +61,7 @@ pub use cause::{Cause, CauseGroup, CauseKind};
 pub use compliance::{Compliance, Evidence, IntentResult};
 pub use converge::{ConvergePolicy, Converged, Round, Unsettled, converge, sessions_settled};
 pub use deviation::deviation;
-pub use drift::{DeviceDrift, DriftKind, DriftLine};
+pub use drift::{DeviceDrift, DriftKind, DriftLine, drift_lines};
 pub use intended::{Intended, Normaliser};
 pub use neighbors::{SessionComparison, SessionMismatch, compare_sessions};
 pub use observe::{ObserveTarget, Reading, WhatToCollect, observe, read};

@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use anyhow::Context;
-use weft_pipeline::{ExitCode as Exit, definition::Stage};
+use weft_pipeline::{ExitCode as Exit, definition::Stage, run::RunStore};
 use weft_plan::Plan;
 
 use crate::{
@@ -21,7 +21,7 @@ pub(crate) fn run(
     pipeline: &Path,
     output: &Output,
 ) -> Result<Exit, Failure> {
-    let plan = plan.map(read).transpose()?;
+    let plan = plan.map(|plan| read(global, plan)).transpose()?;
     // A plan belongs to a commit; without one it was made for the working tree.
     let of_plan = plan.as_ref().and_then(|plan| plan.commit.clone());
     let revision = Revision { commit: revision.commit.clone().or(of_plan) };
@@ -33,9 +33,14 @@ pub(crate) fn run(
     })
 }
 
-fn read(file: &Path) -> Result<Plan, Failure> {
-    let text = fs::read_to_string(file)
-        .with_context(|| format!("read the plan {}", file.display()))
-        .map_err(Failure::of_input)?;
+/// Reads a plan: a file, or what the run of this name made.
+fn read(global: &Global, file: &Path) -> Result<Plan, Failure> {
+    let of_run =
+        if file.exists() { None } else { RunStore::of_project(&global.directory).load(&file.to_string_lossy()).ok() };
+    let text = match of_run {
+        Some((run, _)) => run.read("plan.json")?.with_context(|| format!("run {} made no plan", file.display())),
+        None => fs::read_to_string(file).with_context(|| format!("read the plan {}", file.display())),
+    };
+    let text = text.map_err(Failure::of_input)?;
     Plan::from_json(&text).with_context(|| format!("{} is not a plan", file.display())).map_err(Failure::of_input)
 }

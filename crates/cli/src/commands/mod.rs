@@ -1,6 +1,7 @@
 //! One file for each command.
 
 mod apply;
+mod approve;
 mod catalogue;
 mod check;
 mod compile;
@@ -73,6 +74,7 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failur
             let (base, out) = (base.as_deref(), out.as_deref());
             plan::run(global, &plan::Arguments { revision, lock, reach, secrets, pipeline, base, out }, output)
         }
+        Command::Approve { run, key } => approve::run(global, run, key.as_deref(), output),
         Command::Apply { plan, revision, reach, secrets, pipeline } => {
             apply::run(global, plan.as_deref(), revision, (reach, secrets), pipeline, output)
         }

@@ -13,7 +13,7 @@ use weft_model::SecretRef;
 use weft_pipeline::{
     ExitCode as Exit,
     definition::Stage,
-    recovery,
+    radius, recovery,
     report::own_words,
     secrets,
     stages::{self, Planned},
@@ -68,7 +68,7 @@ pub(crate) fn run(global: &Global, arguments: &Arguments<'_>, output: &Output) -
     let waves = pipeline.push().waves;
     let waves = WavePolicy { canary: waves.canary.into(), size: waves.size.into() };
     let mut plan = stages::plan(&project, &compiled, &reach, &running, &waves, workspace.sources.exact_commit());
-    let (traffic, moved) = stages::planned_traffic(&Planned {
+    let forecast = stages::forecast(&Planned {
         root: &global.directory,
         sources: &workspace.sources,
         project: &project,
@@ -78,7 +78,8 @@ pub(crate) fn run(global: &Global, arguments: &Arguments<'_>, output: &Output) -
         plan: &plan,
         parameters: &parameters,
     });
-    plan.traffic = plan.has_changes().then_some(traffic);
+    (plan.traffic, plan.radius) = (forecast.traffic, forecast.radius);
+    stages::note_approvals(&mut plan, &pipeline.push());
     let json = plan.to_json()?;
     if let Some(out) = arguments.out {
         fs::write(out, &json).with_context(|| format!("write the plan {}", out.display()))?;
@@ -88,8 +89,10 @@ pub(crate) fn run(global: &Global, arguments: &Arguments<'_>, output: &Output) -
         _ => output.result(text(&plan, output)),
     }
     let mut broken = stages::guard_findings(&project, &plan);
-    broken.extend(moved);
     broken.extend(recovery::cut_off_findings(&global.directory, &plan)?);
+    broken.extend(forecast.findings);
+    broken.extend(stages::absence_findings(&project, &plan));
+    broken.extend(stages::lockout_findings(&plan, &compiled, &reach));
     output.complain(&broken, &workspace.map);
     let failed = plan.unreachable().next().is_some() || has_errors(&broken);
     Ok(if failed { Exit::Findings } else { Exit::Success })
@@ -121,6 +124,10 @@ pub(crate) fn text(plan: &Plan, output: &Output) -> String {
         let _ = writeln!(text, "{device} cannot be read: {reason}");
     }
     if !text.is_empty() {
+        text.push('\n');
+    }
+    if let Some(touched) = &plan.radius {
+        text.push_str(&radius::text(touched, output.colour()));
         text.push('\n');
     }
     if let Some(traffic) = &plan.traffic {

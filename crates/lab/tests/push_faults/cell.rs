@@ -1,7 +1,7 @@
 //! One push to one device, with something that goes wrong in the middle, and what must hold afterwards.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt, fs,
     net::SocketAddr,
     path::Path,
@@ -22,7 +22,7 @@ use weft_model::{Network, NodeName, SecretDigests};
 use weft_pack::{Pack, Rendered, RenderedFile};
 use weft_plan::{Plan, PlanInputs, WavePolicy, configuration_digest, plan};
 use weft_push::{DeviceResult, Journal, Observer, PushEvent, PushInputs, PushPolicy, StepName, WaveOutcome, push};
-use weft_ssh::{Inventory, KnownHosts, Limits, SecretStore, Session, Target};
+use weft_ssh::{Inventory, KnownHosts, Limits, Pool, SecretStore, Session, Target};
 
 /// How long a device may need beyond its own timer on a loaded machine.
 const MARGIN: Duration = Duration::from_secs(40);
@@ -208,6 +208,7 @@ fn limits() -> Limits {
         authenticate: Duration::from_secs(5),
         command: Duration::from_secs(20),
         keepalive: Duration::from_secs(1),
+        ..Limits::default()
     }
 }
 
@@ -285,6 +286,7 @@ impl<'w> Subject<'w> {
             network: &Network::default(),
             waves: &WavePolicy { canary: 0, size: 1 },
             secrets: &SecretDigests::default(),
+            absences: &|_| BTreeSet::new(),
         });
         assert!(plan.has_changes(), "{}: nothing would change", self.name);
         (plan, rendered)
@@ -342,7 +344,8 @@ impl<'w> Subject<'w> {
         rendered: &BTreeMap<NodeName, Rendered>,
         observer: &dyn Observer,
     ) -> DeviceResult {
-        let inventory = Inventory { devices: [(self.name.clone(), self.target.clone())].into() };
+        let inventory =
+            Inventory { devices: [(self.name.clone(), self.target.clone())].into(), ..Inventory::default() };
         let journal = Journal::open(&self.folder.path().join("journal")).unwrap();
         let inputs = PushInputs {
             plan,
@@ -353,6 +356,7 @@ impl<'w> Subject<'w> {
             policy: &PushPolicy {
                 confirm_seconds: u32::try_from(self.confirm.as_secs()).unwrap(),
                 limits: limits(),
+                pool: Some(Pool::new(Arc::new(SecretStore::default()), limits())),
                 drain: [self.name.clone()].into(),
                 ..PushPolicy::default()
             },

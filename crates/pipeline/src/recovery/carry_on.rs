@@ -288,7 +288,7 @@ impl Run<'_> {
             self.back(parameters, told, devices, &together).await?;
             self.note_some(told, devices, &together);
         }
-        let mut outcome = self.pushed(&report, parameters);
+        let mut outcome = self.pushed(&report, parameters)?;
         if !done.is_empty() {
             outcome.summary = format!("{}; {} confirmed before", outcome.summary, counted(done.len(), "device"));
         }

@@ -209,7 +209,7 @@ fn is_open(record: &RunRecord) -> bool {
         RunState::Interrupted => true,
         RunState::Failed | RunState::RolledBack => unknown,
         RunState::Cancelled => unknown || stopped,
-        RunState::Queued | RunState::Running | RunState::Succeeded => false,
+        RunState::Queued | RunState::Running | RunState::Waiting | RunState::Succeeded => false,
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 use weft_diagnostics::{Diagnostic, has_errors};
 use weft_model::{NodeName, SecretDigests};
 use weft_pack::Rendered;
-use weft_plan::{DeviceChange, Digest, Plan, PlanInputs, PlannedDevice, compare_texts, configuration_digest, is_bare};
+use weft_plan::{DeviceChange, Digest, Plan, PlannedDevice, compare_texts, configuration_digest, is_bare};
 use weft_ssh::Inventory;
 
 use super::{
@@ -160,23 +160,28 @@ impl Undone {
         // It goes back to texts, not to a commit.
         push.gate.require_clean_tree = false;
         let running = stages::read_running(&reach, &asked, push.concurrency.into(), |_| ()).await;
-        let mut plan = weft_plan::plan(&PlanInputs {
-            commit: None,
-            weft: env!("CARGO_PKG_VERSION"),
-            rendered: &before,
-            running: &running,
-            packs: &project.packs,
-            network: &project.network,
-            waves: &(&push.waves).into(),
-            secrets: &reach.digests,
-        });
+        let mut plan = stages::plan(&project, &asked, &reach, &running, &(&push.waves).into(), None);
         findings.extend(self.others(&project, &reach.digests, &running));
         findings.extend(stages::unreachable_findings(&plan, push.unreachable));
         // What the run did not change stands beside the others, so that the sessions with it count.
         let beside = self.plan.devices.iter().filter(|(name, _)| !before.contains_key(*name));
         plan.devices.extend(beside.map(|(name, device)| (name.clone(), device.clone())));
-        let plan = plan.sealed();
+        let mut plan = plan.sealed();
         findings.extend(stages::gate_findings(&plan, &self.sources, &push));
+        findings.extend(stages::absence_findings(&project, &plan));
+        findings.extend(stages::lockout_findings(&plan, &compiled, &reach));
+        let forecast = stages::forecast(&stages::Planned {
+            root: &options.root,
+            sources: &self.sources,
+            project: &project,
+            compiled: &compiled,
+            reach: &reach,
+            running: &running,
+            plan: &plan,
+            parameters: &PlanStage::default(),
+        });
+        (plan.traffic, plan.radius) = (forecast.traffic, forecast.radius);
+        stages::note_approvals(&mut plan, &push);
         let sessionless: Vec<&str> = unknown
             .iter()
             .filter(|name| !before.get(*name).is_some_and(routes_nothing))
@@ -310,12 +315,17 @@ pub async fn rollback(
         reach: Some(reach),
         plan: Some(plan),
     };
-    run.rollback(&running, findings).await?;
+    run.rollback(&undone.id, &running, findings).await?;
     Ok(run.record)
 }
 
 impl Run<'_> {
-    async fn rollback(&mut self, running: &Running, findings: Vec<Diagnostic>) -> Result<(), RecoveryError> {
+    async fn rollback(
+        &mut self,
+        undone: &RunId,
+        running: &Running,
+        findings: Vec<Diagnostic>,
+    ) -> Result<(), RecoveryError> {
         let outcome = self.write_way_back(running, findings)?;
         let stands_against = has_errors(&outcome.findings);
         self.end(0, outcome)?;
@@ -326,7 +336,7 @@ impl Run<'_> {
             Outcome { state: StageState::Skipped, summary: "plan failed".to_owned(), findings: Vec::new(), error: None }
         } else {
             self.observer.event(&RunEvent::StageBegins(StageName::Push));
-            self.push_back(&self.pipeline.push()).await?
+            self.push_back(undone, &self.pipeline.push()).await?
         };
         self.end(1, outcome)?;
         self.record.state = self.state();
@@ -356,12 +366,15 @@ impl Run<'_> {
         Ok(Outcome::found(findings, plan.summary().lines().next().unwrap_or_default().to_owned()))
     }
 
-    async fn push_back(&mut self, parameters: &PushStage) -> Result<Outcome, StoreError> {
+    async fn push_back(&mut self, undone: &RunId, parameters: &PushStage) -> Result<Outcome, StoreError> {
         let (Some(plan), Some(compiled), Some(reach)) = (&self.plan, &self.compiled, &self.reach) else {
             return Ok(Outcome::error("there is no plan"));
         };
         if !plan.has_changes() {
             return Ok(Outcome::succeeded("every device runs what it ran before".to_owned()));
+        }
+        if let Some(outcome) = self.unapproved(plan, parameters, Some(format!("weft rollback {undone}")))? {
+            return Ok(outcome);
         }
         hand_over(&self.directory, self.pipeline, self.sources, self.options, true)?;
         let request = PushRequest {
@@ -385,7 +398,7 @@ impl Run<'_> {
             }
         }
         stages::note_waves(&mut self.record.waves, &report);
-        Ok(self.pushed(&report, parameters))
+        self.pushed(&report, parameters)
     }
 }
 

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use weft_plan::{DeviceChange, Plan, Traffic};
+use weft_plan::{DeviceChange, Plan, Radius, Traffic};
 use weft_push::PushReport;
 use weft_verify::{Assessment, IntentResult};
 
 use super::network::{self, DriftReport, FailureReport, RoutesReport, SessionsReport};
+use crate::approval::Approvals;
 use crate::run::{
     DeviceResult, LinkRecord, LinkState, NetworkRecord, NodeRecord, RunDirectory, RunId, RunRecord, RunState,
     StageRecord, StoreError, Timestamp, WaveRecord,
@@ -30,6 +31,12 @@ pub struct Report {
     pub waves: Vec<WaveRecord>,
     /// The devices in the order of their names.
     pub devices: Vec<DeviceReport>,
+    /// The approvals that the plan needs and has; `None` where it needs none.
+    #[serde(default)]
+    pub approvals: Option<Approvals>,
+    /// How far the plan reaches; `None` where none was planned.
+    #[serde(default)]
+    pub radius: Option<Radius>,
     /// The traffic that the plan moves; `None` where none was planned.
     #[serde(default)]
     pub traffic: Option<Traffic>,
@@ -217,7 +224,8 @@ impl Report {
         let plan: Option<Plan> = directory.read_json("plan.json")?;
         let assessment: Option<Assessment> = directory.read_json("assessment.json")?;
         let push: Option<PushReport> = directory.read_json("push.json")?;
-        Ok(Self::new(record, &network, plan.as_ref(), push.as_ref(), assessment.as_ref()))
+        let report = Self::new(record, &network, plan.as_ref(), push.as_ref(), assessment.as_ref());
+        Ok(Self { approvals: Approvals::of_run(directory)?, ..report })
     }
 
     /// Returns the report of a run: its record, the topology, and the plan, the push and the assessment where the run came
@@ -308,6 +316,8 @@ impl Report {
             stages: record.stages.clone(),
             waves: record.waves.clone(),
             devices,
+            approvals: None,
+            radius: plan.and_then(|plan| plan.radius.clone()),
             traffic: plan.and_then(|plan| plan.traffic.clone()),
             intents,
             drift: assessment.map(network::drift).unwrap_or_default(),

@@ -15,6 +15,8 @@ use super::{
     SessionsReport, Standing, Totals, counted, data::stage_milliseconds, duration, network::causes, topology,
 };
 use crate::{
+    approval::Approvals,
+    radius,
     run::{DeviceResult, RunState, StageRecord, StageState, WaveRecord},
     traffic,
 };
@@ -85,6 +87,8 @@ pub(super) fn render(report: &Report) -> Result<String, minijinja::Error> {
         drifted: report.drift.len(),
         sessions: report.sessions.as_ref(),
         routes: report.routes.as_ref().map(RoutesView::new),
+        approvals: report.approvals.as_ref().map(ApprovalsView::new),
+        radius: report.radius.as_ref().map(radius::rows).unwrap_or_default(),
         traffic: report.traffic.as_ref().map(TrafficView::new),
         intents: report.intents.iter().map(IntentView::new).collect(),
         standings: standings(report),
@@ -118,6 +122,8 @@ struct Page<'a> {
     drifted: usize,
     sessions: Option<&'a SessionsReport>,
     routes: Option<RoutesView<'a>>,
+    approvals: Option<ApprovalsView>,
+    radius: Vec<(&'static str, String)>,
     traffic: Option<TrafficView<'a>>,
     intents: Vec<IntentView<'a>>,
     standings: Vec<StandingView>,
@@ -126,11 +132,25 @@ struct Page<'a> {
     untouched: Vec<DeviceView<'a>>,
 }
 
+/// The approvals of the plan.
+#[derive(Serialize)]
+struct ApprovalsView {
+    has: usize,
+    required: u16,
+    rows: Vec<(String, String)>,
+}
+
+impl ApprovalsView {
+    fn new(approvals: &Approvals) -> Self {
+        Self { has: approvals.counted.len(), required: approvals.required, rows: approvals.rows() }
+    }
+}
+
 fn run_tone(state: RunState) -> Tone {
     match state {
         RunState::Succeeded => Tone::Good,
         RunState::Queued | RunState::Running => Tone::Coming,
-        RunState::Cancelled => Tone::Warn,
+        RunState::Cancelled | RunState::Waiting => Tone::Warn,
         RunState::Failed | RunState::RolledBack | RunState::Interrupted => Tone::Bad,
     }
 }
@@ -267,6 +287,7 @@ impl<'a> StageView<'a> {
             StageState::Succeeded => (Tone::Good, "✓"),
             StageState::Failed => (Tone::Bad, "✕"),
             StageState::Cancelled => (Tone::Warn, "■"),
+            StageState::Waiting => (Tone::Warn, "⏸"),
             StageState::Running => (Tone::Coming, "▶"),
             StageState::Queued | StageState::Skipped => (Tone::Quiet, "–"),
         };

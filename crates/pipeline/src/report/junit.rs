@@ -108,9 +108,11 @@ fn stage_case(stage: &StageRecord) -> TestCase {
     let mut status = match stage.state {
         StageState::Succeeded => TestCaseStatus::success(),
         StageState::Failed => TestCaseStatus::non_success(NonSuccessKind::Error),
-        StageState::Queued | StageState::Running | StageState::Skipped | StageState::Cancelled => {
-            TestCaseStatus::skipped()
-        }
+        StageState::Queued
+        | StageState::Running
+        | StageState::Skipped
+        | StageState::Cancelled
+        | StageState::Waiting => TestCaseStatus::skipped(),
     };
     if stage.state != StageState::Succeeded {
         status.set_message(printable(stage.error.as_deref().unwrap_or(&stage.summary)));

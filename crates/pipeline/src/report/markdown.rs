@@ -5,6 +5,7 @@ use super::{
     network::causes, printable,
 };
 use crate::{
+    radius,
     run::{DeviceResult, RunState, StageState},
     traffic,
 };
@@ -31,6 +32,16 @@ pub(super) fn render(report: &Report) -> String {
     page.rows("\n### Drift\n\n| | Device | Where | Line | Intent |\n|---|---|---|---|---|\n", drift(report));
     page.rows(&routes_title(report), routes(report));
     page.rows("\n### Devices\n\n| | Device | Wave | Lines | What |\n|---|---|---|---|---|\n", devices(report));
+    if let Some(approvals) = &report.approvals {
+        let row = |(who, what): (String, String)| format!("| {} | {} |\n", cell(&who), cell(&what));
+        let title =
+            format!("\n### Approvals: {} of {}\n\n| | |\n|---|---|\n", approvals.counted.len(), approvals.required);
+        page.rows(&title, approvals.rows().into_iter().map(row).collect());
+    }
+    if let Some(touched) = &report.radius {
+        let row = |(what, words): (&str, String)| format!("| {what} | {} |\n", cell(&words));
+        page.rows("\n### Blast radius\n\n| | |\n|---|---|\n", radius::rows(touched).into_iter().map(row).collect());
+    }
     if let Some(traffic) = &report.traffic {
         if traffic.changes.is_empty() {
             page.section("\n### Traffic\n");
@@ -87,7 +98,7 @@ fn head(report: &Report) -> String {
     let mark = match run.state {
         RunState::Succeeded => "✅",
         RunState::Failed | RunState::RolledBack | RunState::Interrupted => "❌",
-        RunState::Queued | RunState::Running | RunState::Cancelled => "⏸️",
+        RunState::Queued | RunState::Running | RunState::Cancelled | RunState::Waiting => "⏸️",
     };
     let counts = |counts: Vec<String>| if counts.is_empty() { "–".to_owned() } else { counts.join(", ") };
     let devices = report.device_counts();
@@ -119,6 +130,7 @@ fn stages(report: &Report) -> String {
             StageState::Succeeded => "✅",
             StageState::Failed => "❌",
             StageState::Cancelled => "⏹️",
+            StageState::Waiting => "⏸️",
             StageState::Running => "▶️",
             StageState::Queued | StageState::Skipped => "➖",
         };

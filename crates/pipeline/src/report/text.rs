@@ -8,6 +8,7 @@ use super::{
     DriftIs, Report, RouteReport, Standing, counted, data::stage_milliseconds, duration, network::causes, printable,
 };
 use crate::{
+    radius,
     run::{DeviceResult, RunState, StageName, StageState},
     traffic,
 };
@@ -31,6 +32,11 @@ pub(super) fn render(report: &Report, colour: bool) -> String {
     page.drift(report);
     page.waves(report);
     page.devices(report);
+    page.approvals(report);
+    if let Some(touched) = &report.radius {
+        page.out.push('\n');
+        page.out.push_str(&radius::text(touched, colour));
+    }
     if let Some(traffic) = &report.traffic {
         page.out.push('\n');
         page.out.push_str(&traffic::text(traffic, colour));
@@ -85,7 +91,7 @@ impl Page {
         let style = match run.state {
             RunState::Succeeded => GOOD,
             RunState::Failed | RunState::RolledBack | RunState::Interrupted => BAD,
-            RunState::Queued | RunState::Running | RunState::Cancelled => WARN,
+            RunState::Queued | RunState::Running | RunState::Cancelled | RunState::Waiting => WARN,
         };
         let took = run.duration_ms.map(|took| format!(" in {}", duration(took))).unwrap_or_default();
         let state = self.styled(run.state.as_str(), style);
@@ -102,6 +108,7 @@ impl Page {
                 StageState::Succeeded => ("ok", GOOD),
                 StageState::Failed => ("failed", BAD),
                 StageState::Cancelled => ("cancelled", WARN),
+                StageState::Waiting => ("waiting", WARN),
                 StageState::Running => ("running", WARN),
                 StageState::Queued => ("queued", QUIET),
                 StageState::Skipped => ("skipped", QUIET),
@@ -167,6 +174,14 @@ impl Page {
                 let lead = format!("             {} ", self.styled("failed:", BAD));
                 self.wrapped(&lead, 21, failure, Style::new());
             }
+        }
+    }
+
+    fn approvals(&mut self, report: &Report) {
+        let Some(approvals) = &report.approvals else { return };
+        self.title(&format!("Approvals: {} of {}", approvals.counted.len(), approvals.required));
+        for (who, what) in approvals.rows() {
+            self.wrapped(&format!("  {who}: "), 4, &what, Style::new());
         }
     }
 

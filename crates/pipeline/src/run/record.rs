@@ -105,6 +105,9 @@ pub enum RunState {
     RolledBack,
     /// A person stopped it.
     Cancelled,
+    /// Its plan waits for the approval of people; nothing was changed.
+    #[serde(rename = "waiting-for-approval")]
+    Waiting,
     /// Its process has gone without ending it. Never written: the store says so of a run that is `running` on disk.
     Interrupted,
 }
@@ -119,6 +122,7 @@ impl RunState {
             Self::Failed => "failed",
             Self::RolledBack => "rolled-back",
             Self::Cancelled => "cancelled",
+            Self::Waiting => "waiting-for-approval",
             Self::Interrupted => "interrupted",
         }
     }
@@ -191,6 +195,8 @@ pub enum StageState {
     Skipped,
     /// A person stopped it.
     Cancelled,
+    /// It waits for the approval of people.
+    Waiting,
 }
 
 impl StageState {
@@ -203,6 +209,7 @@ impl StageState {
             Self::Failed => "failed",
             Self::Skipped => "skipped",
             Self::Cancelled => "cancelled",
+            Self::Waiting => "waiting",
         }
     }
 }

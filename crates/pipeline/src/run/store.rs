@@ -228,6 +228,15 @@ impl RunDirectory {
         &self.path
     }
 
+    /// Returns the id of the run.
+    ///
+    /// # Errors
+    /// Fails when the folder has no such name, which the store never gives one.
+    pub fn id(&self) -> Result<RunId, StoreError> {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        name.parse().map_err(|_| StoreError::NoSuchRun(name.into_owned()))
+    }
+
     /// Writes the record of the run.
     ///
     /// # Errors

@@ -1,6 +1,9 @@
 //! The files of a commit, read from git's objects: nothing is checked out, and no git program is needed.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use gix::{Repository, Tree, bstr::ByteSlice};
 
@@ -46,6 +49,24 @@ pub(super) fn message(project: &Path, commit: &str) -> Result<String, SourceErro
     let commit = commit.peel_to_commit().map_err(|error| repository_error(project, error))?;
     let message = commit.message_raw().map_err(|error| repository_error(project, error))?;
     Ok(message.to_str_lossy().into_owned())
+}
+
+/// Returns the mail addresses of those who wrote a commit and put it there, and of the one at work in the repository.
+pub(super) fn people(project: &Path, commit: Option<&str>) -> Result<BTreeSet<String>, SourceError> {
+    let Some(repository) = open(project)? else { return Ok(BTreeSet::new()) };
+    let failed = |error: &dyn std::fmt::Display| repository_error(project, error);
+    let mut people = BTreeSet::new();
+    people.extend(repository.config_snapshot().string("user.email").map(|email| email.to_str_lossy().into_owned()));
+    if let Some(commit) = commit {
+        let commit = repository.rev_parse_single(commit).map_err(|error| failed(&error))?;
+        let commit = commit.object().map_err(|error| failed(&error))?;
+        let commit = commit.peel_to_commit().map_err(|error| failed(&error))?;
+        let author = commit.author().map_err(|error| failed(&error))?;
+        let committer = commit.committer().map_err(|error| failed(&error))?;
+        people.extend([author, committer].map(|person| person.email.to_str_lossy().into_owned()));
+    }
+    people.retain(|person| !person.is_empty());
+    Ok(people)
 }
 
 /// Returns where the project is within its repository; `None` outside of one.

@@ -185,6 +185,14 @@ pub fn place_in_repository(project: &Path) -> String {
     git::place_of(project).map(|place| place.to_string_lossy().replace('\\', "/")).unwrap_or_default()
 }
 
+/// Returns the mail addresses of those who wrote a commit, and of the one at work in the repository; nobody outside of one.
+///
+/// # Errors
+/// Fails when the repository cannot be read.
+pub fn people(project: &Path, commit: Option<&str>) -> Result<std::collections::BTreeSet<String>, SourceError> {
+    git::people(project, commit)
+}
+
 /// Returns what a commit of the project's repository, by its hash, says of itself; nothing outside a repository.
 ///
 /// # Errors

@@ -14,10 +14,14 @@ use weft_check::traffic::{Place, places};
 use weft_diagnostics::{Diagnostic, has_errors};
 use weft_intent::SourceFile;
 use weft_model::{NodeName, TerminationPoint};
-use weft_plan::{DeviceChange, Plan, Traffic, configuration_digest, is_bare};
+use weft_plan::{DeviceChange, Plan, Radius, Traffic, configuration_digest, is_bare};
 use weft_simulate::{Cable, Failed, simulate};
 
-use super::{Carried, Compiled, Project, Running, compile, moved_findings, traffic, validate};
+use super::{
+    Carried, Compiled, Project, Running, compile, moved_findings,
+    radius::{Before, radius},
+    traffic, validate,
+};
 use crate::{
     codes,
     definition::{AllowedChange, PlanStage, nowhere, of_message},
@@ -89,13 +93,47 @@ struct Candidate {
 struct Known {
     said: String,
     carried: Carried,
+    /// The revision that it is taken for.
+    compiled: Compiled,
     /// The devices that run neither what the base says nor what is intended.
     unknown: Vec<NodeName>,
 }
 
-/// Returns the traffic that a plan moves, and what is wrong with that: what is not among the changes that the pipeline allows, and
-/// where it lists any, that the comparison is not whole.
-pub fn planned_traffic(planned: &Planned<'_>) -> (Traffic, Vec<Diagnostic>) {
+/// What is predicted of a plan.
+#[derive(Debug)]
+pub struct Forecast {
+    /// The traffic that moves; none where no device changes.
+    pub traffic: Option<Traffic>,
+    /// How far it reaches; none where no device changes.
+    pub radius: Option<Radius>,
+    /// What is wrong with the traffic that moves: what is not among the changes that the pipeline allows, and where it lists any,
+    /// that the comparison is not whole.
+    pub findings: Vec<Diagnostic>,
+}
+
+/// Predicts what a plan moves and how far it reaches.
+pub fn forecast(planned: &Planned<'_>) -> Forecast {
+    let known = planned.plan.has_changes().then(|| known(planned));
+    let after = || Carried::of(planned.project, planned.compiled, &Failed::default());
+    let after = known.as_ref().map(|_| after()).unwrap_or_default();
+    let radius = known.as_ref().map(|known| {
+        let before = match known {
+            Ok(Some(known)) => Before::Network(&known.carried, &known.compiled),
+            Ok(None) => Before::Nothing,
+            Err(_) => Before::Unknown,
+        };
+        radius(planned, before, &after)
+    });
+    let (traffic, findings) = moving(planned, known, &after);
+    Forecast { traffic: planned.plan.has_changes().then_some(traffic), radius, findings }
+}
+
+/// Returns the traffic that a plan moves, and what is wrong with that.
+fn moving(
+    planned: &Planned<'_>,
+    known: Option<Result<Option<Known>, String>>,
+    after: &Carried,
+) -> (Traffic, Vec<Diagnostic>) {
     let nothing =
         |note: &str| Traffic { base: None, notes: vec![note.to_owned()], compared: 0, same: 0, changes: Vec::new() };
     let gated = planned.parameters.allow_changes.is_some();
@@ -108,15 +146,15 @@ pub fn planned_traffic(planned: &Planned<'_>) -> (Traffic, Vec<Diagnostic>) {
         };
         if gated { vec![finding] } else { Vec::new() }
     };
-    if !planned.plan.has_changes() {
+    let Some(known) = known else {
         let unreachable: Vec<&str> = planned.plan.unreachable().map(|(device, _)| device.as_str()).collect();
         if unreachable.is_empty() {
             return (nothing("no device changes, so no traffic moves"), Vec::new());
         }
         let why = format!("what {} runs is not known", named(&unreachable));
         return (nothing(&why), unknown(&why));
-    }
-    let known = match known(planned) {
+    };
+    let known = match known {
         Ok(Some(known)) => known,
         Ok(None) => return (nothing("no device routes anything yet, so no traffic moves"), Vec::new()),
         Err(why) => {
@@ -124,7 +162,6 @@ pub fn planned_traffic(planned: &Planned<'_>) -> (Traffic, Vec<Diagnostic>) {
             return (nothing(&why), unknown(&why));
         }
     };
-    let after = Carried::of(planned.project, planned.compiled, &Failed::default());
     let (allowed, mut findings) = allowed(planned);
     let places = known.carried.places.iter().chain(&after.places);
     findings.extend(nowhere(allowed.as_deref().unwrap_or_default(), places).into_iter().map(|end| {
@@ -133,7 +170,7 @@ pub fn planned_traffic(planned: &Planned<'_>) -> (Traffic, Vec<Diagnostic>) {
         let finding = planned.parameters.place.iter().fold(finding, |finding, place| finding.at(place.clone()));
         finding.help("name a place that the network has, before or after the change; see the names with `weft diff A..B --traffic`")
     }));
-    let (mut traffic, moves) = traffic(&known.carried, &after, allowed.as_deref());
+    let (mut traffic, moves) = traffic(&known.carried, after, allowed.as_deref());
     findings.extend(moved_findings(&moves, planned.parameters.place.as_ref()));
     if !known.unknown.is_empty() {
         let names: Vec<&str> = known.unknown.iter().map(NodeName::as_str).collect();
@@ -306,7 +343,8 @@ fn of_candidate(planned: &Planned<'_>, candidate: Candidate) -> Option<Known> {
     let mut all = external.clone();
     all.extend(configs);
     let prediction = simulate(&all, &cables, &Failed::default());
-    Some(Known { said, carried: Carried { configs: all, external, cables, prediction, places: there }, unknown })
+    let carried = Carried { configs: all, external, cables, prediction, places: there };
+    Some(Known { said, carried, compiled, unknown })
 }
 
 fn project_has(project: &Project, node: &NodeName) -> bool {

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use weft_diagnostics::{Diagnostic, SourceSpan};
 use weft_model::{IntentKind, NodeName, SecretRef, Sources};
-use weft_plan::{DeviceChange, Plan, PlanInputs, WavePolicy};
+use weft_plan::{DeviceChange, Plan, PlanInputs, WavePolicy, moved_line};
 use weft_ssh::SessionError;
 
 use super::{Compiled, Project};
-use crate::{codes, reach::Reach};
+use crate::{codes, reach::Reach, report::named};
 
 /// What each device runs: the text of each file, or why it could not be read.
 pub type Running = BTreeMap<NodeName, Result<BTreeMap<String, String>, String>>;
@@ -62,16 +62,38 @@ pub fn plan(
     waves: &WavePolicy,
     commit: Option<&str>,
 ) -> Plan {
-    weft_plan::plan(&PlanInputs {
-        commit,
-        weft: env!("CARGO_PKG_VERSION"),
-        rendered: &compiled.rendered,
-        running,
-        packs: &project.packs,
-        network: &project.network,
-        waves,
-        secrets: &reach.digests,
+    let Compiled { allocations, configs, external, .. } = compiled;
+    weft_check::while_away(&project.intents, &project.network, allocations, configs, external, |absences| {
+        weft_plan::plan(&PlanInputs {
+            commit,
+            weft: env!("CARGO_PKG_VERSION"),
+            rendered: &compiled.rendered,
+            running,
+            packs: &project.packs,
+            network: &project.network,
+            waves,
+            secrets: &reach.digests,
+            absences: &|away| absences.broken(away),
+        })
     })
+}
+
+/// Warns of each intent that does not hold while a device of the plan changes, should it be away then.
+pub fn absence_findings(project: &Project, plan: &Plan) -> Vec<Diagnostic> {
+    let broken = |wave: &weft_plan::Wave| {
+        let devices = wave.devices.clone();
+        let finding = move |intent: &weft_model::IntentRef| {
+            let names: Vec<&str> = devices.iter().map(NodeName::as_str).collect();
+            let message = format!("{intent} does not hold while {} changes, should it be away then", named(&names));
+            let finding = Diagnostic::warning(codes::BREAKS_WHILE_AWAY, message);
+            match project.intents.reachabilities.get(intent.name.as_str()) {
+                Some(intent) => finding.at(intent.document.span("/spec")),
+                None => finding,
+            }
+        };
+        wave.breaks.iter().map(finding).collect::<Vec<_>>()
+    };
+    plan.waves.iter().flat_map(broken).collect()
 }
 
 /// Warns of each device that is to be drained and changed in other ways in one go: traffic still goes through it while it
@@ -115,32 +137,49 @@ pub fn moved(wanted: &Plan, now: &Plan) -> Option<Diagnostic> {
     if wanted.digest == now.digest {
         return None;
     }
-    let running = |change: &DeviceChange| match change {
-        DeviceChange::None { running } | DeviceChange::Replace { running, .. } => Some(running.clone()),
-        DeviceChange::Unreachable { .. } => None,
-    };
     let names: BTreeSet<_> = wanted.devices.keys().chain(now.devices.keys()).collect();
     let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut lines: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for name in names {
         let reason = match (wanted.devices.get(name), now.devices.get(name)) {
             (Some(was), Some(is)) if was == is => continue,
             (Some(_), None) => "no longer in the network",
             (None, _) => "not in the plan",
-            (Some(was), Some(is)) if running(&was.change) != running(&is.change) => "runs something else by now",
-            (Some(_), Some(_)) => "is to run something else by now",
+            (Some(was), Some(is)) => match (&was.change, &is.change) {
+                (_, DeviceChange::Unreachable { .. }) => "cannot be read any more",
+                (DeviceChange::Unreachable { .. }, _) => "can be read by now",
+                (was, is) if was.running() != is.running() => {
+                    // The two lead to the same only while the same is intended.
+                    let moved = (was.intended() == is.intended()).then(|| moved_line(was, is)).flatten();
+                    if let Some(line) = moved {
+                        lines.entry(line.words()).or_default().push(name.as_str());
+                        continue;
+                    }
+                    "runs something else by now"
+                }
+                (_, _) => "is to run something else by now",
+            },
         };
         reasons.entry(reason).or_default().push(name.as_str());
     }
     let secrets: BTreeSet<&SecretRef> = wanted.secrets.keys().chain(now.secrets.keys()).collect();
     let differ = |secret: &&&SecretRef| wanted.secrets.get(**secret) != now.secrets.get(**secret);
     let secrets: Vec<&str> = secrets.iter().filter(differ).map(|secret| secret.as_str()).collect();
-    let mut told: Vec<String> =
-        reasons.iter().map(|(reason, names)| format!("{} {reason}", names.join(", "))).collect();
+    let mut told: Vec<String> = lines
+        .iter()
+        .map(|(line, names)| format!("{} runs something else by now ({line})", named(names)))
+        .chain(reasons.iter().map(|(reason, names)| format!("{} {reason}", named(names))))
+        .collect();
+    if wanted.commit != now.commit {
+        let of =
+            |plan: &Plan| plan.commit.as_ref().map_or_else(|| "a working tree".to_owned(), |id| format!("commit {id}"));
+        told.insert(0, format!("it is of {}, and this is {}", of(wanted), of(now)));
+    }
     if !secrets.is_empty() {
         let (noun, verb) = if secrets.len() == 1 { ("secret", "differs") } else { ("secrets", "differ") };
         told.push(format!("the {noun} {} {verb}, or the key of the digests (.weft/digest.key)", secrets.join(", ")));
     }
-    let why = if told.is_empty() { "its commit or its waves differ".to_owned() } else { told.join("; ") };
+    let why = if told.is_empty() { "its waves differ".to_owned() } else { told.join("; ") };
     let message = format!("the plan that was given is not the one that would be made now: {why}");
     Some(Diagnostic::error(codes::PLAN_MOVED, message).help("make a new plan and look at it"))
 }

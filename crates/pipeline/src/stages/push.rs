@@ -25,6 +25,9 @@ use crate::{
 /// Most devices that a finding names.
 const MOST_NAMED: usize = 5;
 
+/// How often a wave is looked at while it is watched.
+const WATCH_INTERVAL: Duration = Duration::from_secs(2);
+
 /// Why a push cannot begin.
 #[derive(Debug, thiserror::Error)]
 pub enum PushError {
@@ -152,7 +155,8 @@ pub(crate) fn policy(parameters: &PushStage, compiled: &Compiled, reach: &Reach)
     }
 }
 
-/// Carries out a plan. Each wave is confirmed once all sessions between devices that run what is intended are established.
+/// Carries out a plan. Each wave is confirmed once all sessions between devices that run what is intended are established, and have
+/// stayed so for as long as the pipeline wants them watched.
 ///
 /// # Errors
 /// Fails when the journal cannot be opened; nothing was changed then. All else is in the report.
@@ -163,12 +167,22 @@ pub async fn push(request: PushRequest<'_>, observer: &dyn Observer) -> Result<P
     let targets = reach.targets(compiled);
     let reading = reach.reading(parameters.concurrency.into());
     let limit = Duration::from_secs(parameters.converge_seconds.into());
+    let soak = Duration::from_secs(parameters.waves.soak_seconds.into());
     let same = plan.devices.iter().filter(|(_, device)| matches!(device.change, DeviceChange::None { .. }));
     let same: Vec<NodeName> = same.map(|(name, _)| name.clone()).collect();
     let gate = async |wave: &WaveOutcome| {
         let done = same.iter().chain(&wave.changed).cloned().collect();
-        let settled = weft_verify::sessions_settled(&done, &compiled.configs, &targets, &reading, limit).await;
-        settled.map_err(|unsettled| unsettled.to_string())
+        let settled =
+            async |limit| weft_verify::sessions_settled(&done, &compiled.configs, &targets, &reading, limit).await;
+        settled(limit).await.map_err(|unsettled| unsettled.to_string())?;
+        // What is established must stay so.
+        let watched = tokio::time::Instant::now() + soak;
+        while tokio::time::Instant::now() < watched {
+            tokio::time::sleep_until(watched.min(tokio::time::Instant::now() + WATCH_INTERVAL)).await;
+            let down = |down: weft_verify::Unsettled| format!("went down while watched: {}", down.sessions.join("; "));
+            settled(Duration::ZERO).await.map_err(down)?;
+        }
+        Ok(())
     };
     let inputs = PushInputs {
         plan,

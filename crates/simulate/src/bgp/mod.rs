@@ -282,7 +282,7 @@ pub(crate) type Changes = Vec<(usize, Option<Box<[u16]>>)>;
 #[derive(Debug)]
 pub(crate) enum Mender<'c> {
     /// Paths come one after the other.
-    Ordered(levels::Mending<'c>),
+    Ordered(Box<levels::Mending<'c>>),
     /// They do not.
     Other {
         /// All devices.
@@ -292,7 +292,7 @@ pub(crate) enum Mender<'c> {
         /// The class while nothing is gone.
         base: &'c Converged,
         /// The class after the last failure.
-        converged: Option<Converged>,
+        converged: Option<Box<Converged>>,
         /// Those that choose otherwise then.
         changed: Vec<usize>,
     },
@@ -308,7 +308,7 @@ impl<'c> Mender<'c> {
         scratch: &mut Scratch,
     ) -> Self {
         if base.ordered {
-            Self::Ordered(levels::Mending::new(network, far, class, base, scratch))
+            Self::Ordered(Box::new(levels::Mending::new(network, far, class, base, scratch)))
         } else {
             Self::Other { network, class, base, converged: None, changed: Vec::new() }
         }
@@ -326,7 +326,7 @@ impl<'c> Mender<'c> {
         match self {
             Self::Ordered(mending) => Some(mending.mend(gone)),
             Self::Other { network, class, base, converged, changed } => {
-                let now = converged.insert(converge(*network, class, gone, &mut Scratch::default()));
+                let now = converged.insert(Box::new(converge(*network, class, gone, &mut Scratch::default())));
                 changed.clear();
                 changed.extend((0..network.sessions.len()).filter(|&device| now.choice(device) != base.choice(device)));
                 now.stable.then_some(&changed[..])
@@ -338,7 +338,7 @@ impl<'c> Mender<'c> {
     pub(crate) fn choice(&self, device: usize) -> Choice<'_> {
         match self {
             Self::Ordered(mending) => mending.choice(device),
-            Self::Other { base, converged, .. } => converged.as_ref().unwrap_or(base).choice(device),
+            Self::Other { base, converged, .. } => converged.as_deref().unwrap_or(base).choice(device),
         }
     }
 }
