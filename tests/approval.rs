@@ -206,6 +206,16 @@ fn a_plan_waits_for_people_and_is_carried_out_once_enough_have_approved_it() {
     // A small plan needs nobody, and without the file of signers a large one goes nowhere.
     mtu("1400");
     project.weft("run").expect(0).says("1 changed");
+
+    // The way back needs them as well.
+    let rollback = format!("rollback {carried}");
+    project.weft(&rollback).expect(5).says("waits for 2 approvals").says("20 devices, more than 10");
+    let waits = latest(&project);
+    people.approve(&project, &waits, "ann").expect(0).says("1 more must approve it");
+    people.approve(&project, &waits, "bob").expect(0).says(&format!("`weft {rollback}` carries it out"));
+    project.weft(&rollback).expect(0).says("20 changed");
+    project.weft(&format!("runs {waits}")).expect(0).says("carried it out");
+
     project.edit("intents/baseline.yaml", "servers: [10.255.0.249]", "servers: [10.255.0.248]");
     fs::remove_file(people.signers(&project)).expect("remove the signers");
     project.weft("run").expect(1).says("WEFT-216").says("allowed_signers");
