@@ -70,8 +70,7 @@ fn every_line(end: End) {
     let project = with_lab();
     let switches = Switches(&project);
     let mut matrix = Matrix::new(&project, &switches, "loom");
-    let steps = 1..=matrix.lines;
-    matrix.whole(end, steps).all_well("loom, every line of the journal,", end, DEVICES.len());
+    matrix.every(end).all_well("loom, every line of the journal,", end, DEVICES.len());
 }
 
 #[test]
@@ -93,7 +92,7 @@ fn what_was_to_put_it_right_may_be_cut_off_itself() {
     let switches = Switches(&project);
     let mut matrix = Matrix::new(&project, &switches, "loom");
     // One device is confirmed then, and two are armed.
-    let nth = matrix.lines * 3 / 4;
+    let nth = matrix.syncs * 3 / 4;
     for (first, then) in [("resume", End::Resume), ("resume", End::Abort), ("abort", End::Abort)] {
         let mut counts = Counts::default();
         for again in (1..).step_by(3) {
@@ -125,7 +124,7 @@ fn what_stands_against_it_is_named_and_it_is_said_again() {
     let switches = Switches(&project);
     let mut matrix = Matrix::new(&project, &switches, "loom");
     // One device is confirmed then, and two are armed.
-    let nth = matrix.lines * 3 / 4;
+    let nth = matrix.syncs * 3 / 4;
     let mut counts = Counts::default();
 
     matrix.cut_off(nth);
@@ -229,13 +228,13 @@ fn the_way_back_is_a_run_of_its_own() {
     project.weft("runs").expect(0).says("rollback");
 
     // It is a run like any other: it can be cut off, and there is a way back from it, too.
-    assert!(matrix.cut("-q rollback latest", matrix.lines * 3 / 4));
+    assert!(matrix.cut("-q rollback latest", matrix.syncs * 3 / 4));
     project.weft("abort latest").expect(0);
     project.weft("-q plan").expect(0).says("no change");
     let rollback = project.weft("runs").expect(0).out;
     let first = rollback.lines().find(|line| line.contains("rollback")).expect("a rollback");
     let first = first.split(' ').next().expect("an id");
-    assert!(matrix.cut(&format!("-q rollback {first}"), matrix.lines * 3 / 4));
+    assert!(matrix.cut(&format!("-q rollback {first}"), matrix.syncs * 3 / 4));
     project.weft("resume latest").expect(0);
     assert_eq!(switches.running(), new);
     assert_eq!(switches.restless(), [""; 0]);

@@ -53,15 +53,17 @@ fn matrix(pack: &str, lines: Lines) {
     project.weft("lab up --backend netns").expect(0);
     let routers = Routers(Lab::attach(&project.path().join(".weft/lab")).expect("the lab runs"));
     let mut matrix = Matrix::new(&project, &routers, pack);
-    let all = matrix.lines;
+    let all = matrix.syncs;
     for end in [End::Resume, End::Abort] {
-        let (what, chosen): (_, Vec<usize>) = match (lines, end) {
-            (Lines::Every, _) => ("every line of the journal,", (1..=all).collect()),
+        let (what, counts) = match (lines, end) {
+            (Lines::Every, _) => ("every line of the journal,", matrix.every(end)),
             // The wave of two is at work in the second half.
-            (Lines::Some, End::Resume) => ("some lines of the journal,", vec![4, all * 3 / 4]),
-            (Lines::Some, End::Abort) => ("some lines of the journal,", vec![all - 3]),
+            (Lines::Some, End::Resume) => {
+                ("some lines of the journal,", matrix.some(end, [4, all * 3 / 4].into_iter()))
+            }
+            (Lines::Some, End::Abort) => ("some lines of the journal,", matrix.some(end, [all - 3].into_iter())),
         };
-        matrix.whole(end, chosen.into_iter()).all_well(&format!("{pack}, {what}"), end, 3);
+        counts.all_well(&format!("{pack}, {what}"), end, 3);
     }
 }
 

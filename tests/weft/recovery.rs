@@ -2,9 +2,16 @@
 //! and looks at all that devices run then.
 //!
 //! The `weft` command is the one that users run. `strace` kills it when it is about to sync the journal for the nth time: the line
-//! is written, what it says is not done. All lines are synced by one thread.
+//! is written, what it says is not done. One thread syncs all lines. It would sync those of devices that wait at the same time together,
+//! so one device at a time is worked on: then each line has a sync of its own.
 
-use std::{collections::BTreeMap, fs, io::Write as _, process::Command, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    io::Write as _,
+    process::Command,
+    time::Instant,
+};
 
 use super::{Project, Ran};
 
@@ -29,13 +36,15 @@ pub(crate) struct Counts {
     pub(crate) old: usize,
     pub(crate) other: usize,
     pub(crate) restless: usize,
+    /// The lines of the journal at which the controller was killed: what they say was not done, or not known to be.
+    pub(crate) lines: BTreeSet<String>,
 }
 
 impl Counts {
     /// Says how it went, and panics unless every device ended as asked.
     #[track_caller]
     pub(crate) fn all_well(&self, what: &str, end: End, devices: usize) {
-        let Self { kills, new, old, other, restless } = self;
+        let Self { kills, new, old, other, restless, .. } = self;
         say(&format!(
             "{what} {end:?}: {kills} kills, {new} devices new, {old} old, {other} other; {restless} armed or locked"
         ));
@@ -86,24 +95,29 @@ pub(crate) struct Matrix<'p> {
     /// In which of them they are.
     at: usize,
     /// How often a whole run syncs its journal.
-    pub(crate) lines: usize,
+    pub(crate) syncs: usize,
+    /// The lines that it writes before something is done.
+    lines: BTreeSet<String>,
 }
 
 impl<'p> Matrix<'p> {
     /// Brings a network, which is bare, to both states in turn.
     pub(crate) fn new(project: &'p Project, eyes: &'p dyn Eyes, name: &'p str) -> Self {
+        project.edit("pipeline/default.yaml", "concurrency: 16\n        converge", "concurrency: 1\n        converge");
         project.weft("-q apply").expect(0);
         let first = eyes.running();
-        let mut matrix = Self { project, eyes, name, states: [first.clone(), first], at: 0, lines: 0 };
+        let mut matrix =
+            Self { project, eyes, name, states: [first.clone(), first], at: 0, syncs: 0, lines: BTreeSet::new() };
         matrix.intend(1);
         let counted = project.path().join("syncs");
         let ran = matrix.traced("apply", "trace=fdatasync", counted.to_str().expect("a path"));
         ran.expect(0);
         let calls = fs::read_to_string(&counted).expect("what strace wrote");
         let calls: Vec<&str> = calls.lines().filter(|line| line.contains("fdatasync(")).collect();
-        let threads: std::collections::BTreeSet<_> = calls.iter().filter_map(|line| line.split(' ').next()).collect();
+        let threads: BTreeSet<_> = calls.iter().filter_map(|line| line.split(' ').next()).collect();
         assert_eq!(threads.len(), 1, "one thread writes the journal: {calls:#?}");
-        matrix.lines = calls.len();
+        matrix.syncs = calls.len();
+        matrix.lines = matrix.journal().iter().filter_map(before).collect();
         matrix.states[1] = eyes.running();
         matrix.at = 1;
         assert_ne!(matrix.states[0], matrix.states[1]);
@@ -133,26 +147,21 @@ impl<'p> Matrix<'p> {
         true
     }
 
-    /// Returns what the newest journal says last.
-    fn last_line(&self) -> String {
+    /// Returns the lines of the newest journal.
+    fn journal(&self) -> Vec<serde_json::Value> {
         let runs = fs::read_dir(self.project.path().join(".weft/runs")).expect("runs");
         let newest = runs.flatten().map(|run| run.path()).max().expect("a run");
         let journal = fs::read_to_string(newest.join("journal.jsonl")).expect("a journal");
-        let line: serde_json::Value = serde_json::from_str(journal.lines().last().expect("a line")).expect("JSON");
-        let word = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
-        match line["device"].as_str() {
-            Some(device) => format!("{} {device}", word("step")),
-            None => format!("{} {}", word("wave"), word("turn")),
-        }
+        journal.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
     }
 
-    /// Starts the way to the other state, and kills the controller at the nth sync.
+    /// Starts the way to the other state, and kills the controller at the nth sync. Returns what the journal says last.
     #[track_caller]
     pub(crate) fn cut_off(&self, nth: usize) -> String {
         self.intend(1 - self.at);
         assert!(self.cut("-q apply", nth), "{}: the run went on to its end at {nth}", self.name);
         self.project.weft("runs").expect(0).says("interrupted");
-        self.last_line()
+        self.journal().last().and_then(before).expect("a line before a step")
     }
 
     /// Brings the run to its end, and counts.
@@ -200,12 +209,35 @@ impl<'p> Matrix<'p> {
 
     /// Kills the controller at each of these syncs, and brings each run to its end.
     #[track_caller]
-    pub(crate) fn whole(&mut self, end: End, steps: impl Iterator<Item = usize>) -> Counts {
+    pub(crate) fn some(&mut self, end: End, syncs: impl Iterator<Item = usize>) -> Counts {
         let mut counts = Counts::default();
-        for nth in steps {
-            let at = format!("line {nth} of {}, before {}", self.lines, self.cut_off(nth));
-            self.end(end, &at, &mut counts);
+        for nth in syncs {
+            let line = self.cut_off(nth);
+            self.end(end, &format!("line {nth} of {}, before {line}", self.syncs), &mut counts);
+            counts.lines.insert(line);
         }
         counts
+    }
+
+    /// Kills the controller at every line of its journal, and brings each run to its end.
+    #[track_caller]
+    pub(crate) fn every(&mut self, end: End) -> Counts {
+        let counts = self.some(end, 1..=self.syncs);
+        assert_eq!(counts.lines, self.lines, "it was killed at every line");
+        counts
+    }
+}
+
+/// Returns in words what a line says that is about to be done, or was decided.
+fn before(line: &serde_json::Value) -> Option<String> {
+    (line["device"].is_null() || line["moment"]["is"] == "before").then(|| what(line))
+}
+
+/// Returns in words what a line is about.
+fn what(line: &serde_json::Value) -> String {
+    let word = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
+    match line["device"].as_str() {
+        Some(device) => format!("{} {device}", word("step")),
+        None => format!("{} {}", word("wave"), word("turn")),
     }
 }

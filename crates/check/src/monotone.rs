@@ -42,12 +42,7 @@ pub(crate) fn is_monotone(configs: &BTreeMap<NodeName, DeviceConfig>, cables: &[
 }
 
 fn is_plain(policy: &PolicyDefinition) -> bool {
-    const KNOWN: [Community; 3] = [
-        Community::GRACEFUL_SHUTDOWN,
-        // RFC 1997.
-        Community::Standard(65_535, 65_281),
-        Community::Standard(65_535, 65_282),
-    ];
+    const KNOWN: [Community; 3] = [Community::GRACEFUL_SHUTDOWN, Community::NO_EXPORT, Community::NO_ADVERTISE];
     policy.statements.iter().all(|statement| {
         let changes = &statement.transformations;
         statement.conditions.community_set.is_none()

@@ -25,6 +25,10 @@ const WELL_KNOWN: [(&str, Community); 4] = [
 impl Community {
     /// RFC 8326 4: the route is about to go away; take another one where there is one.
     pub const GRACEFUL_SHUTDOWN: Self = Self::Standard(65_535, 0);
+    /// RFC 1997: the route is not announced to another AS.
+    pub const NO_EXPORT: Self = Self::Standard(65_535, 65_281);
+    /// RFC 1997: the route is announced to nobody.
+    pub const NO_ADVERTISE: Self = Self::Standard(65_535, 65_282);
 }
 
 /// Why a text is not a community.

@@ -221,9 +221,8 @@ fn the_order_of_lines_is_a_change_only_where_it_matters() {
     };
     // Sections and lists without an order of their own, and lines that number themselves.
     let policy = case("frr", "policy", "frr.conf");
-    let sections = policy.2.split_inclusive("!\n").collect::<Vec<_>>();
-    let reversed: String =
-        sections.iter().rev().map(|section| format!("{}!\n", section.trim_end_matches("!\n"))).collect();
+    let sections = policy.2.split("\n!\n").collect::<Vec<_>>();
+    let reversed: String = sections.iter().rev().map(|section| format!("{section}\n!\n")).collect();
     assert!(same(&policy, &reversed));
     // Which entry comes first decides.
     let numbers = policy.2.replace("asked seq 5 permit 64496:100", "asked seq 10 permit 64496:100");

@@ -3,12 +3,14 @@
 use std::{
     fs::{File, OpenOptions},
     io::{self, Read, Seek, SeekFrom, Write},
+    iter,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, PoisonError, mpsc},
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
 use weft_model::NodeName;
 use weft_plan::Digest;
 
@@ -118,8 +120,8 @@ pub struct JournalError {
 pub struct Journal {
     path: PathBuf,
     lines: Mutex<Lines>,
-    /// Whoever holds it brings lines to the disk.
-    synced: tokio::sync::Mutex<Synced>,
+    /// Asks the thread that brings lines to the disk to say when all that is written by then is there.
+    sync: mpsc::Sender<oneshot::Sender<io::Result<()>>>,
 }
 
 #[derive(Debug)]
@@ -127,16 +129,6 @@ struct Lines {
     file: File,
     /// The length of the whole lines.
     length: u64,
-    /// How many lines were written.
-    written: u64,
-}
-
-#[derive(Debug, Default)]
-struct Synced {
-    /// How many lines are on disk.
-    lines: u64,
-    /// Whether some may never get there: the operating system says so once.
-    failed: bool,
 }
 
 impl Journal {
@@ -158,8 +150,14 @@ impl Journal {
         }
         // The name of the file is as lasting as what is written into it.
         File::open(folder).and_then(|folder| folder.sync_all()).map_err(fail)?;
-        let lines = Mutex::new(Lines { file, length, written: 0 });
-        Ok(Self { path: path.to_owned(), lines, synced: tokio::sync::Mutex::default() })
+        Self::of(path, file, length).map_err(fail)
+    }
+
+    fn of(path: &Path, file: File, length: u64) -> io::Result<Self> {
+        let (sync, asked) = mpsc::channel();
+        let own = file.try_clone()?;
+        std::thread::Builder::new().name("journal".to_owned()).spawn(move || bring_to_disk(&own, &asked))?;
+        Ok(Self { path: path.to_owned(), lines: Mutex::new(Lines { file, length }), sync })
     }
 
     /// Reads what a journal says of devices. A last line that was cut off by a crash is left out.
@@ -195,18 +193,16 @@ impl Journal {
         let fail = |source| JournalError { operation: "write", path: self.path.clone(), source };
         let mut text = serde_json::to_vec(line).map_err(|error| fail(error.into()))?;
         text.push(b'\n');
-        let number = self.write(&text).map_err(fail)?;
-        if line.is_lasting() { self.sync(number).await.map_err(fail) } else { Ok(()) }
+        self.write(&text).map_err(fail)?;
+        if line.is_lasting() { self.sync().await.map_err(fail) } else { Ok(()) }
     }
 
-    /// Writes a line, and returns its number.
-    fn write(&self, line: &[u8]) -> io::Result<u64> {
+    fn write(&self, line: &[u8]) -> io::Result<()> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         match lines.file.write_all(line) {
             Ok(()) => {
                 lines.length += u64::try_from(line.len()).map_err(io::Error::other)?;
-                lines.written += 1;
-                Ok(lines.written)
+                Ok(())
             }
             Err(source) => {
                 // On a full disk a part of the line may be there, and the next one must not begin behind it. Where even that
@@ -218,25 +214,33 @@ impl Journal {
         }
     }
 
-    /// Returns once the line of a number is on disk. One of those who wait brings there all that is written by then.
-    async fn sync(&self, number: u64) -> io::Result<()> {
-        let mut synced = self.synced.lock().await;
-        if synced.lines >= number {
-            return Ok(());
-        }
-        if synced.failed {
-            return Err(io::Error::other("lines before may not have reached the disk"));
-        }
-        let (file, written) = {
-            let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-            (lines.file.try_clone()?, lines.written)
+    /// Returns once what is written is on disk.
+    async fn sync(&self) -> io::Result<()> {
+        let (answer, done) = oneshot::channel();
+        self.sync.send(answer).map_err(io::Error::other)?;
+        done.await.map_err(io::Error::other)?
+    }
+}
+
+/// Brings lines to the disk for as long as the journal is open: those of all who wait at the same time together.
+fn bring_to_disk(file: &File, asked: &mpsc::Receiver<oneshot::Sender<io::Result<()>>>) {
+    let mut failed = false;
+    while let Ok(first) = asked.recv() {
+        // What they wait for was written before they asked.
+        let waiting: Vec<_> = iter::once(first).chain(asked.try_iter()).collect();
+        let done = match failed {
+            // The operating system says once that lines are lost, and not that they are still lost.
+            true => Err(io::Error::other("lines before may not have reached the disk")),
+            false => file.sync_data(),
         };
-        // Others write meanwhile, and the runtime goes on.
-        let done = tokio::task::spawn_blocking(move || file.sync_data()).await.map_err(io::Error::other)?;
-        synced.failed = done.is_err();
-        done?;
-        synced.lines = written;
-        Ok(())
+        failed = done.is_err();
+        for answer in waiting {
+            // Who does not wait any more was stopped.
+            let _ = answer.send(match &done {
+                Ok(()) => Ok(()),
+                Err(error) => Err(io::Error::new(error.kind(), error.to_string())),
+            });
+        }
     }
 }
 
@@ -275,8 +279,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_disk_is_an_error_and_nothing_is_written() {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let lines = Mutex::new(Lines { file: full, length: 0, written: 0 });
-        let journal = Journal { path: "/dev/full".into(), lines, synced: tokio::sync::Mutex::default() };
+        let journal = Journal::of("/dev/full".as_ref(), full, 0).unwrap();
         let error = journal.append(&turn("one")).await.unwrap_err();
         assert!(error.to_string().starts_with("write the journal /dev/full: No space left"), "{error}");
     }

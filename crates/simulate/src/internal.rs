@@ -26,9 +26,6 @@ use choose::{Candidate, choose};
 
 /// A class is given up as unstable after so many decisions per device.
 const MOST_DECISIONS_PER_DEVICE: usize = 64;
-/// A route with this is not announced to another AS, one with the second to nobody (RFC 1997).
-const NO_EXPORT: Community = Community::Standard(65_535, 65_281);
-const NO_ADVERTISE: Community = Community::Standard(65_535, 65_282);
 
 /// How devices reach addresses by what they know beside BGP.
 #[derive(Debug)]
@@ -274,11 +271,11 @@ impl<'c> Computation<'c> {
         let best = self.best[device].clone()?;
         let from = best.from.map(|from| &speaker.sessions[usize::from(from)]);
         let Held { route, .. } = best.held;
-        if self.attributes.has_any(route.communities, &[NO_ADVERTISE]) {
+        if self.attributes.has_any(route.communities, &[Community::NO_ADVERTISE]) {
             return None;
         }
         if !speaker.is_internal(session) {
-            if self.attributes.has_any(route.communities, &[NO_EXPORT]) {
+            if self.attributes.has_any(route.communities, &[Community::NO_EXPORT]) {
                 return None;
             }
             // The policy sees the route without the AS of its device, and without what is only said within it.

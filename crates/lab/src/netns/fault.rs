@@ -469,7 +469,7 @@ mod tests {
             "reject-line a ^ *maximum-paths [0-9]+$",
             "management-lost-after-apply a",
             "daemon-dead a bgpd",
-            "refuse-command a agent (lock|check) ",
+            "refuse-command a agent (lock|check)",
             "login-refused a",
             "disk-full a",
             "disk-read-only a",

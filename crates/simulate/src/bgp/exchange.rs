@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A route with one of these is not announced to another AS (RFC 1997).
-const STAYS_WITHIN: [Community; 2] = [Community::Standard(65_535, 65_281), Community::Standard(65_535, 65_282)];
+const STAYS_WITHIN: [Community; 2] = [Community::NO_EXPORT, Community::NO_ADVERTISE];
 
 /// What becomes of the routes of a class over the sessions of a sort.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -111,8 +111,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 fn announcement(number: usize) -> impl Strategy<Value = Step> {
     let special = prop_oneof![
         18 => Just(None),
-        1 => Just(Some(Community::Standard(65_535, 65_281))),
-        1 => Just(Some(Community::Standard(65_535, 65_282))),
+        1 => Just(Some(Community::NO_EXPORT)),
+        1 => Just(Some(Community::NO_ADVERTISE)),
     ];
     let communities = (vec(COMMUNITIES, 0..3), special);
     (0_u8..3, select(vec![64_900, 64_901]), 0_u32..3, communities).prop_map(
