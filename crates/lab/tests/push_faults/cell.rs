@@ -436,10 +436,14 @@ impl<'w> Subject<'w> {
             | DeviceResult::Unreachable { .. }
             | DeviceResult::Skipped { .. } => None,
         };
-        // That a device has lost its power, or has no room, may be noticed later only.
-        let later = |trouble| matches!(trouble, Trouble::PowerCycle | Trouble::DiskFull);
+        // That a device has lost its power, or has no room, may be noticed later only, and to connect asks nothing of its daemon.
+        let later = |step, trouble| match trouble {
+            Trouble::PowerCycle | Trouble::DiskFull => true,
+            Trouble::DaemonDead => matches!(step, StepName::Connect | StepName::Reconnect),
+            _ => false,
+        };
         if let (Some(Plant::Step(step, trouble)), Some(reported)) = (plant, reported)
-            && (reported < step || reported > step && !later(trouble))
+            && (reported < step || reported > step && !later(step, trouble))
         {
             problems.push(format!("the report blames another step: `{result}`"));
         }
