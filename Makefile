@@ -24,8 +24,9 @@ lint: ## Formatting and lints
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 
+# The labs wait for routers for most of their time.
 unit: ## All tests; those that need what this machine lacks say what they skip
-	cargo test --locked --workspace
+	RUST_TEST_THREADS=4 cargo test --locked --workspace
 
 labs: lab-packages ## Real routers: every link of every lab cut in turn, the controller killed at every line of its journal: half an hour, as root
 	cargo test --locked --workspace --test netns -- --ignored --test-threads 1 --nocapture
