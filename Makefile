@@ -20,8 +20,9 @@ test: lab-packages lint unit fuzz ## Everything: lints, unit tests, end-to-end t
 lab-packages: ## Install FRR, BIRD and sshd, when root on Debian or Ubuntu
 	@tests/lab-packages.sh
 
-lint: ## Formatting and lints
+lint: ## Formatting, lock files and lints
 	cargo fmt --all --check
+	cargo metadata --locked --quiet --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 
 # The labs wait for routers for most of their time.
