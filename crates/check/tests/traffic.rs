@@ -15,13 +15,13 @@ use example::{Compiled, example};
 use ipnet::IpNet;
 use weft_check::{
     Because, Ending, paths,
-    traffic::{Moves, Place, PlaceClass, Predicted, What, moves, places},
+    traffic::{Moves, Place, PlaceClass, Predicted, moves, places},
 };
 use weft_device::{
     config::{AclAction, AclEntry, AclSet, DeviceConfig, InterfaceKind, IpProtocol},
     state::{DeviceState, NextHop},
 };
-use weft_model::{InterfaceName, NodeName, Provenance};
+use weft_model::{InterfaceName, NodeName, Provenance, TrafficWhat};
 use weft_simulate::{Cable, Failed, Filters, Forwarding, Outcome, Packet, Prediction, simulate};
 
 /// A network, predicted.
@@ -60,7 +60,7 @@ fn all_configs(compiled: &Compiled) -> BTreeMap<NodeName, DeviceConfig> {
     configs
 }
 
-type Changed = BTreeMap<(String, String), BTreeSet<What>>;
+type Changed = BTreeMap<(String, String), BTreeSet<TrafficWhat>>;
 
 fn name(place: &Place) -> String {
     format!("{} {place} {}", place.class, if place.ipv6 { "IPv6" } else { "IPv4" })
@@ -69,7 +69,7 @@ fn name(place: &Place) -> String {
 /// Returns what changes, and each pair with how it does.
 fn compared(old: &Network, new: &Network) -> (Moves, Changed) {
     let changed: Mutex<Changed> = Mutex::default();
-    let note = |from: &Place, to: &Place, what: What| {
+    let note = |from: &Place, to: &Place, what: TrafficWhat| {
         changed.lock().unwrap().entry((name(from), name(to))).or_default().insert(what);
         true
     };
@@ -272,11 +272,11 @@ fn what_changes_is_what_two_full_enumerations_differ_in() {
         let keys = |of: &Changed| of.keys().cloned().collect::<BTreeSet<_>>();
         assert_eq!(keys(&pairs), expected.keys().cloned().collect(), "case {case}");
         for (pair, lost) in &expected {
-            assert_eq!(pairs[pair].contains(&What::Lost), *lost, "case {case}: {pair:?}");
+            assert_eq!(pairs[pair].contains(&TrafficWhat::Lost), *lost, "case {case}: {pair:?}");
         }
         kinds.extend(found.changes.iter().map(|change| change.what));
     }
-    assert_eq!(kinds, What::ALL.into(), "every sort of change came up");
+    assert_eq!(kinds, TrafficWhat::ALL.into(), "every sort of change came up");
 }
 
 #[test]

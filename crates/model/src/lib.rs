@@ -16,6 +16,7 @@ mod network;
 mod number;
 mod provenance;
 mod secret;
+mod traffic;
 
 pub use address::{Endpoint, InvalidEndpoint};
 pub use area_id::{AreaId, InvalidAreaId};
@@ -36,3 +37,4 @@ pub use provenance::{IntentKind, IntentRef, InvalidIntentRef, Provenance, Source
 pub use secret::{
     InvalidSecretRef, SecretDigest, SecretDigests, SecretPlace, SecretRef, changed_secrets, placeholders,
 };
+pub use traffic::TrafficWhat;

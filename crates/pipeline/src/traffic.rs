@@ -1,8 +1,8 @@
 //! Traffic that changes, for people: as text of 80 columns, and as rows of Markdown.
 
 use anstyle::{AnsiColor, Style};
-use weft_model::NodeName;
-use weft_plan::{BeforeAfter, Traffic, TrafficChange, TrafficWhat};
+use weft_model::{NodeName, TrafficWhat};
+use weft_plan::{BeforeAfter, Traffic, TrafficChange};
 
 use crate::report::{WIDTH, cell, code, counted, named, wrap};
 

@@ -21,5 +21,5 @@ pub use moved::{MovedLine, moved_line};
 pub use plan::{DeviceChange, Digest, FileChange, Plan, PlannedDevice, Wave, WavePolicy};
 pub use planner::{PlanInputs, change, is_bare, plan};
 pub use radius::{ApprovalsNeeded, Radius, SessionProtocol, TouchedSession};
-pub use traffic::{BeforeAfter, Traffic, TrafficChange, TrafficWhat};
+pub use traffic::{BeforeAfter, Traffic, TrafficChange};
 pub use waves::Absences;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use weft_model::NodeName;
+use weft_model::{NodeName, TrafficWhat};
 
 /// Which traffic changes from one network to another, as the predictions of both say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -71,44 +71,6 @@ pub struct TrafficChange {
     pub example: [String; 2],
     /// Whether the pipeline allows it.
     pub allowed: bool,
-}
-
-/// How the traffic between two places changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum TrafficWhat {
-    /// Packets arrived, and do not any more, or not all of them.
-    Lost,
-    /// Packets did not all arrive, and now do, or more of them.
-    Gained,
-    /// As many arrive as before, and they end elsewhere or are dropped by something else.
-    Verdict,
-    /// They end as before, and pass other devices or links.
-    Path,
-    /// They end as before, over some of the equal-cost paths of before.
-    Narrower,
-    /// They end as before, over further equal-cost paths beside those of before.
-    Wider,
-    /// The source or the destination is new.
-    Comes,
-    /// The source or the destination is gone.
-    Goes,
-}
-
-impl TrafficWhat {
-    /// Returns the change as it is written, such as `narrower`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Lost => "lost",
-            Self::Gained => "gained",
-            Self::Verdict => "verdict",
-            Self::Path => "path",
-            Self::Narrower => "narrower",
-            Self::Wider => "wider",
-            Self::Comes => "comes",
-            Self::Goes => "goes",
-        }
-    }
 }
 
 /// The least and the most of a number, before and after.

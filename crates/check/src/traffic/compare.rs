@@ -4,19 +4,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rayon::prelude::*;
 use weft_device::config::IpProtocol;
-use weft_model::{NodeName, Source};
+use weft_model::{NodeName, Source, TrafficWhat};
 use weft_simulate::Packet;
 
 use crate::fleet::cause;
 
 use super::{
-    End, Move, Moves, Place, PlaceClass, Plane, Predicted, Step, What, numbers,
+    End, Move, Moves, Place, PlaceClass, Plane, Predicted, Step, numbers,
     packets::Sorts,
     ways::{Compared, Way, compare, passed, ways},
 };
 
 /// Tells whether somebody allowed a change of the traffic from one place to another.
-type Allowed<'f> = dyn Fn(&Place, &Place, What) -> bool + Sync + 'f;
+type Allowed<'f> = dyn Fn(&Place, &Place, TrafficWhat) -> bool + Sync + 'f;
 
 /// Returns what of the traffic between all places changes from one network to another. Packets that do not arrive in either of
 /// them for the same reason are the same, wherever they are dropped.
@@ -96,7 +96,7 @@ struct Comparison<'c, 'a> {
 /// A protocol and a port that access lists tell from others.
 type Protocol = (Option<IpProtocol>, Option<u16>);
 
-/// What is asked about one destination: the packets of one kind from sources that access lists do not tell apart.
+/// TrafficWhat is asked about one destination: the packets of one kind from sources that access lists do not tell apart.
 struct Case<'a> {
     steps: [Option<Vec<Step<'a>>>; 2],
     compared: Vec<Compared>,
@@ -106,7 +106,7 @@ struct Case<'a> {
 /// How the traffic from a device changes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Change {
-    what: What,
+    what: TrafficWhat,
     words: [Option<String>; 2],
     rule: Option<Source>,
 }
@@ -114,11 +114,11 @@ struct Change {
 /// The changes of the traffic from a device, each with the numbers of the kinds of packets that change so.
 type Changes = Vec<(Change, BTreeSet<usize>)>;
 
-/// What makes pairs one entry of the result.
+/// TrafficWhat makes pairs one entry of the result.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     allowed: bool,
-    what: What,
+    what: TrafficWhat,
     from: PlaceClass,
     to: PlaceClass,
     packets: Option<String>,
@@ -244,7 +244,7 @@ impl<'a> Comparison<'_, 'a> {
             let ([Some(old), Some(new)], Some(part)) = (&cases[kind].steps, found.parts.get_mut(&key)) else {
                 continue;
             };
-            if matches!(key.what, What::Comes | What::Goes) {
+            if matches!(key.what, TrafficWhat::Comes | TrafficWhat::Goes) {
                 continue;
             }
             let (old, new) = (passed(old, devices.iter().copied()), passed(new, devices));
@@ -271,8 +271,8 @@ impl<'a> Comparison<'_, 'a> {
         let words = |side: usize| self.words(side, &case.ways[side][device].ends, to);
         let what = match there {
             [false, false] => return None,
-            [false, true] => What::Comes,
-            [true, false] => What::Goes,
+            [false, true] => TrafficWhat::Comes,
+            [true, false] => TrafficWhat::Goes,
             [true, true] => {
                 let compared = case.compared[device];
                 if compared.same {
@@ -281,18 +281,18 @@ impl<'a> Comparison<'_, 'a> {
                 let [before, after] = [0, 1].map(|side: usize| self.arriving(side, &case.ways[side][device].ends, to));
                 let same_words = words(0) == words(1);
                 match before.cmp(&after) {
-                    std::cmp::Ordering::Greater => What::Lost,
-                    std::cmp::Ordering::Less => What::Gained,
-                    std::cmp::Ordering::Equal if !same_words => What::Verdict,
+                    std::cmp::Ordering::Greater => TrafficWhat::Lost,
+                    std::cmp::Ordering::Less => TrafficWhat::Gained,
+                    std::cmp::Ordering::Equal if !same_words => TrafficWhat::Verdict,
                     std::cmp::Ordering::Equal if before == Arriving::None => return None,
-                    std::cmp::Ordering::Equal if compared.narrower => What::Narrower,
-                    std::cmp::Ordering::Equal if compared.wider => What::Wider,
-                    std::cmp::Ordering::Equal => What::Path,
+                    std::cmp::Ordering::Equal if compared.narrower => TrafficWhat::Narrower,
+                    std::cmp::Ordering::Equal if compared.wider => TrafficWhat::Wider,
+                    std::cmp::Ordering::Equal => TrafficWhat::Path,
                 }
             }
         };
         let rule = if there[1] { self.rule(&case.ways[1][device].ends) } else { None };
-        let rule = rule.filter(|_| matches!(what, What::Lost | What::Verdict));
+        let rule = rule.filter(|_| matches!(what, TrafficWhat::Lost | TrafficWhat::Verdict));
         Some(Change { what, words: [0, 1].map(|side| there[side].then(|| words(side))), rule })
     }
 
@@ -428,7 +428,7 @@ impl Found {
     fn moves(self) -> Moves {
         let Self { compared, same, of, parts } = self;
         let change = |(key, part): (Key, Part)| {
-            // What some traffic leaves and other traffic joins tells nothing of the whole.
+            // TrafficWhat some traffic leaves and other traffic joins tells nothing of the whole.
             let both: BTreeSet<NodeName> = part.leaves.intersection(&part.joins).cloned().collect();
             let [before, after] = key.words;
             Move {

@@ -16,53 +16,12 @@ mod ways;
 
 use std::collections::BTreeSet;
 
-use weft_model::{NodeName, Source};
+use weft_model::{NodeName, Source, TrafficWhat};
 
 pub use compare::moves;
 pub use places::{Place, PlaceClass, places};
 pub use plane::Predicted;
 pub(crate) use plane::{End, Plane, Step, cable_at, numbers};
-
-/// How the traffic between two places changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum What {
-    /// Packets arrived, and do not any more, or not all of them.
-    Lost,
-    /// Packets did not all arrive, and now do, or more of them.
-    Gained,
-    /// As many arrive as before, and they end elsewhere or are dropped by something else.
-    Verdict,
-    /// They end as before, and pass other devices or links.
-    Path,
-    /// They end as before, over some of the equal-cost paths of before.
-    Narrower,
-    /// They end as before, over further equal-cost paths beside those of before.
-    Wider,
-    /// One of the places is new.
-    Comes,
-    /// One of the places is gone.
-    Goes,
-}
-
-impl What {
-    /// All of them, the worst first.
-    pub const ALL: [Self; 8] =
-        [Self::Lost, Self::Gained, Self::Verdict, Self::Path, Self::Narrower, Self::Wider, Self::Comes, Self::Goes];
-
-    /// Returns the change as it is written, such as `narrower`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Lost => "lost",
-            Self::Gained => "gained",
-            Self::Verdict => "verdict",
-            Self::Path => "path",
-            Self::Narrower => "narrower",
-            Self::Wider => "wider",
-            Self::Comes => "comes",
-            Self::Goes => "goes",
-        }
-    }
-}
 
 /// What differs between two networks.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -81,7 +40,7 @@ pub struct Move {
     /// Whether somebody allowed it.
     pub allowed: bool,
     /// How it changes.
-    pub what: What,
+    pub what: TrafficWhat,
     /// What the sources belong to.
     pub from: PlaceClass,
     /// What the destinations belong to.

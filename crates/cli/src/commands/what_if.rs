@@ -7,14 +7,14 @@ use weft_check::{check_predicted, codes, without};
 use weft_device::state::{DeviceState, OspfState, SessionState};
 use weft_diagnostics::{Code, Diagnostic, Severity, SourceSpan, has_errors};
 use weft_intent::{IntentSet, spec::Survive};
-use weft_model::{NodeName, TerminationPoint};
+use weft_model::{NodeName, TerminationPoint, TrafficWhat};
 use weft_pipeline::{
     ExitCode as Exit,
     report::{WIDTH, counted, wrap},
     stages::{Carried, Compiled, Project, traffic},
     traffic,
 };
-use weft_plan::{Traffic, TrafficWhat};
+use weft_plan::Traffic;
 use weft_simulate::{Cable, Failed};
 
 use crate::{

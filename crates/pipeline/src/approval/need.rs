@@ -1,6 +1,7 @@
 //! Which plans need the approval of people.
 
-use weft_plan::{Plan, TrafficWhat};
+use weft_model::TrafficWhat;
+use weft_plan::Plan;
 
 use crate::{
     definition::{ApprovalStage, ApprovalWhen},

@@ -8,7 +8,7 @@ use weft_check::traffic::{Place, PlaceClass};
 use weft_diagnostics::Diagnostic;
 use weft_intent::Document;
 use weft_model::Name;
-use weft_plan::TrafficWhat;
+use weft_model::TrafficWhat;
 
 use super::PlanStage;
 use crate::codes;

@@ -8,7 +8,8 @@ use minijinja::{
     value::{Serde, Value},
 };
 use serde::Serialize;
-use weft_plan::{Traffic, TrafficWhat};
+use weft_model::TrafficWhat;
+use weft_plan::Traffic;
 
 use super::{
     CauseReport, DeviceReport, DriftIs, DriftReport, LineReport, Report, RouteReport, RoutesReport, RunReport,

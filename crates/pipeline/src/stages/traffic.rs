@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use weft_check::traffic::{Move, Moves, Place, PlaceClass, Predicted, What, moves, places};
+use weft_check::traffic::{Move, Moves, Place, PlaceClass, Predicted, moves, places};
 use weft_device::config::DeviceConfig;
 use weft_diagnostics::{Diagnostic, SourceSpan};
-use weft_model::NodeName;
-use weft_plan::{BeforeAfter, Traffic, TrafficChange, TrafficWhat};
+use weft_model::{NodeName, TrafficWhat};
+use weft_plan::{BeforeAfter, Traffic, TrafficChange};
 use weft_simulate::{Cable, Failed, Prediction, simulate};
 
 use super::{Compiled, Project};
@@ -21,7 +21,7 @@ pub struct Carried {
     pub external: BTreeMap<NodeName, DeviceConfig>,
     /// Every cable, those to external routers included, in order.
     pub cables: Vec<Cable>,
-    /// What every device does.
+    /// TrafficWhat every device does.
     pub prediction: Prediction,
     /// Where packets start and go.
     pub places: Vec<Place>,
@@ -54,8 +54,8 @@ impl Carried {
 
 /// Returns what of the traffic changes from one network to another. Without a list of what is allowed, everything is.
 pub fn traffic(old: &Carried, new: &Carried, allowed: Option<&[AllowedChange]>) -> (Traffic, Moves) {
-    let allows = |from: &Place, to: &Place, what: What| {
-        allowed.is_none_or(|allowed| allowed.iter().any(|change| change.allows(from, to, written(what))))
+    let allows = |from: &Place, to: &Place, what: TrafficWhat| {
+        allowed.is_none_or(|allowed| allowed.iter().any(|change| change.allows(from, to, what)))
     };
     let moves = moves((old.predicted(), &old.places), (new.predicted(), &new.places), &allows);
     let traffic = Traffic {
@@ -70,7 +70,7 @@ pub fn traffic(old: &Carried, new: &Carried, allowed: Option<&[AllowedChange]>) 
 
 /// Returns an error for each pair of classes whose traffic changes in a way that nobody allowed, at the place of the list.
 pub fn moved_findings(moves: &Moves, list: Option<&SourceSpan>) -> Vec<Diagnostic> {
-    let mut classes: BTreeMap<(What, &PlaceClass, &PlaceClass), Vec<&Move>> = BTreeMap::new();
+    let mut classes: BTreeMap<(TrafficWhat, &PlaceClass, &PlaceClass), Vec<&Move>> = BTreeMap::new();
     for change in moves.changes.iter().filter(|change| !change.allowed) {
         classes.entry((change.what, &change.from, &change.to)).or_default().push(change);
     }
@@ -78,7 +78,7 @@ pub fn moved_findings(moves: &Moves, list: Option<&SourceSpan>) -> Vec<Diagnosti
 }
 
 fn moved(
-    (what, from, to): (What, &PlaceClass, &PlaceClass),
+    (what, from, to): (TrafficWhat, &PlaceClass, &PlaceClass),
     changes: &[&Move],
     list: Option<&SourceSpan>,
 ) -> Diagnostic {
@@ -112,29 +112,16 @@ fn moved(
 }
 
 /// Returns a change in words, behind `the traffic from a to b`.
-fn becomes(what: What) -> &'static str {
+fn becomes(what: TrafficWhat) -> &'static str {
     match what {
-        What::Lost => "does not all arrive any more",
-        What::Gained => "arrives that did not",
-        What::Verdict => "ends in another way",
-        What::Path => "takes another path",
-        What::Narrower => "has fewer paths",
-        What::Wider => "has more paths",
-        What::Comes => "is new",
-        What::Goes => "is gone",
-    }
-}
-
-const fn written(what: What) -> TrafficWhat {
-    match what {
-        What::Lost => TrafficWhat::Lost,
-        What::Gained => TrafficWhat::Gained,
-        What::Verdict => TrafficWhat::Verdict,
-        What::Path => TrafficWhat::Path,
-        What::Narrower => TrafficWhat::Narrower,
-        What::Wider => TrafficWhat::Wider,
-        What::Comes => TrafficWhat::Comes,
-        What::Goes => TrafficWhat::Goes,
+        TrafficWhat::Lost => "does not all arrive any more",
+        TrafficWhat::Gained => "arrives that did not",
+        TrafficWhat::Verdict => "ends in another way",
+        TrafficWhat::Path => "takes another path",
+        TrafficWhat::Narrower => "has fewer paths",
+        TrafficWhat::Wider => "has more paths",
+        TrafficWhat::Comes => "is new",
+        TrafficWhat::Goes => "is gone",
     }
 }
 
@@ -145,7 +132,7 @@ fn change(change: &Move) -> TrafficChange {
     };
     let (from, to) = &change.example;
     TrafficChange {
-        what: written(change.what),
+        what: change.what,
         from: change.from.to_string(),
         to: change.to.to_string(),
         packets: change.packets.clone(),
