@@ -232,7 +232,8 @@ pub const WRONG_EXIT: Code = Code::new(
     "WEFT-535",
     "not the preferred exit",
     "On the predicted network, traffic that a Steering intent is about leaves by another exit than the first of its list that is \
-     there, in the steady state or when those before it are gone.",
+     there, in the steady state or when those before it are gone. An exit that is drained, or is reached only over what is, may be \
+     used and need not be.",
 );
 /// See [`crate::check_predicted`].
 pub const WRONG_ENTRY: Code = Code::new(
@@ -240,7 +241,7 @@ pub const WRONG_ENTRY: Code = Code::new(
     "not the preferred way in",
     "On the predicted network, a neighbor with several sessions sends its traffic to a prefix of ours over another one than the first \
      of a Steering's list that is there, in the steady state or when those before it are gone. A neighbor compares MEDs only of one AS: \
-     where it hears us from several, `by: prepend` tells the ways apart.",
+     where it hears us from several, `by: prepend` tells the ways apart. A way whose ends are drained may be used and need not be.",
 );
 /// Told of what a pipeline silences.
 pub const SILENCED: Code = Code::new(

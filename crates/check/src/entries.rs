@@ -16,7 +16,7 @@ use weft_intent::{
 use weft_model::{IntentRef, NodeName, TerminationPoint};
 use weft_simulate::{Failed, Forwarding, Scenario, Scenarios};
 
-use crate::{codes, reachability::Checked, steps};
+use crate::{codes, drained::Drained, reachability::Checked, steps};
 
 /// An order of ways in, for one neighbor with several sessions and one prefix of ours.
 struct Entry<'a> {
@@ -33,14 +33,10 @@ pub(crate) struct Entries<'a> {
 
 impl<'a> Entries<'a> {
     /// Returns the inbound lists, for each neighbor by itself: how several neighbors choose among them is decided by networks that
-    /// nobody here knows. Of several for one prefix the first by name has the last say. While something is drained, another way than
-    /// the first is meant.
+    /// nobody here knows. Of several for one prefix the first by name has the last say.
     pub(crate) fn new(checked: Checked<'a>) -> Self {
         let mut entries = Vec::new();
         let mut known: BTreeSet<(&IntentRef, IpNet)> = BTreeSet::new();
-        if !checked.intents.maintenances.is_empty() {
-            return Self { entries };
-        }
         let inbound = checked.intents.steerings.values().filter(|intent| intent.spec.direction == Direction::Inbound);
         for intent in inbound {
             for reference in intent.spec.prefer.iter().filter_map(|way| way.peering.as_ref()) {
@@ -64,10 +60,12 @@ impl<'a> Entries<'a> {
         self.entries.iter().map(|entry| entry.address)
     }
 
-    /// Returns a finding for each list whose order a neighbor does not follow.
+    /// Returns a finding for each list whose order a neighbor does not follow. A way whose ends are all drained may be used and need
+    /// not be.
     pub(crate) fn check(
         &self,
         checked: Checked<'_>,
+        drained: &Drained<'_>,
         states: &BTreeMap<NodeName, DeviceState>,
         scenarios: &Scenarios<'_>,
     ) -> Vec<Diagnostic> {
@@ -77,7 +75,9 @@ impl<'a> Entries<'a> {
             for (index, ports) in entry.ways(states) {
                 let scenario = scenarios.fail(&failed);
                 let before = !failed.links.is_empty();
-                if let Some(finding) = entry.follows(checked, &scenario, (index, &ports), before) {
+                if let Some(finding) = entry.follows(checked, &scenario, (index, &ports), before)
+                    && !drained.holds(&ports)
+                {
                     findings.entry(&entry.intent.reference).or_insert(finding);
                     break;
                 }

@@ -22,6 +22,7 @@ use weft_simulate::{Failed, Forwarding, Scenario, Scenarios};
 use crate::{
     codes,
     dataplane::{Column, Fibs},
+    drained::Drained,
     reachability::Checked,
     steps,
 };
@@ -131,14 +132,10 @@ pub(crate) struct Orders<'a> {
 
 impl<'a> Orders<'a> {
     /// Returns the outbound lists of exits, without those that look at what a neighbor sends beside prefixes, which nobody knows
-    /// beforehand. Of several for one prefix the first by name has the last say. While something is drained, another exit than
-    /// the first is meant.
+    /// beforehand. Of several for one prefix the first by name has the last say.
     pub(crate) fn new(checked: Checked<'a>, network: &Network) -> Self {
         let mut orders = Vec::new();
         let mut known: BTreeSet<(IpNet, &NodeName)> = BTreeSet::new();
-        if !checked.intents.maintenances.is_empty() {
-            return Self { orders };
-        }
         for intent in checked.intents.steerings.values() {
             let spec = &intent.spec;
             let exits = spec.prefer.iter().all(|way| way.peering.is_some());
@@ -166,10 +163,12 @@ impl<'a> Orders<'a> {
         self.orders.iter().map(|order| order.address)
     }
 
-    /// Returns a finding for each list whose order traffic does not follow.
+    /// Returns a finding for each list whose order traffic does not follow. An exit that is drained, or that a node reaches only over
+    /// what is, may be used and need not be.
     pub(crate) fn check(
         &self,
         checked: Checked<'_>,
+        drained: &Drained<'_>,
         states: &BTreeMap<NodeName, DeviceState>,
         scenarios: &Scenarios<'_>,
     ) -> Vec<Diagnostic> {
@@ -185,14 +184,13 @@ impl<'a> Orders<'a> {
                 .filter(|(_, ports)| !ports.is_empty())
                 .collect();
             let mut failed = Failed::default();
-            for (index, ports) in &there {
+            for place in 0..there.len() {
                 let scenario = scenarios.fail(&failed);
-                let before = !failed.links.is_empty();
-                if let Some(finding) = order.follows(checked, &scenario, (*index, ports), before) {
+                if let Some(finding) = order.follows(checked, drained, &scenario, &there[..=place]) {
                     findings.entry(&order.intent.reference).or_insert(finding);
                     break;
                 }
-                failed.links.extend(ports.iter().cloned());
+                failed.links.extend(there[place].1.iter().cloned());
             }
         }
         findings.into_values().collect()
@@ -200,19 +198,21 @@ impl<'a> Orders<'a> {
 }
 
 impl Order<'_> {
-    /// Returns a finding when traffic leaves by another exit than the one at a place of the list.
+    /// Returns a finding when traffic leaves by another exit than the last of `ways`, those of the list up to a place with our ports.
+    /// The others have failed.
     fn follows(
         &self,
         checked: Checked<'_>,
+        drained: &Drained<'_>,
         scenario: &Scenario<'_, '_>,
-        (index, ports): (usize, &BTreeSet<TerminationPoint>),
-        after_failure: bool,
+        ways: &[(usize, BTreeSet<TerminationPoint>)],
     ) -> Option<Diagnostic> {
         let (document, spec) = (&self.intent.document, &self.intent.spec);
+        let ((index, ports), before) = ways.split_last()?;
         let states = scenario.states(&[self.address].into());
         let forwarding = Forwarding::new(&states, checked.cables);
         let external = |node: &NodeName| checked.intents.peerings.contains_key(node.as_str());
-        for node in &self.nodes {
+        for node in self.nodes.iter().filter(|node| !drained.cuts_off(node, ports)) {
             let Some(from) = forwarding.number(node) else { continue };
             let ways = forwarding.ways(self.address, None, [from]);
             for (device, port, far) in ways.hops(from) {
@@ -222,8 +222,8 @@ impl Order<'_> {
                     continue;
                 }
                 let way = ways.way_to(from, &[device].into())?;
-                let wanted = spec.prefer[index].peering.as_ref().map(|peering| peering.name.to_string());
-                let gone = if after_failure { " after the ways before it are gone" } else { "" };
+                let wanted = spec.prefer[*index].peering.as_ref().map(|peering| peering.name.to_string());
+                let gone = if before.is_empty() { "" } else { " after the ways before it are gone" };
                 let message = format!(
                     "traffic of `{node}` to {} leaves by {end} to {far_name}, not by {}{gone}",
                     self.prefix,

@@ -14,6 +14,7 @@ mod capacity;
 pub mod codes;
 mod cuts;
 mod dataplane;
+mod drained;
 mod entries;
 mod exchange;
 mod failures;

@@ -12,6 +12,7 @@ use weft_simulate::{Cable, Failed, Prediction, Scenarios, simulate};
 use crate::{
     Overload, Violation, capacity, codes, dataplane,
     dataplane::Fibs,
+    drained::Drained,
     entries::Entries,
     exchange::{self, Orders},
     failures::Elements,
@@ -88,8 +89,9 @@ pub fn check_predicted(
         let fibs = Fibs::new(&states, &cables);
         findings.extend(dataplane::check(&fibs, configs));
         findings.extend(exchange::leaks(intents, &states, &fibs));
-        findings.extend(orders.check(checked, &states, &scenarios));
-        findings.extend(entries.check(checked, &states, &scenarios));
+        let drained = Drained::new(checked, network);
+        findings.extend(orders.check(checked, &drained, &states, &scenarios));
+        findings.extend(entries.check(checked, &drained, &states, &scenarios));
     }
     findings.sort();
     findings.dedup();

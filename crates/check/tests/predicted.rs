@@ -360,7 +360,16 @@ fn traffic_that_does_not_take_the_first_exit_is_told() {
     let mut network = compiled(with_steering(steering), &Allocations::default());
     let (findings, _) = predicted(&network);
     assert!(findings.is_empty(), "{findings:#?}");
-    // Without their policies the routers of the network know of no preference.
+    forget_preferences(&mut network);
+    let (findings, _) = predicted(&network);
+    let wrong: Vec<&Diagnostic> = findings.iter().filter(|finding| finding.code == codes::WRONG_EXIT).collect();
+    let [finding] = &wrong[..] else { panic!("{findings:#?}") };
+    assert!(finding.message.contains("to transit-a, not by transit-b"), "{}", finding.message);
+    assert_eq!(finding.path.last().map(|step| step.node.as_str()), Some("transit-a"));
+}
+
+/// Makes the routers of the network forget every preference, but for the borders.
+fn forget_preferences(network: &mut Compiled) {
     for (name, config) in &mut network.configs {
         if !name.as_str().contains("border") {
             for neighbor in config.bgp.as_mut().unwrap().neighbors.values_mut() {
@@ -368,11 +377,47 @@ fn traffic_that_does_not_take_the_first_exit_is_told() {
             }
         }
     }
-    let (findings, _) = predicted(&network);
-    let wrong: Vec<&Diagnostic> = findings.iter().filter(|finding| finding.code == codes::WRONG_EXIT).collect();
-    let [finding] = &wrong[..] else { panic!("{findings:#?}") };
-    assert!(finding.message.contains("to transit-a, not by transit-b"), "{}", finding.message);
-    assert_eq!(finding.path.last().map(|step| step.node.as_str()), Some("transit-a"));
+}
+
+#[test]
+fn a_drain_spares_only_the_exits_that_it_concerns() {
+    let steering = "{ prefer: [{ peering: peering/transit-b }, { peering: peering/transit-a }] }";
+    // Tests compile at the beginning of 1970.
+    let with_drain = |what: &str, year: u32| {
+        let window = format!("{{ from: {year}-01-01T00:00:00Z, until: {}-01-01T00:00:00Z }}", year + 2);
+        let mut texts = with_steering(steering);
+        let intent = format!(
+            "apiVersion: weft/v1\nkind: Maintenance\nmetadata: {{ name: work }}\nspec:\n  drain: {{ {what} }}\n  window: {window}\n"
+        );
+        texts.insert("work.yaml".to_owned(), intent);
+        texts
+    };
+    let exits = |network: &Compiled| {
+        let (findings, _) = predicted(network);
+        findings.iter().filter(|finding| finding.code == codes::WRONG_EXIT).count()
+    };
+    // What follows the list does so beside any drain: that of an exit, of a spine, of a link.
+    for drain in [
+        "nodes: [b1-border-02]",
+        "nodes: [b1-border-02, b2-border-02]",
+        "nodes: [b2-border-01]",
+        "nodes: [b1-spine-01]",
+        "nodes: [b1-leaf-01]",
+        "links: [\"b1-spine-02:swp1\"]",
+        "links: [\"b1-leaf-01:swp15\"]",
+    ] {
+        let network = compiled(with_drain(drain, 1969), &Allocations::default());
+        assert_eq!(exits(&network), 0, "{drain}");
+    }
+    // What does not is told, whatever is drained elsewhere.
+    let mut network = compiled(with_drain("links: [\"b1-leaf-04:swp15\"]", 1969), &Allocations::default());
+    forget_preferences(&mut network);
+    assert_eq!(exits(&network), 1, "a link of a leaf");
+    // Nor does an intent matter whose time has passed.
+    let mut network = compiled(with_steering(steering), &Allocations::default());
+    forget_preferences(&mut network);
+    network.intents = example::read(&with_drain("nodes: [b1-border-02, b2-border-02]", 1960)).0;
+    assert_eq!(exits(&network), 1, "outside of its window");
 }
 
 #[test]
