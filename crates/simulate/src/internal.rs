@@ -85,7 +85,9 @@ pub(crate) fn outcomes(network: Network<'_>, ways: &Ways<'_>, classes: &[Class])
     let outcome = |class| {
         let outcome = |order| Computation::new(network, ways, class, &reverse).outcome(order);
         let first = outcome(Order::First);
-        let ambiguous = first.stable && Order::OTHERS.iter().any(|order| outcome(*order).learned != first.learned);
+        // An order in which they are not done within the bound says nothing.
+        let differs = |other: &Outcome| other.stable && other.learned != first.learned;
+        let ambiguous = first.stable && Order::OTHERS.iter().any(|order| differs(&outcome(*order)));
         Outcome { ambiguous, ..first }
     };
     classes.par_iter().map(outcome).collect()

@@ -1,7 +1,7 @@
 //! Routing policies, one answer per prefix, shared between devices that say the same.
 
 use ipnet::IpNet;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use weft_device::config::{Action, RoutingPolicy, Statement};
 use weft_model::{Community, Name};
 
@@ -85,12 +85,13 @@ impl Policies {
         id
     }
 
-    /// Returns what every policy says about a prefix.
+    /// Returns what every policy says about a prefix, without what needs a community that no policy gives to a route to it.
     pub(crate) fn verdicts(&self, prefix: &IpNet) -> Verdicts {
         let mut takes = vec![0; self.policies.len().div_ceil(64)];
         let mut programs = Vec::new();
-        for (id, policy) in self.policies.iter().enumerate() {
-            let program = program(policy, prefix);
+        let mut all: Vec<Vec<u16>> = self.policies.iter().map(|policy| program(policy, prefix)).collect();
+        self.leave_out_unmarked(&mut all);
+        for (id, (policy, program)) in self.policies.iter().zip(all).enumerate() {
             match program[..] {
                 [only] if policy[usize::from(only)].takes_all() => takes[id / 64] |= 1 << (id % 64),
                 _ if program.iter().any(|&step| policy[usize::from(step)].takes == Some(true)) => {
@@ -100,6 +101,27 @@ impl Policies {
             }
         }
         Verdicts { takes, programs: programs.into() }
+    }
+
+    /// Takes those steps away that ask for communities which no route has: routes start with none, and steps add them.
+    fn leave_out_unmarked(&self, programs: &mut [Vec<u16>]) {
+        let mut carried = FxHashSet::default();
+        loop {
+            let before = carried.len();
+            for (policy, program) in self.policies.iter().zip(programs.iter()) {
+                for step in program.iter().map(|&step| &policy[usize::from(step)]) {
+                    if step.may_match(&carried) {
+                        carried.extend(&step.add);
+                    }
+                }
+            }
+            if carried.len() == before {
+                break;
+            }
+        }
+        for (policy, program) in self.policies.iter().zip(programs) {
+            program.retain(|&step| policy[usize::from(step)].may_match(&carried));
+        }
     }
 
     /// Returns the route as a policy takes it, if it does.
@@ -196,6 +218,11 @@ impl Step {
     /// Tells whether the step takes every route to a prefix that it speaks about as it is.
     fn takes_all(&self) -> bool {
         self.takes == Some(true) && self.communities.is_none() && self.changes_nothing()
+    }
+
+    /// Tells whether the step matches a route that has at most these communities.
+    fn may_match(&self, carried: &FxHashSet<Community>) -> bool {
+        self.communities.as_ref().is_none_or(|some| some.iter().any(|community| carried.contains(community)))
     }
 
     fn matches(&self, prefix: &IpNet) -> bool {

@@ -288,6 +288,36 @@ fn policies_that_defer_to_each_other_settle_in_more_than_one_way() {
 }
 
 #[test]
+fn a_fabric_that_prefers_marked_routes_everywhere_settles_in_one_way() {
+    // Devices of many ASes that decide in an unlucky order are not done within the bound: that says nothing of other outcomes.
+    let mut fabric = Fabric::default();
+    let (leaves, spines): (Vec<String>, Vec<String>) =
+        ((0..32).map(|leaf| format!("l{leaf:02}")).collect(), (0..16).map(|spine| format!("s{spine:02}")).collect());
+    for (name, asn) in spines.iter().chain(&leaves).zip(65_001..) {
+        fabric.device(name, asn, 64);
+    }
+    for (leaf, spine) in leaves.iter().flat_map(|leaf| spines.iter().map(move |spine| (leaf, spine))) {
+        fabric.link(leaf, spine, true);
+    }
+    fabric.device("origin", 65_000, 64);
+    fabric.link("origin", "l00", true);
+    fabric.community_set("marked", &[BLUE]);
+    let mark = fabric.policy("mark", &[(None, add(BLUE), Action::Accept)]);
+    let preferred = set(|t| t.local_preference = Some(200));
+    let statements = [(Some("marked"), preferred, Action::Next), (None, Transformations::default(), Action::Accept)];
+    let like = fabric.policy("like", &statements);
+    let devices: Vec<_> = fabric.configs.keys().cloned().collect();
+    for device in devices {
+        for neighbor in fabric.bgp(device.as_str()).neighbors.values_mut() {
+            neighbor.import_policy = Some(like.clone());
+            neighbor.export_policy = (device == node("origin")).then(|| mark.clone());
+        }
+    }
+    let prediction = fabric.simulate();
+    assert_eq!((prediction.unstable, prediction.ambiguous), (BTreeSet::new(), BTreeSet::new()));
+}
+
+#[test]
 fn an_unnumbered_session_carries_both_families() {
     let mut fabric = leaf_spine(2, 2, false);
     for (number, name) in ["l1", "l2", "s1", "s2"].into_iter().enumerate() {

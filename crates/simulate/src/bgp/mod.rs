@@ -259,7 +259,7 @@ fn is_ordered(network: Network<'_>, class: &Class) -> bool {
 }
 
 /// Tells whether devices that hear of routes in another order choose otherwise for a class that settled. They never do where paths
-/// come one after the other.
+/// come one after the other. An order in which they are not done within the bound says nothing: some take very many decisions.
 fn is_ambiguous(network: Network<'_>, class: &Class, converged: &Converged) -> bool {
     if converged.ordered || !converged.stable {
         return false;
@@ -268,7 +268,7 @@ fn is_ambiguous(network: Network<'_>, class: &Class, converged: &Converged) -> b
         let looks = Looks { at_first: converged.meds, at_passed: None };
         let exchange = Exchange::new(network, class, converged.passages.clone(), Attributes::new(looks));
         let other = rounds::converge(exchange, converged.meds, &Gone::default(), order);
-        (0..network.sessions.len()).any(|device| other.choice(device) != converged.choice(device))
+        other.stable && (0..network.sessions.len()).any(|device| other.choice(device) != converged.choice(device))
     })
 }
 
