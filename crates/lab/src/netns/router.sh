@@ -42,7 +42,7 @@ managed() { [ -s /etc/ssh/ssh_host_ed25519_key ]; }
 start() {
     # In the place of the unit that the device agent of Weft installs where systemd runs: before the routing daemons.
     [ ! -x /usr/local/lib/weft/agent ] || /usr/local/lib/weft/agent boot
-    sshd || return
+    login_shell && sshd || return
     case $pack in
     frr)
         install -d -o frr -g frr -m 755 /run/frr
@@ -91,16 +91,12 @@ accept() {
     rm -f $lab/refused
 }
 
-# The shell of who logs in gives way to one that looks at the command first.
-refuse_command() {
-    printf '%s\n' "$1" >>$lab/refused-commands
-    [ -e $self/login-shell ] || sed -n 's/^root:.*://p' /etc/passwd >$self/login-shell
+# The shell of who logs in is one that looks at each command first. The SSH server asks for it once for each connection, so it must be
+# there before the first command that is to be refused.
+login_shell() {
+    [ ! -e $self/login-shell ] || return 0
+    sed -n 's/^root:.*://p' /etc/passwd >$self/login-shell
     sed -i "/^root:/s|:[^:]*\$|:$self/shell|" /etc/passwd
-}
-
-accept_commands() {
-    rm -f $lab/refused-commands
-    [ ! -e $self/login-shell ] || sed -i "/^root:/s|:[^:]*\$|:$(cat $self/login-shell)|" /etc/passwd
 }
 
 # Like a key that was taken from the account; the file itself stays where it is.
@@ -190,8 +186,8 @@ daemon)
 stop) stop "$2" ;;
 refuse) refuse "$2" ;;
 accept) accept ;;
-refuse-command) refuse_command "$2" ;;
-accept-commands) accept_commands ;;
+refuse-command) printf '%s\n' "$2" >>$lab/refused-commands ;;
+accept-commands) rm -f $lab/refused-commands ;;
 refuse-login) refuse_login ;;
 accept-login) accept_login ;;
 fill-disk) fill_disk ;;

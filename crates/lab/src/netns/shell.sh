@@ -1,5 +1,5 @@
 #!/bin/sh
-# The shell of root on a router that refuses commands: those that match one of the patterns fail, all others run as ever.
+# The shell of root on a router: commands that match one of the refused patterns fail, all others run as ever.
 if [ "${1-}" = -c ] && [ -e /run/weft-lab/refused-commands ] &&
     printf '%s\n' "$2" | grep -q -E -f /run/weft-lab/refused-commands; then
     cat >/dev/null

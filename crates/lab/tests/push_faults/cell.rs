@@ -436,14 +436,19 @@ impl<'w> Subject<'w> {
             | DeviceResult::Unreachable { .. }
             | DeviceResult::Skipped { .. } => None,
         };
-        // That a device has lost its power, or has no room, may be noticed later only, and to connect asks nothing of its daemon.
-        let later = |step, trouble| match trouble {
-            Trouble::PowerCycle | Trouble::DiskFull => true,
-            Trouble::DaemonDead => matches!(step, StepName::Connect | StepName::Reconnect),
-            _ => false,
-        };
-        if let (Some(Plant::Step(step, trouble)), Some(reported)) = (plant, reported)
-            && (reported < step || reported > step && !later(step, trouble))
+        // That a device has lost its power, or has no room, may be noticed later only; that a daemon is dead, by the next step that
+        // asks it.
+        let later =
+            matches!(plant, Some(Plant::Step(_, Trouble::PowerCycle | Trouble::DiskFull | Trouble::DaemonDead)));
+        // What a device refuses must not go by unseen. Who cannot unlock has confirmed.
+        if let Some(Plant::Step(step, Trouble::DeviceError)) = plant
+            && told_new
+            && step != StepName::Unlock
+        {
+            problems.push("the error of the device was not noticed".to_owned());
+        }
+        if let (Some(Plant::Step(step, _)), Some(reported)) = (plant, reported)
+            && (reported < step || reported > step && !later)
         {
             problems.push(format!("the report blames another step: `{result}`"));
         }

@@ -137,12 +137,12 @@ fn every_fault_at_every_step_of_a_push_to_a_switch() {
             });
         }
     });
-    conclude("loom", "loom", count, found.into_inner().unwrap(), begun);
+    conclude("loom", count, found.into_inner().unwrap(), begun);
     runtime.shutdown_timeout(Duration::from_secs(5));
 }
 
 /// Says what was found, and fails when something is wrong with it.
-pub(crate) fn conclude(table: &str, pack: &str, count: usize, found: BTreeMap<table::Cell, Found>, begun: Instant) {
+pub(crate) fn conclude(pack: &str, count: usize, found: BTreeMap<table::Cell, Found>, begun: Instant) {
     let mut results: BTreeMap<&str, usize> = BTreeMap::new();
     let mut wrong = Vec::new();
     for ((step, trouble), cell) in &found {
@@ -156,6 +156,6 @@ pub(crate) fn conclude(table: &str, pack: &str, count: usize, found: BTreeMap<ta
     );
     assert_eq!(found.len(), count, "every cell was tried");
     let found = found.into_iter().map(|(cell, found)| (cell, found.result)).collect();
-    wrong.extend(table::compare(table, pack, &found));
+    wrong.extend(table::compare(pack, &found));
     assert!(wrong.is_empty(), "{} problems:\n{}", wrong.len(), wrong.join("\n"));
 }

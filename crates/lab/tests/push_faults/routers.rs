@@ -217,7 +217,7 @@ fn try_cells(choose: impl Fn(&str, Vec<Cell>) -> Vec<Cell>) {
         }
     });
     for (pack, _, count, _, found) in packs {
-        conclude("routers", pack, count, found.into_inner().unwrap(), begun);
+        conclude(pack, count, found.into_inner().unwrap(), begun);
     }
     runtime.shutdown_timeout(Duration::from_secs(5));
 }

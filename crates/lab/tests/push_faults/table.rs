@@ -71,14 +71,14 @@ fn page() -> PathBuf {
     PathBuf::from(PROJECT).join("docs/push-faults.md")
 }
 
-fn marks(name: &str) -> (String, String) {
-    (format!("<!-- {name}: begin -->\n"), format!("<!-- {name}: end -->\n"))
+fn marks(pack: &str) -> (String, String) {
+    (format!("<!-- {pack}: begin -->\n"), format!("<!-- {pack}: end -->\n"))
 }
 
-/// Returns what the page says of a table's cells.
-fn read(name: &str) -> BTreeMap<(String, String), String> {
+/// Returns what the page says of the cells of a pack.
+fn read(pack: &str) -> BTreeMap<(String, String), String> {
     let text = fs::read_to_string(page()).unwrap_or_default();
-    let (begin, end) = marks(name);
+    let (begin, end) = marks(pack);
     let Some((table, _)) = text.split_once(&begin).and_then(|(_, rest)| rest.split_once(&end)) else {
         return BTreeMap::new();
     };
@@ -96,9 +96,9 @@ fn read(name: &str) -> BTreeMap<(String, String), String> {
     cells
 }
 
-/// Returns what is not as the page says, or writes the page anew when asked to.
-pub(crate) fn compare(name: &str, pack: &str, found: &BTreeMap<Cell, String>) -> Vec<String> {
-    let known = read(name);
+/// Returns what is not as the table of a pack says, or writes the table anew when asked to.
+pub(crate) fn compare(pack: &str, found: &BTreeMap<Cell, String>) -> Vec<String> {
+    let known = read(pack);
     let key = |(step, trouble): Cell| (step.to_string(), trouble.to_string());
     if std::env::var_os("UPDATE_EXPECT").is_some() {
         let mut table = "| step |".to_owned();
@@ -112,14 +112,13 @@ pub(crate) fn compare(name: &str, pack: &str, found: &BTreeMap<Cell, String>) ->
                 let found = found.get(&cell).map(String::as_str);
                 // One of several results that are as good stays one of several.
                 let found = found.filter(|found| !known.split(" or ").any(|known| known == *found));
-                let missing = missing(pack, cell).filter(|_| pack != "bird" || step != StepName::Drain);
-                let words = missing.or(found).unwrap_or(known);
+                let words = missing(pack, cell).or(found).unwrap_or(known);
                 table += &format!(" {words} |");
             }
             table.push('\n');
         }
         let text = fs::read_to_string(page()).unwrap();
-        let (begin, end) = marks(name);
+        let (begin, end) = marks(pack);
         let (head, rest) = text.split_once(&begin).unwrap();
         let (_, tail) = rest.split_once(&end).unwrap();
         fs::write(page(), format!("{head}{begin}{table}{end}{tail}")).unwrap();
@@ -130,10 +129,6 @@ pub(crate) fn compare(name: &str, pack: &str, found: &BTreeMap<Cell, String>) ->
         for trouble in Trouble::ALL {
             let cell = (step, trouble);
             let said = known.get(&key(cell)).map(String::as_str).unwrap_or("nothing");
-            if pack == "bird" && step == StepName::Drain {
-                // The table of both packs has what FRR does.
-                continue;
-            }
             let is = match missing(pack, cell) {
                 Some(reason) => reason,
                 None => match found.get(&cell) {
