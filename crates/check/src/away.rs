@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use weft_compile::{Allocations, ExternalRouters, hosts};
+use weft_compile::{Allocations, ExternalRouters};
 use weft_device::config::DeviceConfig;
 use weft_intent::IntentSet;
 use weft_model::{IntentRef, Network, NodeName};
@@ -32,7 +32,6 @@ struct Known<'c> {
     /// The numbers of the flows that keep their promise.
     sound: BTreeSet<usize>,
     scenarios: Scenarios<'c>,
-    filters: Filters,
     starts: Starts,
     /// The devices without which packets may go otherwise; `None` where that is not known.
     transit: Option<BTreeSet<NodeName>>,
@@ -51,10 +50,19 @@ pub fn while_away<T>(
     all.extend(configs.clone());
     let mut cables: Vec<Cable> = network.links().map(|link| link.ends.clone()).chain(external.cables.clone()).collect();
     cables.sort();
-    let places = Places::new(hosts(intents, network, allocations), allocations, external);
+    let places = Places::new(intents, network, allocations, external);
+    let filters = Filters::of(&all);
     let elements = Elements::new(network, &cables);
     let monotone = is_monotone(&all, &cables);
-    let checked = Checked { intents, configs: &all, cables: &cables, places: &places, elements: &elements, monotone };
+    let checked = Checked {
+        intents,
+        configs: &all,
+        cables: &cables,
+        places: &places,
+        filters: &filters,
+        elements: &elements,
+        monotone,
+    };
     work(&Absences { checked, known: OnceCell::new() })
 }
 
@@ -77,28 +85,28 @@ impl<'c> Absences<'c> {
         let concerned = known.starts.concerned(&known.scenarios, std::slice::from_ref(&failure), &known.sound);
         let concerned = concerned.iter().flatten().map(|&flow| &known.flows[flow]);
         let asked: Vec<&Flow<'_>> = concerned.filter(|flow| !flow.loses_end(&failure)).collect();
-        let broken = breaches(self.checked, &asked, &scenario, &known.filters, Some(&failure));
+        let broken = breaches(self.checked, &asked, &scenario, self.checked.filters, Some(&failure));
         broken.into_iter().map(|(_, violation)| violation.intent).collect()
     }
 
     fn predict(&self) -> Known<'c> {
         let (flows, _) = reachability::flows(self.checked);
-        let filters = Filters::of(self.checked.configs);
+        let filters = self.checked.filters;
         let destinations = reachability::destinations(&flows);
         let scenarios = Scenarios::new(self.checked.configs, self.checked.cables, &destinations);
         let asked: Vec<&Flow<'_>> = flows.iter().collect();
         let (sound, starts, transit) = {
             let steady = scenarios.steady();
             let mut sound: BTreeSet<usize> = (0..flows.len()).collect();
-            for (flow, violation) in breaches(self.checked, &asked, &steady, &filters, None) {
+            for (flow, violation) in breaches(self.checked, &asked, &steady, filters, None) {
                 if violation.code != codes::TOO_FEW_PATHS {
                     sound.remove(&flow);
                 }
             }
-            let transit = self.checked.monotone.then(|| transit(&asked, &steady, &filters)).flatten();
-            (sound, Starts::new(&asked, &steady, &filters), transit)
+            let transit = self.checked.monotone.then(|| transit(&asked, &steady, filters)).flatten();
+            (sound, Starts::new(&asked, &steady, filters), transit)
         };
-        Known { flows, sound, scenarios, filters, starts, transit }
+        Known { flows, sound, scenarios, starts, transit }
     }
 }
 

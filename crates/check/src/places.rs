@@ -2,9 +2,11 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use weft_compile::{Allocations, ExternalRouters, Family, Host};
-use weft_intent::spec::FlowEnd;
-use weft_model::{IntentKind, InterfaceName, Name, NodeName};
+use ipnet::IpNet;
+use weft_compile::{Allocations, ExternalRouters, Family, hosts};
+use weft_intent::{IntentSet, spec::FlowEnd};
+use weft_model::{IntentKind, InterfaceName, Name, Network, NodeName};
+use weft_simulate::{Filters, PacketEnd};
 
 /// Where packets start or go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,19 +23,51 @@ pub(crate) struct Place {
 /// The places of a network.
 pub(crate) struct Places<'a> {
     segments: BTreeMap<Name, Vec<Place>>,
+    /// The subnets of host ports, by their gateways.
+    subnets: BTreeMap<IpAddr, IpNet>,
+    /// See [`own_ranges`].
+    own: Vec<IpNet>,
     allocations: &'a Allocations,
     external: &'a ExternalRouters,
 }
 
 impl<'a> Places<'a> {
-    pub(crate) fn new(hosts: Vec<Host>, allocations: &'a Allocations, external: &'a ExternalRouters) -> Self {
+    pub(crate) fn new(
+        intents: &IntentSet,
+        network: &Network,
+        allocations: &'a Allocations,
+        external: &'a ExternalRouters,
+    ) -> Self {
         let mut segments: BTreeMap<Name, Vec<Place>> = BTreeMap::new();
-        for host in hosts {
-            let gateways = [Some(host.gateway), host.ipv6.map(|ipv6| ipv6.gateway)];
-            let place = |address| Place { node: host.port.node.clone(), address, known: true, answers: true };
-            segments.entry(host.segment).or_default().extend(gateways.into_iter().flatten().map(place));
+        let mut subnets = BTreeMap::new();
+        for host in hosts(intents, network, allocations) {
+            let gateways = [Some((host.gateway, host.address)), host.ipv6.map(|ipv6| (ipv6.gateway, ipv6.address))];
+            let gateways = gateways.into_iter().flatten();
+            subnets.extend(gateways.clone().map(|(gateway, address)| (gateway, address.trunc())));
+            let place = |(address, _)| Place { node: host.port.node.clone(), address, known: true, answers: true };
+            segments.entry(host.segment).or_default().extend(gateways.map(place));
         }
-        Self { segments, allocations, external }
+        Self { segments, subnets, own: own_ranges(intents), allocations, external }
+    }
+
+    /// Returns a place, and the same place with an address of each other part of what it stands for that access lists tell apart: of
+    /// the hosts of a port, and of the sources behind an external router.
+    pub(crate) fn parts(&self, place: &Place, end: PacketEnd, filters: &Filters) -> Vec<Place> {
+        let at = |address| Place { address, ..place.clone() };
+        if let Some(subnet) = self.subnets.get(&place.address) {
+            return filters.parts(*subnet, place.address, end).into_iter().map(at).collect();
+        }
+        let mut parts = vec![place.clone()];
+        let router = self.external.configs.get(&place.node).filter(|_| place.known && end == PacketEnd::Source);
+        for behind in router.and_then(|router| router.bgp.as_ref()).iter().flat_map(|bgp| bgp.networks.keys()) {
+            if behind.addr().is_ipv4() == place.address.is_ipv4() {
+                let others = filters.parts(*behind, place.address, end).into_iter().skip(1);
+                // What is let in because it is ours is not meant to come from there.
+                let overlaps = |prefix: &IpNet| self.own.iter().any(|own| own.contains(prefix) || prefix.contains(own));
+                parts.extend(others.filter(|other| !filters.prefixes(*other, end).any(overlaps)).map(at));
+            }
+        }
+        parts
     }
 
     /// Returns each pair of a place of `from` and another one of `to`.
@@ -91,4 +125,11 @@ impl<'a> Places<'a> {
         let address = internet.or_else(|| config.interfaces.values().find_map(|i| i.addresses.first()))?;
         Some(Place { node: node.clone(), address: address.prefix.addr(), known: true, answers: internet.is_some() })
     }
+}
+
+/// Returns the ranges of addresses that are in the network: those of segments and pools.
+pub(crate) fn own_ranges(intents: &IntentSet) -> Vec<IpNet> {
+    (intents.segments.values().flat_map(|segment| segment.spec.ranges().map(|(_, prefix, _)| prefix)))
+        .chain(intents.pools.values().flat_map(|pools| pools.spec.addresses.iter().map(|pool| pool.prefix)))
+        .collect()
 }

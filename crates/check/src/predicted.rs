@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use weft_compile::{Allocations, ExternalRouters, hosts};
+use weft_compile::{Allocations, ExternalRouters};
 use weft_device::config::DeviceConfig;
 use weft_diagnostics::{Code, Diagnostic};
 use weft_intent::IntentSet;
 use weft_model::{Network, NodeName};
-use weft_simulate::{Cable, Failed, Prediction, Scenarios, simulate};
+use weft_simulate::{Cable, Failed, Filters, Prediction, Scenarios, simulate};
 
 use crate::{
     Overload, Violation, capacity, codes, dataplane,
@@ -62,10 +62,19 @@ pub fn check_predicted(
     all.extend(configs.clone());
     let mut cables: Vec<Cable> = network.links().map(|link| link.ends.clone()).chain(external.cables.clone()).collect();
     cables.sort();
-    let places = Places::new(hosts(intents, network, allocations), allocations, external);
+    let places = Places::new(intents, network, allocations, external);
+    let filters = Filters::of(&all);
     let elements = Elements::new(network, &cables);
     let monotone = is_monotone(&all, &cables);
-    let checked = Checked { intents, configs: &all, cables: &cables, places: &places, elements: &elements, monotone };
+    let checked = Checked {
+        intents,
+        configs: &all,
+        cables: &cables,
+        places: &places,
+        filters: &filters,
+        elements: &elements,
+        monotone,
+    };
 
     let (flows, mut findings) = reachability::flows(checked);
     let orders = Orders::new(checked, network);

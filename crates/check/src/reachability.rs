@@ -13,14 +13,14 @@ use weft_intent::{
     spec::{Expectation, ReachabilitySpec},
 };
 use weft_model::{IntentRef, NodeName};
-use weft_simulate::{Cable, Failed, Filters, Forwarding, Hop, Outcome, Scenario, Scenarios};
+use weft_simulate::{Cable, Failed, Filters, Forwarding, Hop, Outcome, PacketEnd, Scenario, Scenarios};
 
 use crate::{
     codes, cuts,
     failures::{Element, Elements, Failure, Kind, Search, Searched},
     fleet::place,
     flow::{Flow, Seen, doubtful, follow},
-    places::Places,
+    places::{Place, Places},
     steps,
 };
 
@@ -61,6 +61,8 @@ pub(crate) struct Checked<'a> {
     pub(crate) configs: &'a BTreeMap<NodeName, DeviceConfig>,
     pub(crate) cables: &'a [Cable],
     pub(crate) places: &'a Places<'a>,
+    /// Those of all devices.
+    pub(crate) filters: &'a Filters,
     pub(crate) elements: &'a Elements,
     /// See [`crate::monotone`].
     pub(crate) monotone: bool,
@@ -74,7 +76,7 @@ pub(crate) fn flows<'a>(checked: Checked<'a>) -> (Vec<Flow<'a>>, Vec<Diagnostic>
         let spec = &intent.spec;
         let before = flows.len();
         let pairs = checked.places.pairs(&spec.from, &spec.to).into_iter();
-        flows.extend(pairs.map(|(from, to)| {
+        flows.extend(pairs.flat_map(|pair| apart(checked, spec, pair)).map(|(from, to)| {
             let end = if to.known { Some(&to.node) } else { only_owner(checked.configs, to.address) };
             Flow { end: end.cloned(), intent, from, to }
         }));
@@ -101,6 +103,17 @@ pub(crate) fn flows<'a>(checked: Checked<'a>) -> (Vec<Flow<'a>>, Vec<Diagnostic>
     (flows, findings)
 }
 
+/// Returns the pairs of addresses that a promise asks of two places. That nothing arrives is asked of all that access lists tell apart;
+/// that everything does was asked of them without the network.
+fn apart(checked: Checked<'_>, spec: &ReachabilitySpec, (from, to): (Place, Place)) -> Vec<(Place, Place)> {
+    if spec.expect == Expectation::Reachable || !checked.filters.any() {
+        return vec![(from, to)];
+    }
+    let sources = checked.places.parts(&from, PacketEnd::Source, checked.filters);
+    let destinations = checked.places.parts(&to, PacketEnd::Destination, checked.filters);
+    sources.iter().flat_map(|from| destinations.iter().map(|to| (from.clone(), to.clone()))).collect()
+}
+
 /// Returns a finding where the failure of shared-risk groups is to be survived and there are none.
 pub(crate) fn nothing_to_fail(elements: &Elements, groups: u8, document: &weft_intent::Document) -> Option<Diagnostic> {
     if groups == 0 || !elements.of(Kind::Group).is_empty() {
@@ -117,11 +130,11 @@ pub(crate) fn violations(
     flows: &[Flow<'_>],
     scenarios: &Scenarios<'_>,
 ) -> (Vec<Violation>, Vec<Diagnostic>) {
-    let filters = Filters::of(checked.configs);
+    let filters = checked.filters;
     let asked: Vec<&Flow<'_>> = flows.iter().collect();
     let steady = scenarios.steady();
     let mut violations: Vec<Violation> =
-        breaches(checked, &asked, &steady, &filters, None).into_iter().map(|(_, violation)| violation).collect();
+        breaches(checked, &asked, &steady, filters, None).into_iter().map(|(_, violation)| violation).collect();
     let broken: BTreeSet<(&IntentRef, &NodeName, IpAddr, IpAddr)> =
         violations.iter().map(|v| (&v.intent, &v.from, v.source, v.destination)).collect();
     let sound: Vec<&Flow<'_>> = flows
@@ -129,7 +142,7 @@ pub(crate) fn violations(
         .filter(|flow| Kind::ALL.iter().any(|kind| kind.most(&flow.intent.spec.survive) > 0))
         .filter(|flow| !broken.contains(&(&flow.intent.reference, &flow.from.node, flow.from.address, flow.to.address)))
         .collect();
-    let survival = Survival { checked, scenarios, filters: &filters, starts: Starts::new(&sound, &steady, &filters) };
+    let survival = Survival { checked, scenarios, filters, starts: Starts::new(&sound, &steady, filters) };
     let mut after_failures = Vec::new();
     let mut findings = Vec::new();
     for kind in Kind::ALL {

@@ -346,6 +346,47 @@ fn a_promise_is_asked_past_access_lists() {
     }
 }
 
+#[test]
+fn an_access_list_with_a_hole_isolates_nothing() {
+    let none_of_web = "{ name: a, action: deny, from: 203.0.113.0/29 }, { name: b, action: deny, from: 203.0.113.16/28 }, \
+                       { name: c, action: deny, from: 203.0.113.32/27 }";
+    let of_transit = "peering/transit-a, to: segment/web";
+    let of_web = "segment/web, to: segment/db";
+    for (flow, protected, rules, default, hole) in [
+        // All of it is closed.
+        (of_web, "db", "{ name: a, action: deny, from: segment/web }", "allow", None),
+        (of_web, "db", "{ name: a, action: allow, from: 10.30.0.0/16 }", "deny", None),
+        // Half of the hosts of a port is open.
+        (of_web, "db", "{ name: a, action: allow, from: any, to: 10.20.1.128/25 }", "deny", Some("to 10.20.1.128")),
+        (
+            of_web,
+            "db",
+            "{ name: a, action: deny, from: segment/web, to: 10.20.0.0/25 }",
+            "allow",
+            Some("to 10.20.0.128"),
+        ),
+        // So is half of those who ask.
+        (of_web, "db", none_of_web, "allow", Some("from 203.0.113.8")),
+        // Some of the internet is let in, and what has addresses of our own is none of it.
+        (of_transit, "web", "{ name: a, action: allow, from: 10.0.0.0/8 }", "deny", None),
+        (of_transit, "web", "{ name: a, action: allow, from: 100.64.0.0/10 }", "deny", Some("from 100.64.0.0")),
+    ] {
+        let mut texts = with_intent(&format!("{{ from: {flow}, expect: isolated }}"));
+        let spec = format!("{{ protect: [segment/{protected}], rules: [{rules}], default: {default} }}");
+        let access = format!("apiVersion: weft/v1\nkind: Access\nmetadata: {{ name: list }}\nspec: {spec}\n");
+        texts.insert("access.yaml".to_owned(), access);
+        let (findings, _) = predicted(&compiled(texts, &Allocations::default()));
+        match hole {
+            None => assert!(findings.is_empty(), "{rules}: {findings:#?}"),
+            Some(hole) => {
+                let [finding] = &findings[..] else { panic!("{rules}: {findings:#?}") };
+                assert_eq!(finding.code, codes::NOT_ISOLATED, "{rules}");
+                assert!(finding.message.contains(hole), "{}", finding.message);
+            }
+        }
+    }
+}
+
 /// Returns the example with a Steering and peers that send their own prefix.
 fn with_steering(steering: &str) -> BTreeMap<String, String> {
     let mut texts = example_texts();

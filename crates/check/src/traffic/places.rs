@@ -7,6 +7,8 @@ use weft_compile::{Allocations, ExternalRouters, Family, hosts};
 use weft_intent::IntentSet;
 use weft_model::{InterfaceName, Name, Network, Node, NodeName, Role};
 
+use crate::places::own_ranges;
+
 /// A class of places that a person understands. It prints as `segment/web`, `peering/transit-a`, `internet` or `loopbacks`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PlaceClass {
@@ -122,9 +124,7 @@ pub fn places(
 
 /// Returns the places behind external neighbors: each router as a source, what it announces as a destination.
 fn outside(intents: &IntentSet, external: &ExternalRouters) -> Vec<Place> {
-    let inside: Vec<IpNet> = (intents.segments.values().flat_map(|s| s.spec.ranges().map(|(_, prefix, _)| prefix)))
-        .chain(intents.pools.values().flat_map(|pools| pools.spec.addresses.iter().map(|pool| pool.prefix)))
-        .collect();
+    let inside = own_ranges(intents);
     let place = |class, node, prefix, starts, address: IpAddr| Place {
         class,
         node,

@@ -105,6 +105,7 @@ fn assert_none(findings: &[Diagnostic]) {
 /// Returns packs with the platforms of the example, and a large one, `vs-256`.
 pub(crate) fn catalogue() -> Catalogue {
     let features = [
+        "acl",
         "bgp",
         "bgp.ipv6",
         "ospf",
