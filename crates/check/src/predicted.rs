@@ -63,7 +63,7 @@ pub fn check_predicted(
     let mut cables: Vec<Cable> = network.links().map(|link| link.ends.clone()).chain(external.cables.clone()).collect();
     cables.sort();
     let places = Places::new(intents, network, allocations, external);
-    let filters = Filters::of(&all);
+    let filters = Filters::of(all.values());
     let elements = Elements::new(network, &cables);
     let monotone = is_monotone(&all, &cables);
     let checked = Checked {

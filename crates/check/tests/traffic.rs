@@ -148,7 +148,7 @@ fn enumerated(old: &Network, new: &Network) -> (usize, BTreeMap<(String, String)
     });
     let mut kinds: BTreeSet<(Option<IpProtocol>, Option<u16>)> = BTreeSet::new();
     for network in sides {
-        kinds.extend(Filters::of(&network.configs).kinds(None, &[], true));
+        kinds.extend(Filters::of(network.configs.values()).kinds(None, &[], true));
     }
     let mut names: BTreeMap<String, [Option<&Place>; 2]> = BTreeMap::new();
     for (side, network) in sides.into_iter().enumerate() {
@@ -277,6 +277,53 @@ fn what_changes_is_what_two_full_enumerations_differ_in() {
         kinds.extend(found.changes.iter().map(|change| change.what));
     }
     assert_eq!(kinds, TrafficWhat::ALL.into(), "every sort of change came up");
+}
+
+#[test]
+fn hosts_that_access_lists_tell_apart_are_told_apart() {
+    let compiled = example();
+    let with_list = |sources: &str, destinations: &str| {
+        let mut configs = all_configs(&compiled);
+        let config = configs.get_mut("b1-leaf-03").unwrap();
+        let entry = AclEntry {
+            sequence: 10,
+            name: "rule".parse().unwrap(),
+            action: AclAction::Accept,
+            sources: vec![sources.parse().unwrap()],
+            destinations: vec![destinations.parse().unwrap()],
+            protocol: None,
+            destination_ports: Vec::new(),
+            log: false,
+            provenance: Provenance::default(),
+        };
+        let default_action = AclAction::Drop;
+        let set = AclSet { entries: vec![entry], default_action, provenance: Provenance::default() };
+        config.acl_sets.insert("list".parse().unwrap(), set);
+        config.interfaces.get_mut(&"swp1".parse().unwrap()).unwrap().egress_acl = Some("list".parse().unwrap());
+        Network::new(&compiled, configs, &Failed::default())
+    };
+    let subnet: IpNet =
+        compiled.config("b1-leaf-03").interfaces[&"swp1".parse::<InterfaceName>().unwrap()].addresses[0].prefix.trunc();
+    let halves: Vec<String> = subnet.subnets(subnet.prefix_len() + 1).unwrap().map(|half| half.to_string()).collect();
+    let changes = |old: &Network, new: &Network| {
+        let (found, pairs) = compared(old, new);
+        let to_port =
+            pairs.iter().filter(|((from, to), _)| from.contains("b1-leaf-01:swp1 ") && to.contains("segment/db"));
+        (found.changes.len(), to_port.map(|((_, to), what)| (to.clone(), what.clone())).collect::<Vec<_>>())
+    };
+    // The list lets in to the other half of the hosts: that to its half is lost, that to the other is gained.
+    let (lower, upper) = (with_list("0.0.0.0/0", &halves[0]), with_list("0.0.0.0/0", &halves[1]));
+    let (_, to_port) = changes(&lower, &upper);
+    let gained = halves[1].replace("/25", "/32");
+    let expected = [
+        ("segment/db b1-leaf-03:swp1 IPv4".to_owned(), BTreeSet::from([TrafficWhat::Lost])),
+        (format!("segment/db {gained} IPv4"), BTreeSet::from([TrafficWhat::Gained])),
+    ];
+    assert_eq!(to_port.into_iter().collect::<BTreeSet<_>>(), expected.into());
+    // A host of a port of the sources is let in no more, and the port itself stays so.
+    let (all, some) = (with_list("203.0.113.0/28", &halves[0]), with_list("203.0.113.0/29", &halves[0]));
+    let (number, to_port) = changes(&all, &some);
+    assert_eq!((number > 0, to_port), (true, Vec::new()));
 }
 
 #[test]

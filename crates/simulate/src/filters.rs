@@ -1,13 +1,10 @@
 //! What access lists tell apart: the kinds of packets that a promise is to be asked for, and the addresses.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-};
+use std::{collections::BTreeSet, net::IpAddr};
 
 use ipnet::IpNet;
 use weft_device::config::{DeviceConfig, IpProtocol};
-use weft_model::{NodeName, PortRange};
+use weft_model::PortRange;
 
 /// The access lists of a network, as far as they divide packets into kinds.
 #[derive(Debug, Default)]
@@ -30,10 +27,10 @@ pub enum PacketEnd {
 }
 
 impl Filters {
-    /// Returns the access lists that interfaces use.
-    pub fn of(configs: &BTreeMap<NodeName, DeviceConfig>) -> Self {
+    /// Returns the access lists that interfaces of some devices use.
+    pub fn of<'c>(configs: impl IntoIterator<Item = &'c DeviceConfig>) -> Self {
         let mut filters = Self::default();
-        for config in configs.values() {
+        for config in configs {
             let used: BTreeSet<_> = config.interfaces.values().filter_map(|i| i.egress_acl.as_ref()).collect();
             for set in used.into_iter().filter_map(|name| config.acl_sets.get(name)) {
                 filters.any = true;

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use weft_compile::Family;
 use weft_intent::spec::FlowEnd;
 use weft_model::{IntentKind, NodeName};
+use weft_simulate::{Filters, PacketEnd};
 
 use crate::{Intended, owners::Owners};
 
@@ -16,6 +17,8 @@ pub(crate) struct FlowSource {
     pub(crate) node: NodeName,
     /// The source address.
     pub(crate) address: IpAddr,
+    /// The subnet that the address stands for.
+    pub(crate) subnet: IpNet,
 }
 
 /// Where packets of a flow go.
@@ -36,11 +39,12 @@ pub(crate) fn sources(intended: &Intended<'_>, owners: &Owners, end: &FlowEnd) -
         FlowEnd::Intent(intent) if intent.kind == IntentKind::Peering => {
             let Ok(node) = intent.name.as_str().parse::<NodeName>() else { return Vec::new() };
             let session = intended.intents.peerings.get(&intent.name).and_then(|peering| peering.spec.sessions.first());
-            session.map(|session| FlowSource { node, address: session.neighbor }).into_iter().collect()
+            let source = |address: IpAddr| FlowSource { node, address, subnet: address.into() };
+            session.map(|session| source(session.neighbor)).into_iter().collect()
         }
         FlowEnd::Intent(_) | FlowEnd::Node(_) | FlowEnd::Address(_) => destinations(intended, owners, end)
             .into_iter()
-            .filter_map(|to| Some(FlowSource { node: to.node?, address: to.address }))
+            .filter_map(|to| Some(FlowSource { node: to.node?, address: to.address, subnet: to.subnet }))
             .collect(),
     }
 }
@@ -70,6 +74,23 @@ pub(crate) fn destinations(intended: &Intended<'_>, owners: &Owners, end: &FlowE
             vec![FlowDestination { node: None, address: *address, subnet: (*address).into() }]
         }
     }
+}
+
+/// Returns sources and destinations with an address of each other part of their subnets that access lists tell apart.
+pub(crate) fn apart(
+    filters: &Filters,
+    sources: &[FlowSource],
+    destinations: &[FlowDestination],
+) -> (Vec<FlowSource>, Vec<FlowDestination>) {
+    let from = |source: &FlowSource| {
+        let parts = filters.parts(source.subnet, source.address, PacketEnd::Source);
+        parts.into_iter().map(|address| FlowSource { address, ..source.clone() }).collect::<Vec<_>>()
+    };
+    let to = |destination: &FlowDestination| {
+        let parts = filters.parts(destination.subnet, destination.address, PacketEnd::Destination);
+        parts.into_iter().map(|address| FlowDestination { address, ..destination.clone() }).collect::<Vec<_>>()
+    };
+    (sources.iter().flat_map(from).collect(), destinations.iter().flat_map(to).collect())
 }
 
 /// Some of all pairs.
@@ -147,7 +168,8 @@ mod tests {
     use super::*;
 
     fn source(node: usize) -> FlowSource {
-        FlowSource { node: format!("n{node}").parse().unwrap(), address: IpAddr::from([10, 0, 0, 1]) }
+        let address = IpAddr::from([10, 0, 0, 1]);
+        FlowSource { node: format!("n{node}").parse().unwrap(), address, subnet: address.into() }
     }
 
     fn destination(node: usize) -> FlowDestination {

@@ -42,13 +42,15 @@ pub(crate) fn assess(
     }
     let states = states(intended, observed);
     let forwarding = Forwarding::new(&states, intended.cables).with_access_lists(intended.configs);
-    let filters = Filters::of(intended.configs);
+    let filters = Filters::of(intended.configs.values());
     for reachability in intended.intents.reachabilities.values() {
         let sources = flows::sources(intended, owners, &reachability.spec.from);
         let destinations = flows::destinations(intended, owners, &reachability.spec.to);
-        let pairs = flows::cover(&sources, &destinations, MOST_PATHS);
         let spec = &reachability.spec;
         let every = spec.expect == Expectation::Isolated;
+        let apart = every.then(|| flows::apart(&filters, &sources, &destinations));
+        let (from, to) = apart.as_ref().map_or((&sources, &destinations), |(from, to)| (from, to));
+        let pairs = flows::cover(from, to, MOST_PATHS);
         let kinds = filters.kinds(flow_protocol(spec.protocol), &spec.ports, every);
         for ((from, to), (protocol, port)) in
             pairs.chosen.iter().flat_map(|pair| kinds.iter().map(move |kind| (pair, kind)))

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use rayon::prelude::*;
 use weft_device::config::IpProtocol;
 use weft_model::{NodeName, Source, TrafficWhat};
-use weft_simulate::Packet;
+use weft_simulate::{Packet, PacketEnd};
 
 use crate::fleet::cause;
 
@@ -28,8 +28,10 @@ pub fn moves(old: (Predicted<'_>, &[Place]), new: (Predicted<'_>, &[Place]), all
             known.entry(place.key()).or_default()[side] = Some(place);
         }
     }
-    let known: Vec<Both<'_>> = known.into_values().filter_map(Both::new).collect();
     let sorts = Sorts::of([old.0.configs, new.0.configs]);
+    let mut known: Vec<Both<'_>> = known.into_values().filter_map(Both::new).collect();
+    let parts: Vec<[Place; 2]> = known.iter().flat_map(|place| place.parts(&sorts)).collect();
+    known.extend(parts.iter().filter_map(|[old, new]| Both::new([Some(old), Some(new)])));
     let classes: BTreeSet<&PlaceClass> = known.iter().map(|place| &place.any.class).collect();
     let classes: Vec<&PlaceClass> = classes.into_iter().collect();
     let mut groups: BTreeMap<_, Vec<usize>> = BTreeMap::new();
@@ -69,6 +71,24 @@ impl<'p> Both<'p> {
     fn new(sides: [Option<&'p Place>; 2]) -> Option<Self> {
         Some(Self { any: sides[1].or(sides[0])?, sides })
     }
+
+    /// Returns the parts of a port that has the same subnet in both networks. Of another one there is nothing to compare.
+    fn parts(&self, sorts: &Sorts) -> Vec<[Place; 2]> {
+        let [Some(old), Some(new)] = self.sides else { return Vec::new() };
+        if (old.subnet, old.address) != (new.subnet, new.address) {
+            return Vec::new();
+        }
+        let parts = |end| old.parts(&sorts.filters, end).into_iter().zip(new.parts(&sorts.filters, end));
+        [PacketEnd::Source, PacketEnd::Destination].into_iter().flat_map(parts).map(<[Place; 2]>::from).collect()
+    }
+
+    /// Tells whether two are at the same port, or the same in another way.
+    fn is_at(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+            || self.any.subnet.is_some()
+                && (self.any.subnet, &self.any.node, &self.any.interface)
+                    == (other.any.subnet, &other.any.node, &other.any.interface)
+    }
 }
 
 /// A place where packets start.
@@ -96,7 +116,7 @@ struct Comparison<'c, 'a> {
 /// A protocol and a port that access lists tell from others.
 type Protocol = (Option<IpProtocol>, Option<u16>);
 
-/// TrafficWhat is asked about one destination: the packets of one kind from sources that access lists do not tell apart.
+/// What is asked about one destination: the packets of one kind from sources that access lists do not tell apart.
 struct Case<'a> {
     steps: [Option<Vec<Step<'a>>>; 2],
     compared: Vec<Compared>,
@@ -114,7 +134,7 @@ struct Change {
 /// The changes of the traffic from a device, each with the numbers of the kinds of packets that change so.
 type Changes = Vec<(Change, BTreeSet<usize>)>;
 
-/// TrafficWhat makes pairs one entry of the result.
+/// What makes pairs one entry of the result.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     allowed: bool,
@@ -205,8 +225,8 @@ impl<'a> Comparison<'_, 'a> {
         for &index in group {
             let Start { place: source, device, class } = self.sources[index];
             let from = source.any;
-            let own = to.prefix.is_some() && from.class == to.class && from.node == to.node;
-            if from.ipv6 != to.ipv6 || std::ptr::eq(source, destination) || own {
+            let own = to.subnet.is_none() && to.prefix.is_some() && from.class == to.class && from.node == to.node;
+            if from.ipv6 != to.ipv6 || source.is_at(destination) || own {
                 continue;
             }
             found.compared += 1;
@@ -428,7 +448,7 @@ impl Found {
     fn moves(self) -> Moves {
         let Self { compared, same, of, parts } = self;
         let change = |(key, part): (Key, Part)| {
-            // TrafficWhat some traffic leaves and other traffic joins tells nothing of the whole.
+            // What some traffic leaves and other traffic joins tells nothing of the whole.
             let both: BTreeSet<NodeName> = part.leaves.intersection(&part.joins).cloned().collect();
             let [before, after] = key.words;
             Move {

@@ -16,19 +16,19 @@ pub(super) struct Sorts {
     pub(super) kinds: Vec<(Option<IpProtocol>, Option<u16>)>,
     /// The source prefixes that entries name.
     prefixes: BTreeSet<IpNet>,
+    /// The access lists of all networks.
+    pub(super) filters: Filters,
 }
 
 impl Sorts {
     /// Returns what is told apart in either of two networks.
     pub(super) fn of(networks: [&BTreeMap<NodeName, DeviceConfig>; 2]) -> Self {
-        let mut kinds = BTreeSet::new();
-        let mut prefixes = BTreeSet::new();
-        for configs in networks {
-            kinds.extend(Filters::of(configs).kinds(None, &[], true));
-            let sets = configs.values().flat_map(|config| config.acl_sets.values());
-            prefixes.extend(sets.flat_map(|set| &set.entries).flat_map(|entry| &entry.sources));
-        }
-        Self { kinds: kinds.into_iter().collect(), prefixes }
+        let configs = networks.into_iter().flat_map(BTreeMap::values);
+        let sets = configs.clone().flat_map(|config| config.acl_sets.values());
+        let prefixes = sets.flat_map(|set| &set.entries).flat_map(|entry| &entry.sources).copied().collect();
+        let filters = Filters::of(configs);
+        let kinds: BTreeSet<_> = filters.kinds(None, &[], true).into_iter().collect();
+        Self { kinds: kinds.into_iter().collect(), prefixes, filters }
     }
 
     /// Returns which prefixes an address is in: entries do the same with all addresses of which this is the same.
@@ -102,7 +102,7 @@ mod tests {
         kinds.extend(ports(IpProtocol::Tcp));
         kinds.extend(ports(IpProtocol::Udp));
         kinds.push((Some(IpProtocol::Icmp), None));
-        let sorts = Sorts { kinds, prefixes: BTreeSet::new() };
+        let sorts = Sorts { kinds, prefixes: BTreeSet::new(), filters: Filters::default() };
         let words = |some: &[usize]| sorts.words(&some.iter().copied().collect());
         assert_eq!(words(&[2]).unwrap(), "tcp 80");
         assert_eq!(words(&[1, 2, 4]).unwrap(), "tcp 0-80+443");

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use weft_compile::{Allocations, ExternalRouters, Family, hosts};
 use weft_intent::IntentSet;
 use weft_model::{InterfaceName, Name, Network, Node, NodeName, Role};
+use weft_simulate::{Filters, PacketEnd};
 
 use crate::places::own_ranges;
 
@@ -42,7 +43,7 @@ pub struct Place {
     pub node: Option<NodeName>,
     /// The interface at the device; none for what is behind an external neighbor.
     pub interface: Option<InterfaceName>,
-    /// The prefix behind external neighbors that it stands for.
+    /// The prefix behind external neighbors that it stands for, or the hosts of a port that access lists tell from the others.
     pub prefix: Option<IpNet>,
     /// Whether its address is one of IPv6.
     pub ipv6: bool,
@@ -58,6 +59,8 @@ pub struct Place {
     pub ends: bool,
     /// An address of it.
     pub address: IpAddr,
+    /// The subnet of a port of a segment.
+    pub subnet: Option<IpNet>,
 }
 
 impl Place {
@@ -65,6 +68,22 @@ impl Place {
     pub(super) fn key(&self) -> (&PlaceClass, Option<&NodeName>, Option<&InterfaceName>, Option<IpNet>, bool) {
         let Self { class, node, interface, prefix, ipv6, .. } = self;
         (class, node.as_ref(), interface.as_ref(), *prefix, *ipv6)
+    }
+}
+
+impl Place {
+    /// Returns the hosts of a port of a segment that access lists tell from those for which the port stands: an address of each part
+    /// of its subnet, as a place of one end of packets.
+    pub(super) fn parts(&self, filters: &Filters, end: PacketEnd) -> Vec<Self> {
+        let Some(subnet) = self.subnet else { return Vec::new() };
+        let part = |address: IpAddr| Self {
+            address,
+            prefix: Some(address.into()),
+            starts: end == PacketEnd::Source,
+            ends: end == PacketEnd::Destination,
+            ..self.clone()
+        };
+        filters.parts(subnet, self.address, end).into_iter().skip(1).map(part).collect()
     }
 }
 
@@ -90,7 +109,7 @@ pub fn places(
     allocations: &Allocations,
     external: &ExternalRouters,
 ) -> Vec<Place> {
-    let at = |node: &Node, class, interface, address: IpAddr| Place {
+    let at = |node: &Node, class, interface, (address, subnet): (IpAddr, Option<IpNet>)| Place {
         class,
         node: Some(node.name.clone()),
         interface: Some(interface),
@@ -102,18 +121,20 @@ pub fn places(
         starts: true,
         ends: true,
         address,
+        subnet,
     };
     let mut places = Vec::new();
     for host in hosts(intents, network, allocations) {
         let Some(node) = network.node(host.port.node.as_str()) else { continue };
-        for gateway in [Some(host.gateway), host.ipv6.map(|ipv6| ipv6.gateway)].into_iter().flatten() {
+        let ipv6 = host.ipv6.map(|ipv6| (ipv6.gateway, ipv6.address));
+        for (gateway, address) in [Some((host.gateway, host.address)), ipv6].into_iter().flatten() {
             let class = PlaceClass::Segment(host.segment.clone());
-            places.push(at(node, class, host.port.interface.clone(), gateway));
+            places.push(at(node, class, host.port.interface.clone(), (gateway, Some(address.trunc()))));
         }
     }
     for node in network.nodes() {
         for address in Family::ALL.into_iter().filter_map(|family| allocations.loopback(&node.name, family)) {
-            places.push(at(node, PlaceClass::Loopbacks, InterfaceName::loopback(), address));
+            places.push(at(node, PlaceClass::Loopbacks, InterfaceName::loopback(), (address, None)));
         }
     }
     places.extend(outside(intents, external));
@@ -137,6 +158,7 @@ fn outside(intents: &IntentSet, external: &ExternalRouters) -> Vec<Place> {
         starts,
         ends: !starts,
         address,
+        subnet: None,
     };
     let mut places = Vec::new();
     let mut announced: BTreeSet<(IpNet, &NodeName)> = BTreeSet::new();

@@ -202,6 +202,7 @@ mod tests {
             starts: true,
             ends: true,
             address: [10, 0, 0, 1].into(),
+            subnet: None,
         };
         let (allowed, _) = of_message(
             "Allow-change: node/leaf-1 -> node/leaf-2\nAllow-change: role/leaf -> internet\nAllow-change: any -> segment/web",

@@ -21,7 +21,7 @@ pub struct Carried {
     pub external: BTreeMap<NodeName, DeviceConfig>,
     /// Every cable, those to external routers included, in order.
     pub cables: Vec<Cable>,
-    /// TrafficWhat every device does.
+    /// What every device does.
     pub prediction: Prediction,
     /// Where packets start and go.
     pub places: Vec<Place>,
