@@ -6,11 +6,12 @@ use super::proof::{Cuts, prove};
 use crate::weft::lab;
 
 /// The labs, with the folders of their intents.
-const LABS: [(&str, &str); 8] = [
+const LABS: [(&str, &str); 9] = [
     ("fabric-numbered", "tests/labs/fabric-numbered/intents"),
     ("fabric-unnumbered", "tests/labs/fabric-unnumbered/intents"),
     ("three-tiers", "tests/labs/three-tiers/intents"),
     ("ospf-mesh", "tests/labs/ospf-mesh/intents"),
+    ("ospf-exits", "tests/labs/ospf-exits/intents"),
     ("ospf-dual", "tests/labs/ospf-dual/intents"),
     ("ibgp-rr", "tests/labs/ibgp-rr/intents"),
     ("ebgp-dual", "tests/labs/ebgp-dual/intents"),

@@ -297,6 +297,35 @@ fn of_several_ways_out_the_nearest_are_taken() {
 }
 
 #[test]
+fn a_way_out_within_an_area_comes_before_one_in_the_backbone() {
+    // RFC 2328 16.4.1: b1 is 1 from the exit c in the backbone, and 10 from the exit i in area 1.
+    let mut fabric = two_areas();
+    external(&mut fabric, "c", 64_496);
+    external(&mut fabric, "i", 64_497);
+    let prediction = fabric.simulate();
+    assert_eq!(ways(&prediction, "b1", "0.0.0.0/0"), ["swp2"]);
+    assert_eq!(ways(&prediction, "b2", "0.0.0.0/0"), ["swp2"]);
+    // Nor are both used where they are as far away.
+    fabric.announce("b1:swp2", "1", 1, false);
+    assert_eq!(ways(&fabric.simulate(), "b1", "0.0.0.0/0"), ["swp2"]);
+    let failed = Failed { links: BTreeSet::new(), nodes: [node("transit-i")].into() };
+    let prediction = simulate(&fabric.configs, &fabric.cables, &failed);
+    assert_eq!(ways(&prediction, "b1", "0.0.0.0/0"), ["swp1"]);
+}
+
+#[test]
+fn of_areas_with_the_same_way_out_the_last_counts() {
+    let mut fabric = routers(["b1", "b2"]);
+    fabric.adjacency("b1", "b2", "0", [1, 1], true);
+    fabric.adjacency("b1", "b2", "1", [5, 5], true);
+    fabric.adjacency("b1", "b2", "2", [5, 5], true);
+    external(&mut fabric, "b2", 64_496);
+    assert_eq!(ways(&fabric.simulate(), "b1", "0.0.0.0/0"), ["swp3"]);
+    fabric.announce("b1:swp2", "1", 4, false);
+    assert_eq!(ways(&fabric.simulate(), "b1", "0.0.0.0/0"), ["swp2"]);
+}
+
+#[test]
 fn a_route_of_ospf_is_announced_to_other_ases() {
     let mut fabric = routers(["b", "r"]);
     fabric.adjacency("b", "r", "0", [1, 1], true);

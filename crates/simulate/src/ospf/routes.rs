@@ -150,7 +150,10 @@ impl<'d> Computation<'d> {
             for &(announcer, number, cost) in self.announced.get(&area).into_iter().flatten() {
                 let Some(way) = &tree[announcer] else { continue };
                 let (cost, known) = (way.cost + cost, &mut within.ways[number]);
-                if self.is_preferred(number, area, within.areas[number]) {
+                let former = within.areas[number].filter(|former| *former != area);
+                // Of areas in which a device with external routes is as far away, the one with the largest id counts (RFC 2328 16.4).
+                let same = known.is_some_and(|known| known.cost == cost) && self.is_border(number);
+                if former.is_some_and(|former| same || self.is_preferred(number, area, former)) {
                     *known = None;
                 }
                 match known {
@@ -168,10 +171,12 @@ impl<'d> Computation<'d> {
 
     /// Tells whether a way in an area comes before a known one whatever they cost: to a device with external routes, through an
     /// area that is not the backbone (RFC 2328 16.4.1).
-    fn is_preferred(&self, number: usize, area: AreaId, known: Option<AreaId>) -> bool {
+    fn is_preferred(&self, number: usize, area: AreaId, known: AreaId) -> bool {
+        self.is_border(number) && known == AreaId::BACKBONE && area != AreaId::BACKBONE
+    }
+
+    fn is_border(&self, number: usize) -> bool {
         matches!(self.destinations[number], Destination::Border(_))
-            && known == Some(AreaId::BACKBONE)
-            && area != AreaId::BACKBONE
     }
 
     /// Adds to the ways of a device those that the border routers of some areas tell of, where it has none within its areas.
@@ -251,7 +256,7 @@ impl<'d> Computation<'d> {
     /// Returns the routes of a device, without those to what it is connected to.
     fn table(&self, device: usize, announcers: &BTreeMap<IpNet, Vec<usize>>) -> RouteTable {
         let router = &self.routers[device];
-        let (Within { ways, mut sets, .. }, between) = self.reached(device);
+        let (Within { ways, areas, mut sets, .. }, between) = self.reached(device);
         let to = |number: usize| ways[number].or(between[number]);
 
         let mut next_hops = NextHops::default();
@@ -260,8 +265,15 @@ impl<'d> Computation<'d> {
             for (prefix, announcers) in announcers {
                 let mut best = None;
                 let others = announcers.iter().filter(|&&border| border != device);
-                for way in others.filter_map(|&border| to(self.number(Destination::Border(border))?)) {
-                    sets.offer(&mut best, way);
+                let others: Vec<usize> =
+                    others.filter_map(|&border| self.number(Destination::Border(border))).collect();
+                // Those within an area that is not the backbone come first, whatever they cost (RFC 2328 16.4.1).
+                let is_near = |number: usize| areas[number].is_some_and(|area| area != AreaId::BACKBONE);
+                let any_near = others.iter().any(|&number| is_near(number));
+                for &number in others.iter().filter(|&&number| !any_near || is_near(number)) {
+                    if let Some(way) = to(number) {
+                        sets.offer(&mut best, way);
+                    }
                 }
                 table.extend(best.and_then(|way| Some((*prefix, self.route(device, way, &sets, &mut next_hops)?))));
             }
