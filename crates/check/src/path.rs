@@ -114,7 +114,7 @@ impl Paths {
 pub fn paths(network: Predicted<'_>, from: &NodeName, packet: &Packet, filtered: bool) -> Option<Paths> {
     let numbers = numbers(&[network]);
     let start = *numbers.get(from)?;
-    let plane = Plane::new(network, &numbers);
+    let plane = Plane::new(network, &numbers).of_one_source();
     let asked = filtered.then_some(packet);
     let steps = plane.column(packet.destination, asked);
     let mut distances = BTreeMap::from([(start, 0)]);
@@ -204,7 +204,7 @@ fn rules(config: &DeviceConfig, step: &Step<'_>, packet: &Packet) -> Vec<Asked> 
         out.extend(hosts.map(|(name, _)| name));
     }
     let asked = |interface: &InterfaceName| {
-        let judged = packet.judged(config, interface)?;
+        let judged = packet.judged(config, interface).filter(|_| !packet.is_sent_by(config))?;
         let set = config.acl_sets.get(judged.acl)?;
         let sources = judged.entry.map_or(set.provenance.of("default_action"), |entry| &entry.provenance.sources);
         Some(Asked {

@@ -356,6 +356,15 @@ fn an_access_list_with_a_hole_isolates_nothing() {
         // All of it is closed.
         (of_web, "db", "{ name: a, action: deny, from: segment/web }", "allow", None),
         (of_web, "db", "{ name: a, action: allow, from: 10.30.0.0/16 }", "deny", None),
+        ("node/b1-leaf-01, to: segment/db", "db", "{ name: a, action: allow, from: segment/web }", "deny", None),
+        // What a device sends to its own hosts is not forwarded.
+        (
+            "node/b1-leaf-03, to: segment/db",
+            "db",
+            "{ name: a, action: allow, from: segment/web }",
+            "deny",
+            Some("at `b1-leaf-03` to 10.20."),
+        ),
         // Half of the hosts of a port is open.
         (of_web, "db", "{ name: a, action: allow, from: any, to: 10.20.1.128/25 }", "deny", Some("to 10.20.1.128")),
         (

@@ -161,7 +161,9 @@ fn enumerated(old: &Network, new: &Network) -> (usize, BTreeMap<(String, String)
     for (from_name, from) in &names {
         for (to_name, to) in &names {
             let (Some(a), Some(b)) = (from[1].or(from[0]), to[1].or(to[0])) else { continue };
-            let own = a.node == b.node && a.class == b.class && matches!(a.class, PlaceClass::Peering(_));
+            let outside = a.class == b.class && matches!(a.class, PlaceClass::Peering(_));
+            let own_hosts = a.class == PlaceClass::Loopbacks && matches!(b.class, PlaceClass::Segment(_));
+            let own = a.node == b.node && (outside || own_hosts);
             if !a.starts || !b.ends || from_name == to_name || own || a.ipv6 != b.ipv6 {
                 continue;
             }

@@ -49,6 +49,13 @@ impl Packet {
         Some(Judged { acl, entry, passes: action == AclAction::Accept })
     }
 
+    /// Tells whether a device sends the packet itself, which no access list is asked about: they are for packets that are forwarded. An
+    /// address of a port for hosts stands for them.
+    pub fn is_sent_by(&self, config: &DeviceConfig) -> bool {
+        let own = config.interfaces.values().filter(|interface| interface.kind != InterfaceKind::Host);
+        own.flat_map(|interface| &interface.addresses).any(|address| address.prefix.addr() == self.source)
+    }
+
     fn matches(&self, entry: &AclEntry) -> bool {
         let within = |prefixes: &[ipnet::IpNet], address| {
             prefixes.is_empty() || prefixes.iter().any(|prefix| prefix.contains(&address))
@@ -64,7 +71,8 @@ impl Packet {
 /// Returns what keeps a packet from leaving an interface, if anything does. A list that is not defined keeps nothing.
 pub(crate) fn denial(config: &DeviceConfig, interface: &InterfaceName, packet: &Packet) -> Option<Denial> {
     let Judged { acl, entry, passes } = packet.judged(config, interface)?;
-    (!passes).then(|| Denial { acl: acl.clone(), entry: entry.map(|entry| entry.name.clone()) })
+    (!passes && !packet.is_sent_by(config))
+        .then(|| Denial { acl: acl.clone(), entry: entry.map(|entry| entry.name.clone()) })
 }
 
 /// Returns what keeps a packet to an address of a device from those for whom the address stands: on a port for hosts, the hosts

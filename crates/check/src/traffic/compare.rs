@@ -225,7 +225,9 @@ impl<'a> Comparison<'_, 'a> {
         for &index in group {
             let Start { place: source, device, class } = self.sources[index];
             let from = source.any;
-            let own = to.subnet.is_none() && to.prefix.is_some() && from.class == to.class && from.node == to.node;
+            // Nor does anything stand between a device and its own hosts.
+            let outside = to.subnet.is_none() && to.prefix.is_some() && from.class == to.class;
+            let own = (outside || from.class == PlaceClass::Loopbacks && to.subnet.is_some()) && from.node == to.node;
             if from.ipv6 != to.ipv6 || source.is_at(destination) || own {
                 continue;
             }

@@ -94,6 +94,8 @@ pub(crate) struct Plane<'a> {
     prefixes: HashSet<IpNet>,
     /// The devices that have an address on an interface that is up.
     owners: HashMap<IpAddr, Vec<usize>>,
+    /// Whether packets are those of their source alone, and not of all that access lists do not tell from it.
+    of_one_source: bool,
 }
 
 impl<'a> Plane<'a> {
@@ -107,7 +109,8 @@ impl<'a> Plane<'a> {
                 cables.entry(&near.node).or_default().insert(&near.interface, far);
             }
         }
-        let mut plane = Self { devices: Vec::new(), prefixes: HashSet::new(), owners: HashMap::new() };
+        let mut plane =
+            Self { devices: Vec::new(), prefixes: HashSet::new(), owners: HashMap::new(), of_one_source: false };
         plane.devices.resize_with(numbers.len(), || None);
         for (name, state) in network.states {
             let Some(&number) = numbers.get(name) else { continue };
@@ -128,6 +131,11 @@ impl<'a> Plane<'a> {
             });
         }
         plane
+    }
+
+    /// Takes each packet for one of its own source: no access list is asked about what a device sends itself.
+    pub(crate) fn of_one_source(self) -> Self {
+        Self { of_one_source: true, ..self }
     }
 
     /// Returns what every device does with packets to an address, by its number; with a `packet`, past access lists.
@@ -156,6 +164,8 @@ impl<'a> Plane<'a> {
             step.ends.push(End::Unknown(number));
             return step;
         };
+        let is_own = |packet: &&Packet| device.config.is_some_and(|config| packet.is_sent_by(config));
+        let packet = packet.filter(|packet| !self.of_one_source || !is_own(packet));
         if owners.contains(&number) {
             step.ends.push(device.to_hosts(number, destination, packet, &mut step.filtered));
             return step;
