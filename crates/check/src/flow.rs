@@ -14,7 +14,7 @@ use weft_intent::{
     spec::{Expectation, ReachabilitySpec},
 };
 use weft_model::NodeName;
-use weft_simulate::{Bounds, Filters, Forwarding, Hop, Marks, Outcome, Packet, Scenario, Stray, Trace, Ways};
+use weft_simulate::{Bounds, Filters, Forwarding, Hop, Kind, Marks, Outcome, Packet, Scenario, Stray, Trace, Ways};
 
 use crate::{Failure, Violation, codes, places::Place};
 
@@ -25,6 +25,8 @@ pub(crate) struct Flow<'a> {
     pub(crate) to: Place,
     /// The device where it ends, where that is one and the same whatever fails.
     pub(crate) end: Option<NodeName>,
+    /// Of a promise that something arrives, what access lists let through.
+    pub(crate) some: Option<Kind>,
 }
 
 /// A destination, and the packet that access lists are asked about.
@@ -212,6 +214,9 @@ impl Flow<'_> {
         let spec = &self.intent.spec;
         let (source, destination) = (self.from.address, self.to.address);
         let packet = |(protocol, port)| Packet { source, destination, protocol, port };
+        if let Some(some) = self.some {
+            return vec![packet(some)];
+        }
         filters
             .kinds(flow_protocol(spec.protocol), &spec.ports, spec.expect == Expectation::Isolated)
             .into_iter()

@@ -6,7 +6,8 @@ use std::{
 };
 
 use rayon::prelude::*;
-use weft_device::config::{DeviceConfig, IpProtocol};
+use weft_compile::flow_protocol;
+use weft_device::config::{DeviceConfig, InterfaceKind, IpProtocol};
 use weft_diagnostics::{Code, Diagnostic, SourceSpan};
 use weft_intent::{
     Intent, IntentSet,
@@ -78,7 +79,10 @@ pub(crate) fn flows<'a>(checked: Checked<'a>) -> (Vec<Flow<'a>>, Vec<Diagnostic>
         let pairs = checked.places.pairs(&spec.from, &spec.to).into_iter();
         flows.extend(pairs.flat_map(|pair| apart(checked, spec, pair)).map(|(from, to)| {
             let end = if to.known { Some(&to.node) } else { only_owner(checked.configs, to.address) };
-            Flow { end: end.cloned(), intent, from, to }
+            let any = spec.expect == Expectation::Reachable && flow_protocol(spec.protocol).is_none();
+            let config = end.filter(|_| any && checked.filters.any()).and_then(|end| checked.configs.get(end));
+            let some = config.and_then(|config| checked.filters.let_in(config, from.address, to.address));
+            Flow { end: end.cloned(), some, intent, from, to }
         }));
         if flows.len() == before {
             let message = format!("nothing goes from {} to {}", spec.from, spec.to);
@@ -332,11 +336,14 @@ impl Survival<'_, '_> {
     }
 }
 
-/// Returns the device that has an address, where no other one has it.
+/// Returns the device that has an address or the hosts that do, where no other one has.
 fn only_owner(configs: &BTreeMap<NodeName, DeviceConfig>, address: IpAddr) -> Option<&NodeName> {
     let has = |config: &DeviceConfig| {
-        let addresses = config.interfaces.values().flat_map(|interface| &interface.addresses);
-        addresses.into_iter().any(|known| known.prefix.addr() == address)
+        config.interfaces.values().any(|interface| {
+            let is_host = interface.kind == InterfaceKind::Host;
+            let mut known = interface.addresses.iter();
+            known.any(|known| known.prefix.addr() == address || is_host && known.prefix.contains(&address))
+        })
     };
     let mut owners = configs.iter().filter(|(_, config)| has(config)).map(|(node, _)| node);
     owners.next().filter(|_| owners.next().is_none())

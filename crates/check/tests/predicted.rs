@@ -327,7 +327,8 @@ fn a_promise_is_asked_past_access_lists() {
             "protocol: icmp",
             Some((codes::NOT_REACHABLE, "ICMP packets from", "no rule of the access list `list` lets it")),
         ),
-        ("min_paths: 1", Some((codes::NOT_REACHABLE, "packets from", "no rule of the access list `list` lets it"))),
+        // Without a protocol it is enough that something arrives.
+        ("min_paths: 1", None),
         ("expect: isolated", Some((codes::NOT_ISOLATED, "TCP packets for port 5432", "delivered at"))),
     ] {
         let spec = format!("{{ from: segment/web, to: segment/db, {promise} }}");
@@ -344,6 +345,27 @@ fn a_promise_is_asked_past_access_lists() {
         let rules: Vec<u32> = finding.labels.iter().map(|label| label.span.line).collect();
         assert_eq!(rules, if end.contains("`old`") { vec![3] } else { Vec::new() }, "{promise}");
     }
+}
+
+#[test]
+fn what_lets_nothing_through_breaks_a_promise_without_a_protocol() {
+    let mut network = compiled(with_intent("{ from: segment/web, to: segment/db }"), &Allocations::default());
+    protect(&mut network);
+    for set in network.configs.values_mut().flat_map(|config| config.acl_sets.values_mut()) {
+        set.entries.clear();
+    }
+    let (findings, _) = predicted(&network);
+    let codes: Vec<_> = findings.iter().map(|finding| finding.code).collect();
+    assert_eq!(codes, [codes::NOT_REACHABLE], "{findings:#?}");
+}
+
+#[test]
+fn the_leaf_of_a_host_is_an_end_of_its_flows() {
+    let subnet = example().config("b1-leaf-03").interfaces[&"swp1".parse().unwrap()].addresses[0].prefix.trunc();
+    let host = subnet.hosts().nth(9).unwrap();
+    let promise = format!("{{ from: segment/web, to: {host}, survive: {{ nodes: 1 }} }}");
+    let (findings, _) = predicted(&compiled(with_intent(&promise), &Allocations::default()));
+    assert!(findings.is_empty(), "{findings:#?}");
 }
 
 #[test]

@@ -3,8 +3,13 @@
 use std::{collections::BTreeSet, net::IpAddr};
 
 use ipnet::IpNet;
-use weft_device::config::{DeviceConfig, IpProtocol};
+use weft_device::config::{DeviceConfig, Interface, InterfaceKind, IpProtocol};
 use weft_model::PortRange;
+
+use crate::acl::Packet;
+
+/// A protocol and a destination port.
+pub type Kind = (Option<IpProtocol>, Option<u16>);
 
 /// The access lists of a network, as far as they divide packets into kinds.
 #[derive(Debug, Default)]
@@ -85,14 +90,23 @@ impl Filters {
         self.prefixes[end as usize].iter().filter(move |prefix| prefix.contains(&address))
     }
 
+    /// Returns the first kind of packets from a source that the access list of a device lets through to the hosts of a port. None where
+    /// there is no such port, or it lets nothing through.
+    pub fn let_in(&self, config: &DeviceConfig, source: IpAddr, destination: IpAddr) -> Option<Kind> {
+        let has = |interface: &Interface| {
+            let mut addresses = interface.addresses.iter();
+            interface.kind == InterfaceKind::Host && addresses.any(|address| address.prefix.contains(&destination))
+        };
+        let (port, _) = config.interfaces.iter().find(|(_, interface)| has(interface))?;
+        self.kinds(None, &[], true).into_iter().find(|&(protocol, number)| {
+            let packet = Packet { source, destination, protocol, port: number };
+            packet.judged(config, port).is_none_or(|judged| judged.passes)
+        })
+    }
+
     /// Returns one protocol and port for each kind of packet of a promise, as far as access lists tell them apart. `all` asks for
     /// every packet where the promise names no protocol or no ports; without it, what is not named is what no entry names.
-    pub fn kinds(
-        &self,
-        protocol: Option<IpProtocol>,
-        ports: &[PortRange],
-        all: bool,
-    ) -> Vec<(Option<IpProtocol>, Option<u16>)> {
+    pub fn kinds(&self, protocol: Option<IpProtocol>, ports: &[PortRange], all: bool) -> Vec<Kind> {
         if !self.any {
             return vec![(protocol, ports.first().map(|range| range.first()))];
         }

@@ -42,7 +42,7 @@ mod ways;
 pub use acl::{Judged, Packet};
 pub use cabling::Cable;
 pub use failures::Failures;
-pub use filters::{Filters, PacketEnd};
+pub use filters::{Filters, Kind, PacketEnd};
 pub use forwarding::{Decision, Forwarding, Hop, Outcome, Trace, trace};
 pub use prediction::{Failed, Prediction, simulate};
 pub use routing::Routing;

@@ -52,10 +52,17 @@ pub(crate) fn assess(
         let (from, to) = apart.as_ref().map_or((&sources, &destinations), |(from, to)| (from, to));
         let pairs = flows::cover(from, to, MOST_PATHS);
         let kinds = filters.kinds(flow_protocol(spec.protocol), &spec.ports, every);
+        let any = !every && flow_protocol(spec.protocol).is_none() && filters.any();
+        let kinds_of = |(from, to): (&FlowSource, &FlowDestination)| {
+            // Where anything may arrive, that is asked for which access lists let through.
+            let config = to.node.as_ref().filter(|_| any).and_then(|node| intended.configs.get(node));
+            let some = config.and_then(|config| filters.let_in(config, from.address, to.address));
+            some.map_or_else(|| kinds.clone(), |some| vec![some])
+        };
         for ((from, to), (protocol, port)) in
-            pairs.chosen.iter().flat_map(|pair| kinds.iter().map(move |kind| (pair, kind)))
+            pairs.chosen.iter().flat_map(|pair| kinds_of(*pair).into_iter().map(move |kind| (pair, kind)))
         {
-            let packet = Packet { source: from.address, destination: to.address, protocol: *protocol, port: *port };
+            let packet = Packet { source: from.address, destination: to.address, protocol, port };
             let trace = forwarding.trace_packet(&from.node, &packet);
             match spec.expect {
                 Expectation::Reachable => {
