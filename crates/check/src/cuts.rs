@@ -7,6 +7,7 @@ use petgraph::{
     graph::{DiGraph, NodeIndex},
     visit::EdgeRef,
 };
+use rayon::prelude::*;
 use weft_model::NodeName;
 use weft_simulate::Cable;
 
@@ -15,73 +16,119 @@ use crate::failures::{Element, Elements, Failure, Kind};
 /// More than anything is cut.
 const WHOLE: u32 = 1 << 20;
 
-/// Returns at most so many elements of a kind that are on every cable path between two devices (Menger), if there are such.
-/// Groups of links have no cut that is found quickly.
-pub(crate) fn cut<'a>(
-    devices: impl Iterator<Item = &'a NodeName>,
-    cables: &'a [Cable],
-    elements: &Elements,
-    kind: Kind,
-    from: &NodeName,
-    to: &NodeName,
+/// What holds the devices of a network together, element by element of a kind.
+pub(crate) struct Cuts<'a> {
+    /// Each device is a way in, a way out, and what it lets through: one, where it may fail.
+    graph: DiGraph<(), u32>,
+    ends: BTreeMap<&'a NodeName, (NodeIndex, NodeIndex)>,
+    /// From here as much goes to the start of a search as it asks for, and no more.
+    source: NodeIndex,
+    device_at: BTreeMap<(NodeIndex, NodeIndex), &'a NodeName>,
+    cables_at: BTreeMap<(NodeIndex, NodeIndex), Vec<&'a Cable>>,
+    /// The most elements of a cut.
     most: usize,
-) -> Option<Failure> {
-    if from == to || kind == Kind::Group {
-        return None;
-    }
-    // Each device is a way in, a way out, and what it lets through: one, where it may fail.
-    let mayfail: BTreeSet<&NodeName> = elements
-        .of(Kind::Node)
-        .iter()
-        .filter_map(|element| if let Element::Node(node) = element { Some(node) } else { None })
-        .collect();
-    let mut graph: DiGraph<(), u32> = DiGraph::new();
-    let mut cut_at: BTreeMap<(NodeIndex, NodeIndex), Element> = BTreeMap::new();
-    let mut ends: BTreeMap<&NodeName, (NodeIndex, NodeIndex)> = BTreeMap::new();
-    for device in devices {
-        let (inside, outside) = (graph.add_node(()), graph.add_node(()));
-        let fails = kind == Kind::Node && device != from && device != to && mayfail.contains(device);
-        graph.add_edge(inside, outside, if fails { 1 } else { WHOLE });
-        cut_at.insert((inside, outside), Element::Node(device.clone()));
-        ends.insert(device, (inside, outside));
-    }
-    let mut between: BTreeMap<(NodeIndex, NodeIndex), Vec<&Cable>> = BTreeMap::new();
-    for cable in cables {
-        let [Some(a), Some(b)] = [&cable[0].node, &cable[1].node].map(|node| ends.get(node)) else { continue };
-        for (near, far) in [(a, b), (b, a)] {
-            graph.add_edge(near.1, far.0, if kind == Kind::Link { 1 } else { WHOLE });
-            between.entry((near.1, far.0)).or_default().push(cable);
+    /// Devices between which there is no cut.
+    firm: BTreeSet<&'a NodeName>,
+}
+
+impl<'a> Cuts<'a> {
+    /// Looks for cuts of at most so many elements between some devices, `asked`. Groups of links have no cut that is found quickly.
+    ///
+    /// No cut has all of `most` + 1 devices in it. So where so many are not cut off from either of two devices, these two are not cut
+    /// off from each other, and n devices take some n searches instead of n².
+    pub(crate) fn new(
+        devices: impl Iterator<Item = &'a NodeName>,
+        cables: &'a [Cable],
+        elements: &Elements,
+        (kind, most): (Kind, usize),
+        asked: &BTreeSet<&'a NodeName>,
+    ) -> Option<Self> {
+        if kind == Kind::Group {
+            return None;
         }
-    }
-    let (source, sink) = (ends.get(from)?.1, ends.get(to)?.0);
-    let (flow, flows) = ford_fulkerson(&graph, source, sink);
-    if flow as usize > most {
-        return None;
-    }
-    // The devices that are still reached where the flow leaves room; the edges out of them are the cut.
-    let mut reached: BTreeSet<NodeIndex> = [source].into();
-    let mut waiting = vec![source];
-    while let Some(at) = waiting.pop() {
-        for edge in graph.edges(at).filter(|edge| flows[edge.id().index()] < *edge.weight()) {
-            if reached.insert(edge.target()) {
-                waiting.push(edge.target());
+        let may_fail: BTreeSet<&NodeName> = elements
+            .of(Kind::Node)
+            .iter()
+            .filter_map(|element| if let Element::Node(node) = element { Some(node) } else { None })
+            .collect();
+        let mut graph = DiGraph::new();
+        let source = graph.add_node(());
+        let (device_at, cables_at, firm) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        let mut cuts = Self { graph, ends: BTreeMap::new(), source, device_at, cables_at, most, firm };
+        for device in devices {
+            let ends = (cuts.graph.add_node(()), cuts.graph.add_node(()));
+            let fails = kind == Kind::Node && may_fail.contains(device);
+            cuts.graph.add_edge(ends.0, ends.1, if fails { 1 } else { WHOLE });
+            cuts.device_at.insert(ends, device);
+            cuts.ends.insert(device, ends);
+        }
+        for cable in cables {
+            let ends = [&cable[0].node, &cable[1].node].map(|node| cuts.ends.get(node).copied());
+            let [Some(a), Some(b)] = ends else { continue };
+            for (near, far) in [(a, b), (b, a)] {
+                cuts.graph.add_edge(near.1, far.0, if kind == Kind::Link { 1 } else { WHOLE });
+                cuts.cables_at.entry((near.1, far.0)).or_default().push(cable);
             }
         }
-        for edge in graph.edges_directed(at, petgraph::Direction::Incoming) {
-            if flows[edge.id().index()] > 0 && reached.insert(edge.source()) {
-                waiting.push(edge.source());
+        // Two of these may be the two devices themselves.
+        let others: Vec<&NodeName> = asked.iter().copied().take(most + 3).collect();
+        let is_firm = |device: &&NodeName| {
+            let Some(graph) = cuts.from(device) else { return false };
+            let mut others = others.iter().filter(|other| *other != device);
+            others.all(|other| cuts.flow(&graph, other).is_some_and(|(flow, _)| flow > most))
+        };
+        if others.len() == most + 3 {
+            cuts.firm = asked.par_iter().copied().filter(is_firm).collect();
+        }
+        Some(cuts)
+    }
+
+    /// Returns the graph with a way from the source to a device.
+    fn from(&self, device: &NodeName) -> Option<DiGraph<(), u32>> {
+        let mut graph = self.graph.clone();
+        graph.add_edge(self.source, self.ends.get(device)?.1, u32::try_from(self.most).ok()? + 1);
+        Some(graph)
+    }
+
+    fn flow(&self, graph: &DiGraph<(), u32>, to: &NodeName) -> Option<(usize, Vec<u32>)> {
+        let (flow, flows) = ford_fulkerson(graph, self.source, self.ends.get(to)?.0);
+        Some((flow as usize, flows))
+    }
+
+    /// Returns elements that are on every cable path between two devices (Menger), if so few are.
+    pub(crate) fn between(&self, from: &NodeName, to: &NodeName) -> Option<Failure> {
+        if from == to || self.firm.contains(from) && self.firm.contains(to) {
+            return None;
+        }
+        let graph = self.from(from)?;
+        let (flow, flows) = self.flow(&graph, to)?;
+        if flow > self.most {
+            return None;
+        }
+        // The devices that are still reached where the flow leaves room; the edges out of them are the cut.
+        let mut reached: BTreeSet<NodeIndex> = [self.source].into();
+        let mut waiting = vec![self.source];
+        while let Some(at) = waiting.pop() {
+            for edge in graph.edges(at).filter(|edge| flows[edge.id().index()] < *edge.weight()) {
+                if reached.insert(edge.target()) {
+                    waiting.push(edge.target());
+                }
+            }
+            for edge in graph.edges_directed(at, petgraph::Direction::Incoming) {
+                if flows[edge.id().index()] > 0 && reached.insert(edge.source()) {
+                    waiting.push(edge.source());
+                }
             }
         }
-    }
-    let mut failure = BTreeSet::new();
-    for edge in graph.edge_references() {
-        let ends = (edge.source(), edge.target());
-        if reached.contains(&ends.0) && !reached.contains(&ends.1) {
-            match between.get(&ends) {
-                Some(cables) => failure.extend(cables.iter().map(|cable| Element::Link((*cable).clone()))),
-                None => failure.extend(cut_at.get(&ends).cloned()),
+        let mut failure = BTreeSet::new();
+        for edge in graph.edge_references() {
+            let ends = (edge.source(), edge.target());
+            if reached.contains(&ends.0) && !reached.contains(&ends.1) {
+                let cables = self.cables_at.get(&ends).into_iter().flatten();
+                failure.extend(cables.map(|cable| Element::Link((*cable).clone())));
+                failure.extend(self.device_at.get(&ends).map(|device| Element::Node((*device).clone())));
             }
         }
+        (!failure.is_empty() && failure.len() <= self.most).then_some(Failure(failure))
     }
-    (!failure.is_empty() && failure.len() <= most).then_some(Failure(failure))
 }

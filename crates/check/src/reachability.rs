@@ -17,7 +17,8 @@ use weft_model::{IntentRef, NodeName};
 use weft_simulate::{Cable, Failed, Filters, Forwarding, Hop, Outcome, PacketEnd, Scenario, Scenarios};
 
 use crate::{
-    codes, cuts,
+    codes,
+    cuts::Cuts,
     failures::{Element, Elements, Failure, Kind, Search, Searched},
     fleet::place,
     flow::{Flow, Seen, doubtful, follow},
@@ -284,18 +285,16 @@ impl Survival<'_, '_> {
         let mut found = Vec::new();
         if most > 1 {
             // What so few elements hold together breaks when they fail: no search is needed for the counterexample.
-            let mut cut = BTreeMap::new();
-            for &subject in
-                subjects.iter().filter(|&&subject| flows[subject].intent.spec.expect == Expectation::Reachable)
-            {
+            let reachable = |subject: &&usize| flows[**subject].intent.spec.expect == Expectation::Reachable;
+            let asked: Vec<usize> =
+                subjects.iter().filter(reachable).filter(|s| flows[**s].to.known).copied().collect();
+            let ends = asked.iter().flat_map(|&subject| [&flows[subject].from.node, &flows[subject].to.node]);
+            let cuts = Cuts::new(configs.keys(), cables, elements, (kind, most), &ends.collect());
+            let mut known = BTreeMap::new();
+            for subject in asked {
                 let Flow { from, to, .. } = flows[subject];
-                let set = cut.entry((&from.node, &to.node, to.known)).or_insert_with(|| {
-                    if to.known {
-                        cuts::cut(configs.keys(), cables, elements, kind, &from.node, &to.node, most)
-                    } else {
-                        None
-                    }
-                });
+                let cut = || cuts.as_ref()?.between(&from.node, &to.node);
+                let set = known.entry((&from.node, &to.node)).or_insert_with(cut);
                 let Some(failure) = set else { continue };
                 let scenario = self.scenarios.fail(&failure.failed());
                 found.extend(judge(&scenario, failure, &[subject].into()));
