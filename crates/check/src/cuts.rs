@@ -132,3 +132,42 @@ impl<'a> Cuts<'a> {
         (!failure.is_empty() && failure.len() <= self.most).then_some(Failure(failure))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failure ends the test")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::fabric::Fabric;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn devices_that_are_searched_together_have_the_cuts_that_each_pair_has(
+            devices in 5_usize..9,
+            links in proptest::collection::vec((0_usize..9, 0_usize..9), 8..30),
+            most in 2_usize..4,
+        ) {
+            let mut fabric = Fabric::default();
+            for device in 0..devices {
+                fabric.device(&format!("d{device}"), 65_000 + u32::try_from(device).unwrap(), 8);
+            }
+            for (a, b) in links.into_iter().map(|(a, b)| (a % devices, b % devices)).filter(|(a, b)| a != b) {
+                fabric.link(&format!("d{a}"), &format!("d{b}"), true);
+            }
+            let elements = Elements::of_fabric(&fabric);
+            for kind in [Kind::Link, Kind::Node] {
+                let new = |asked: Vec<_>| {
+                    Cuts::new(fabric.configs.keys(), &fabric.cables, &elements, (kind, most), &asked.into_iter().collect()).unwrap()
+                };
+                let (each, together) = (new(Vec::new()), new(fabric.configs.keys().collect()));
+                for (from, to) in fabric.configs.keys().flat_map(|a| fabric.configs.keys().map(move |b| (a, b))) {
+                    prop_assert_eq!(each.between(from, to), together.between(from, to), "{:?} {} {}", kind, from, to);
+                }
+            }
+        }
+    }
+}

@@ -366,6 +366,20 @@ fn longer(sets: &[Failure], elements: &[Element]) -> Vec<Failure> {
 }
 
 #[cfg(test)]
+impl Elements {
+    /// Returns the elements of a network without groups.
+    pub(crate) fn of_fabric(fabric: &crate::fabric::Fabric) -> Self {
+        let link = |cable: &Cable| Element::Link(cable.clone());
+        let ends = fabric.cables.iter().flat_map(|cable| cable.iter().map(move |end| (end.clone(), link(cable))));
+        let nodes = fabric.configs.keys().cloned().map(Element::Node).collect();
+        let mut links: Vec<Element> = fabric.cables.iter().map(link).collect();
+        links.sort();
+        let of = [(Kind::Link, links), (Kind::Node, nodes)].into();
+        Self { cables: ends.collect(), groups: BTreeMap::new(), of }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a failure ends the test")]
 
@@ -375,17 +389,6 @@ mod tests {
 
     use super::*;
     use crate::{fabric::Fabric, monotone::is_monotone};
-
-    /// Returns the elements of a network without groups.
-    fn elements(fabric: &Fabric) -> Elements {
-        let link = |cable: &Cable| Element::Link(cable.clone());
-        let ends = fabric.cables.iter().flat_map(|cable| cable.iter().map(move |end| (end.clone(), link(cable))));
-        let nodes = fabric.configs.keys().cloned().map(Element::Node).collect();
-        let mut links: Vec<Element> = fabric.cables.iter().map(link).collect();
-        links.sort();
-        let of = [(Kind::Link, links), (Kind::Node, nodes)].into();
-        Elements { cables: ends.collect(), groups: BTreeMap::new(), of }
-    }
 
     /// Returns the pairs of devices of which the first has fewer than so many ways to the second after some failure of up to `most`
     /// elements, by a search through all failures and by one through what is used.
@@ -406,7 +409,7 @@ mod tests {
             let broken = alive.iter().copied().filter(has_ends).filter(|pair| !holds(scenario, *pair));
             broken.map(|pair| (pair, ())).collect::<Vec<_>>()
         };
-        let elements = elements(fabric);
+        let elements = Elements::of_fabric(fabric);
         let used = |scenario: &Scenario<'_, '_>, failure: &Failure, pair: usize| {
             let (from, to) = ends(pair);
             let ways = scenario.ways(address(to), None, [scenario.number(from).unwrap()]).unwrap();
