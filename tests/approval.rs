@@ -115,6 +115,40 @@ fn latest(project: &Project) -> String {
 }
 
 #[test]
+fn another_pipeline_does_not_do_without_the_approvals_of_a_plan() {
+    let project = Project::example();
+    project.weft("lab up").expect(0);
+    project.weft("run").expect(0);
+    let people = People::new(&project);
+    let default = fs::read_to_string(project.path().join("pipeline/default.yaml")).expect("the pipeline");
+    let push = "        unreachable: fail";
+    assert!(default.contains(push));
+    let asks = format!("        approval: {{ required: 1 }}\n{push}");
+    let approved = default.replace(push, &asks).replace("name: default", "name: approved");
+    fs::write(project.path().join("pipeline/approved.yaml"), approved).expect("write the pipeline");
+    project.edit("intents/baseline.yaml", "servers: [10.255.0.250, 10.255.0.251]", "servers: [10.255.0.249]");
+
+    project.weft("run --pipeline pipeline/approved.yaml").expect(5).says("waits for 1 approval");
+    let run = latest(&project);
+    let ran = project.weft(&format!("apply {run}")).expect(1).says("WEFT-214").says("needs 1 approval");
+    drop(ran.says("asks for fewer").says("--pipeline FILE"));
+    let apply = format!("apply {run} --pipeline pipeline/approved.yaml");
+    project.weft(&apply).expect(1).says("0 of 1 approval");
+    people.approve(&project, &run, "ann").expect(0).says(&format!("`weft {apply}` carries it out"));
+    project.weft(&format!("apply {run}")).expect(1).says("asks for fewer");
+    project.weft(&apply).expect(0).says("20 changed");
+
+    // The way back asks as the run did.
+    let carried = latest(&project);
+    let rollback = format!("rollback {carried}");
+    project.weft(&rollback).expect(5).says("waits for 1 approval");
+    let waits = latest(&project);
+    let command = format!("`weft {rollback} --pipeline pipeline/approved.yaml` carries it out");
+    people.approve(&project, &waits, "ann").expect(0).says(&command);
+    project.weft(&rollback).expect(0).says("20 changed");
+}
+
+#[test]
 fn a_plan_waits_for_people_and_is_carried_out_once_enough_have_approved_it() {
     let project = Project::example();
     project.weft("lab up").expect(0);

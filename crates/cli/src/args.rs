@@ -378,9 +378,9 @@ pub(crate) enum Command {
         reach: Reach,
         #[command(flatten)]
         secrets: SecretPlaces,
-        /// The pipeline whose settings for pushing are used
-        #[arg(long, value_name = "FILE", default_value = "pipeline/default.yaml")]
-        pipeline: PathBuf,
+        /// The pipeline whose settings for pushing are used; without it, that of the run
+        #[arg(long, value_name = "FILE")]
+        pipeline: Option<PathBuf>,
     },
     /// List the runs, or show one
     Runs {

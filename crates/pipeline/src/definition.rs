@@ -360,11 +360,23 @@ pub struct Pipeline {
     pub name: String,
     /// What it is for.
     pub description: Option<String>,
+    /// The file that it was read from, relative to the project; none for one that Weft made.
+    #[serde(default)]
+    pub file: Option<String>,
     /// Its stages in their order.
     pub stages: Vec<Stage>,
 }
 
 impl Pipeline {
+    /// The file of the pipeline that commands take when none is named.
+    pub const DEFAULT_FILE: &str = "pipeline/default.yaml";
+
+    /// Returns the words by which a command takes this pipeline; none where it takes it anyway.
+    pub fn argument(&self) -> String {
+        let file = self.file.as_ref().filter(|file| *file != Self::DEFAULT_FILE);
+        file.map(|file| format!(" --pipeline {file}")).unwrap_or_default()
+    }
+
     /// Returns the parameters of the pipeline's push, and the defaults where it has none.
     pub fn push(&self) -> PushStage {
         let push = self.stages.iter().find_map(|stage| match stage {
@@ -398,7 +410,8 @@ pub fn load(file: &SourceFile) -> (Option<Pipeline>, Vec<Diagnostic>) {
     findings.extend(mistakes);
     let Some(typed) = typed else { return (None, findings) };
     let stages = stages(document, typed.spec.stages, &mut findings);
-    let pipeline = Pipeline { name: typed.metadata.name.to_string(), description: typed.metadata.description, stages };
+    let Metadata { name, description, .. } = typed.metadata;
+    let pipeline = Pipeline { name: name.to_string(), description, file: Some(file.path.to_string()), stages };
     findings.sort();
     (findings.is_empty().then_some(pipeline), findings)
 }

@@ -89,7 +89,7 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failur
         }
         Command::Abort { run, reach, secrets } => recover::run(global, run, Recovery::Abort, (reach, secrets), output),
         Command::Rollback { run, plan, reach, secrets, pipeline } => {
-            rollback::run(global, run, *plan, (reach, secrets), pipeline, output)
+            rollback::run(global, run, *plan, (reach, secrets), pipeline.as_deref(), output)
         }
         Command::Runs { run } => runs::run(global, run.as_deref(), output),
         Command::Report { run, out } => report::run(global, run, out.as_deref(), output),

@@ -29,11 +29,12 @@ pub(crate) fn run(
     run: &str,
     only_plan: bool,
     (reach, places): (&Reach, &SecretPlaces),
-    pipeline: &Path,
+    pipeline: Option<&Path>,
     output: &Output,
 ) -> Result<Exit, Failure> {
     let mut workspace = Workspace::read(global, &Revision { commit: None }, output)?;
     let undone = Undone::read(&global.directory, run).map_err(failure)?;
+    let pipeline = pipeline.unwrap_or_else(|| undone.pipeline());
     let Some(pipeline) = read_pipeline(&mut workspace, pipeline) else { return Ok(Exit::Findings) };
     let (cancel, cancelled) = tokio::sync::watch::channel(false);
     let options = RunOptions {

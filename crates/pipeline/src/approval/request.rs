@@ -45,7 +45,7 @@ pub struct Approvals {
     pub allowed_signers: String,
     /// Those whose approvals do not count, as they made the plan or the commit.
     pub makers: BTreeSet<String>,
-    /// The command that carries the plan out once they are there, where it is not `weft apply RUN`.
+    /// The command that carries the plan out once they are there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
     /// The approvals that count.

@@ -64,6 +64,11 @@ pub struct Rollback {
 }
 
 impl Undone {
+    /// Returns the file of the pipeline by which the run was carried out.
+    pub fn pipeline(&self) -> &Path {
+        Path::new(self.handover.pipeline.file.as_deref().unwrap_or(Pipeline::DEFAULT_FILE))
+    }
+
     /// Reads what the run that `which` names left behind.
     ///
     /// # Errors
@@ -196,7 +201,7 @@ impl Undone {
         }
         let stages = vec![Stage::Plan(PlanStage::default()), Stage::Push(push)];
         let description = Some(format!("puts the devices of run {} back", self.id));
-        let pipeline = Pipeline { name: NAME.to_owned(), description, stages };
+        let pipeline = Pipeline { name: NAME.to_owned(), description, file: pipeline.file.clone(), stages };
         Ok(Rollback { plan, findings, undone: self, project, compiled, reach, running, pipeline })
     }
 
@@ -373,7 +378,7 @@ impl Run<'_> {
         if !plan.has_changes() {
             return Ok(Outcome::succeeded("every device runs what it ran before".to_owned()));
         }
-        if let Some(outcome) = self.unapproved(plan, parameters, Some(format!("weft rollback {undone}")))? {
+        if let Some(outcome) = self.unapproved(plan, parameters, format!("weft rollback {undone}"))? {
             return Ok(outcome);
         }
         hand_over(&self.directory, self.pipeline, self.sources, self.options, true)?;

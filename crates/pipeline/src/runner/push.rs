@@ -36,7 +36,7 @@ impl Run<'_> {
         if has_errors(&findings) {
             return Ok(Outcome::found(findings, String::new()));
         }
-        if let Some(outcome) = self.unapproved(plan, parameters, None)? {
+        if let Some(outcome) = self.unapproved(plan, parameters, format!("weft apply {}", self.record.id))? {
             return Ok(outcome);
         }
         recovery::hand_over(&self.directory, self.pipeline, self.sources, self.options, false)?;
@@ -66,13 +66,12 @@ impl Run<'_> {
         self.pushed(&report, parameters)
     }
 
-    /// Returns how a push ends that must not begin, as people must approve its plan first. `command` carries it out then, where it is
-    /// not `weft apply RUN`.
+    /// Returns how a push ends that must not begin, as people must approve its plan first. `command` carries it out then.
     pub(crate) fn unapproved(
         &self,
         plan: &Plan,
         parameters: &PushStage,
-        command: Option<String>,
+        command: String,
     ) -> Result<Option<Outcome>, StoreError> {
         let (approvals, consent) = stages::consent(&stages::Asked {
             root: &self.options.root,
@@ -81,8 +80,8 @@ impl Run<'_> {
             parameters,
             user: &self.options.user,
             run: &self.record.id,
-            wanted: self.options.plan.is_some(),
-            command,
+            wanted: self.options.plan.as_ref(),
+            command: command + &self.pipeline.argument(),
             now: (self.options.clock)(),
         })?;
         if let Some(approvals) = &approvals {

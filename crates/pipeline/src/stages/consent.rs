@@ -39,10 +39,10 @@ pub struct Asked<'a> {
     pub user: &'a str,
     /// The run.
     pub run: &'a RunId,
-    /// Whether this very plan was to be carried out.
-    pub wanted: bool,
-    /// The command that carries it out, where it is not `weft apply RUN`.
-    pub command: Option<String>,
+    /// The plan that was to be carried out, where it was given.
+    pub wanted: Option<&'a Plan>,
+    /// The command that carries it out.
+    pub command: String,
     /// The time.
     pub now: Timestamp,
 }
@@ -53,6 +53,16 @@ pub struct Asked<'a> {
 /// Fails when the folder of a run cannot be read.
 pub fn consent(asked: &Asked<'_>) -> Result<(Option<Approvals>, Consent), StoreError> {
     let &Asked { root, sources, plan, parameters, user, run, wanted, now, .. } = asked;
+    // What a plan is known to need, it needs by whatever pipeline it is carried out.
+    let noted = wanted.and_then(|plan| plan.radius.as_ref()?.approvals.as_ref());
+    if let Some(noted) = noted.filter(|noted| needed(parameters, plan) < noted.required) {
+        let wants = counted(usize::from(noted.required), "approval");
+        let message =
+            format!("the plan needs {wants} ({}), and this pipeline asks for fewer", noted.because.join("; "));
+        let finding = Diagnostic::error(codes::NOT_APPROVED, message)
+            .help("carry it out by the pipeline that made it: add `--pipeline FILE`");
+        return Ok((None, Consent::Refused(vec![finding])));
+    }
     let Some(policy) = &parameters.approval else { return Ok((None, Consent::Given)) };
     let unknown = |why: String| {
         let finding = Diagnostic::error(codes::APPROVERS_UNKNOWN, why)
@@ -69,7 +79,7 @@ pub fn consent(asked: &Asked<'_>) -> Result<(Option<Approvals>, Consent), StoreE
         Err(ApproveError::Store(error)) => return Err(error),
         Err(error) => return unknown(error.to_string()),
     };
-    approvals.command.clone_from(&asked.command);
+    approvals.command = Some(asked.command.clone());
     let mut findings = Vec::new();
     for refused in &approvals.refused {
         let message = format!("the approval of {} does not count: {}", refused.by, refused.why);
@@ -81,7 +91,7 @@ pub fn consent(asked: &Asked<'_>) -> Result<(Option<Approvals>, Consent), StoreE
     let shown = first.as_ref().unwrap_or(run);
     let message = format!("the plan waits for people, it has {}", approvals.words());
     let help = format!("look at it with `weft report {shown}`, and approve it with `weft approve {shown}`");
-    let refuse = wanted && first.is_some();
+    let refuse = wanted.is_some() && first.is_some();
     let finding = if refuse {
         Diagnostic::error(codes::NOT_APPROVED, message)
     } else {
@@ -89,6 +99,12 @@ pub fn consent(asked: &Asked<'_>) -> Result<(Option<Approvals>, Consent), StoreE
     };
     findings.insert(0, finding.help(help));
     Ok((Some(approvals), if refuse { Consent::Refused(findings) } else { Consent::Waits(findings) }))
+}
+
+/// Returns how many approvals a plan needs by a pipeline.
+fn needed(parameters: &PushStage, plan: &Plan) -> u16 {
+    let policy = parameters.approval.as_ref().filter(|policy| !approval::need(policy, plan).is_empty());
+    policy.map_or(0, |policy| policy.required)
 }
 
 /// Writes into a plan how many people must approve it, and why.
