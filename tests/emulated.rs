@@ -249,3 +249,20 @@ fn routers_of_one_as_tell_each_other_what_their_neighbors_announce() {
     project.weft("verify --now").expect(1).says("underlay/routing").says(&session("")).says("degraded");
     project.weft("lab heal node-down rr-1").expect(0);
 }
+
+#[test]
+fn a_session_that_was_down_before_stops_no_push_elsewhere() {
+    let project = Project::example();
+    project.weft("lab up").expect(0);
+    project.weft("run").expect(0);
+    project.weft("lab fault link-down b2-border-02:swp1").expect(0);
+    // The border that has lost its transit does not change.
+    project.edit("intents/underlay.yaml", "maximum_paths: 16", "maximum_paths: 8");
+    project.edit("pipeline/default.yaml", "converge_seconds: 30", "converge_seconds: 3");
+    let ran = project.weft("apply").expect(0).says("changed in").says("WEFT-219");
+    drop(ran.says("b2-border-02 swp1 to transit-b"));
+    // Where it does, it answers for its sessions.
+    project.edit("intents/baseline.yaml", "servers: [10.255.0.250, 10.255.0.251]", "servers: [10.255.0.249]");
+    let ran = project.weft("apply").expect(3).says("b2-border-02 swp1 to transit-b: idle");
+    assert!(!ran.out.contains("WEFT-219"), "{}", ran.out);
+}

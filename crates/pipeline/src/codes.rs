@@ -219,6 +219,14 @@ pub const MANAGEMENT_CUT: Code = Code::new(
      interfaces, so that its answers go there. Nothing is pushed.",
 );
 
+/// Sessions were down before anything was done.
+pub const DOWN_BEFORE: Code = Code::new(
+    "WEFT-219",
+    "session down before the push",
+    "Sessions between devices that the plan does not change, or from them to external neighbors, were not established before the push. \
+     The gate does not wait for them: whatever is wrong with them, the change did not cause it.",
+);
+
 /// A device is drained and changed in other ways in one go.
 pub const DRAINED_AND_CHANGED: Code = Code::new(
     "WEFT-540",
@@ -274,6 +282,7 @@ pub const ALL: &[Code] = &[
     BREAKS_WHILE_AWAY,
     LOCKED_OUT,
     MANAGEMENT_CUT,
+    DOWN_BEFORE,
     DRAINED_AND_CHANGED,
     TRAFFIC_MOVES,
     TRAFFIC_UNKNOWN,

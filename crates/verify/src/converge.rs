@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     time::Duration,
 };
 
@@ -170,13 +171,33 @@ pub struct Unsettled {
     pub sessions: Vec<String>,
 }
 
+/// Returns the intended sessions and OSPF adjacencies between two of some devices, and from each of them to external neighbors, that
+/// are not there now, in words such as `b1-leaf-01 swp15 to b1-spine-01`. Devices that cannot be read have none.
+pub async fn sessions_down(
+    some: &BTreeSet<NodeName>,
+    configs: &BTreeMap<NodeName, DeviceConfig>,
+    devices: &BTreeMap<NodeName, ObserveTarget>,
+    reading: &Reading,
+) -> BTreeSet<String> {
+    let asked = asked(some, configs, false);
+    let observed = observe(devices, &asked, reading).await;
+    let of_device = |(device, seen): (&NodeName, &Observed)| {
+        let down = configs.get(device).map(|config| down(config, configs, (some, false), seen));
+        down.unwrap_or_default()
+    };
+    observed.iter().flat_map(of_device).filter_map(|down| down.session).collect()
+}
+
 /// Waits until every intended session is established, and every OSPF adjacency full, between two of the `done` devices, and from each of them to external
 /// neighbors; until sessions between loopbacks are established only once all devices are done, as every device may be on the way. It is the gate between two waves: what is not yet done has nothing to answer for.
+///
+/// Nor has a session that is one of `except`.
 ///
 /// # Errors
 /// Names the sessions that are not established when the limit is over.
 pub async fn sessions_settled(
     done: &BTreeSet<NodeName>,
+    except: &BTreeSet<String>,
     configs: &BTreeMap<NodeName, DeviceConfig>,
     devices: &BTreeMap<NodeName, ObserveTarget>,
     reading: &Reading,
@@ -184,26 +205,15 @@ pub async fn sessions_settled(
 ) -> Result<(), Unsettled> {
     let begin = Instant::now();
     let all = configs.keys().all(|device| done.contains(device));
-    let mut left: BTreeMap<NodeName, WhatToCollect> = done
-        .iter()
-        .filter_map(|device| {
-            let config = configs.get(device)?;
-            let mut parts = Parts::new();
-            if wanted(config, done, all).next().is_some() {
-                parts.insert(Part::Neighbors);
-            }
-            if adjacencies::of(config, configs).any(|adjacency| done.contains(adjacency.peer)) {
-                parts.insert(Part::OspfNeighbors);
-            }
-            (!parts.is_empty()).then(|| (device.clone(), WhatToCollect::of(config, &parts)))
-        })
-        .collect();
+    let mut left = asked(done, configs, all);
     let mut wait = FIRST_WAIT;
     loop {
         let observed = observe(devices, &left, reading).await;
         let mut sessions = Vec::new();
         for (device, seen) in &observed {
             let down = configs.get(device).map(|config| down(config, configs, (done, all), seen)).unwrap_or_default();
+            let excepted = |down: &Down| down.session.as_ref().is_some_and(|session| except.contains(session));
+            let down: Vec<String> = down.iter().filter(|down| !excepted(down)).map(Down::to_string).collect();
             if down.is_empty() {
                 left.remove(device);
             }
@@ -217,6 +227,43 @@ pub async fn sessions_settled(
         }
         tokio::time::sleep(wait.min(limit.saturating_sub(begin.elapsed()))).await;
         wait = (wait * 2).min(LONGEST_WAIT);
+    }
+}
+
+/// Returns what is read of devices to know their sessions.
+fn asked(
+    done: &BTreeSet<NodeName>,
+    configs: &BTreeMap<NodeName, DeviceConfig>,
+    all: bool,
+) -> BTreeMap<NodeName, WhatToCollect> {
+    let of_device = |device: &NodeName| {
+        let config = configs.get(device)?;
+        let mut parts = Parts::new();
+        if wanted(config, done, all).next().is_some() {
+            parts.insert(Part::Neighbors);
+        }
+        if adjacencies::of(config, configs).any(|adjacency| done.contains(adjacency.peer)) {
+            parts.insert(Part::OspfNeighbors);
+        }
+        (!parts.is_empty()).then(|| (device.clone(), WhatToCollect::of(config, &parts)))
+    };
+    done.iter().filter_map(of_device).collect()
+}
+
+/// A session that is not there, or a device that does not tell.
+struct Down {
+    /// The session; none where none is known.
+    session: Option<String>,
+    /// Where it is in words where no session is known, and how it is.
+    words: String,
+}
+
+impl fmt::Display for Down {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.session {
+            Some(session) => write!(f, "{session}: {}", self.words),
+            None => f.write_str(&self.words),
+        }
     }
 }
 
@@ -248,30 +295,31 @@ fn down(
     configs: &BTreeMap<NodeName, DeviceConfig>,
     (done, all): (&BTreeSet<NodeName>, bool),
     seen: &Observed,
-) -> Vec<String> {
+) -> Vec<Down> {
     let device = &config.device;
     let mut down = Vec::new();
+    let untold = |part| Down { session: None, words: format!("{device}: {}", seen.reason(part)) };
     match &seen.state.neighbors {
         None if wanted(config, done, all).next().is_some() => {
-            down.push(format!("{device}: {}", seen.reason(Part::Neighbors)));
+            down.push(untold(Part::Neighbors));
         }
         None => {}
         Some(states) => down.extend(wanted(config, done, all).filter_map(|(target, neighbor, far)| {
-            let state = match states.get(target).map(|state| state.session_state) {
+            let words = match states.get(target).map(|state| state.session_state) {
                 Some(SessionState::Established) => return None,
                 Some(state) => state.to_string(),
                 None => "not configured".to_owned(),
             };
-            Some(format!("{device} {} to {far}: {state}", neighbor.interface))
+            Some(Down { session: Some(format!("{device} {} to {far}", neighbor.interface)), words })
         })),
     }
     for adjacency in adjacencies::of(config, configs).filter(|adjacency| done.contains(adjacency.peer)) {
         let Some(neighbors) = &seen.state.ospf_neighbors else {
-            down.push(format!("{device}: {}", seen.reason(Part::OspfNeighbors)));
+            down.push(untold(Part::OspfNeighbors));
             break;
         };
         if let Some((_, _, found)) = adjacency.differs(neighbors) {
-            down.push(format!("{device} {}: {found}", adjacency.words()));
+            down.push(Down { session: Some(format!("{device} {}", adjacency.words())), words: found.to_string() });
         }
     }
     down

@@ -59,7 +59,7 @@ mod view;
 pub use assess::{Assessment, assess};
 pub use cause::{Cause, CauseGroup, CauseKind};
 pub use compliance::{Compliance, Evidence, IntentResult};
-pub use converge::{ConvergePolicy, Converged, Round, Unsettled, converge, sessions_settled};
+pub use converge::{ConvergePolicy, Converged, Round, Unsettled, converge, sessions_down, sessions_settled};
 pub use deviation::deviation;
 pub use drift::{DeviceDrift, DriftKind, DriftLine, drift_lines};
 pub use intended::{Intended, Normaliser};

@@ -267,8 +267,8 @@ impl Run<'_> {
             leases: &self.leases(),
             cancel: self.options.cancel.clone(),
         };
-        let mut report = match stages::push(request, &Forward(self.observer)).await {
-            Ok(report) => report,
+        let (mut report, findings) = match stages::push(request, &Forward(self.observer)).await {
+            Ok(pushed) => pushed,
             Err(error) => return Ok(Outcome::error(error)),
         };
         for name in &done {
@@ -288,7 +288,7 @@ impl Run<'_> {
             self.back(parameters, told, devices, &together).await?;
             self.note_some(told, devices, &together);
         }
-        let mut outcome = self.pushed(&report, parameters)?;
+        let mut outcome = self.pushed(&report, findings, parameters)?;
         if !done.is_empty() {
             outcome.summary = format!("{}; {} confirmed before", outcome.summary, counted(done.len(), "device"));
         }

@@ -392,8 +392,8 @@ impl Run<'_> {
             leases: &self.options.root.join(".weft").join("leases"),
             cancel: self.options.cancel.clone(),
         };
-        let report = match stages::push(request, &Forward(self.observer)).await {
-            Ok(report) => report,
+        let (report, findings) = match stages::push(request, &Forward(self.observer)).await {
+            Ok(pushed) => pushed,
             Err(error) => return Ok(Outcome::error(error)),
         };
         self.directory.write_json("push.json", &report)?;
@@ -403,7 +403,7 @@ impl Run<'_> {
             }
         }
         stages::note_waves(&mut self.record.waves, &report);
-        self.pushed(&report, parameters)
+        self.pushed(&report, findings, parameters)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use weft_diagnostics::has_errors;
+use weft_diagnostics::{Diagnostic, has_errors};
 use weft_plan::Plan;
 use weft_push::PushReport;
 
@@ -50,8 +50,8 @@ impl Run<'_> {
             leases: &self.options.root.join(".weft").join("leases"),
             cancel: self.options.cancel.clone(),
         };
-        let report = match stages::push(request, &Forward(self.observer)).await {
-            Ok(report) => report,
+        let (report, findings) = match stages::push(request, &Forward(self.observer)).await {
+            Ok(pushed) => pushed,
             Err(error) => return Ok(Outcome::error(error)),
         };
         self.directory.write_json("push.json", &report)?;
@@ -63,7 +63,7 @@ impl Run<'_> {
             }
         }
         stages::note_waves(&mut self.record.waves, &report);
-        self.pushed(&report, parameters)
+        self.pushed(&report, findings, parameters)
     }
 
     /// Returns how a push ends that must not begin, as people must approve its plan first. `command` carries it out then.
@@ -98,7 +98,12 @@ impl Run<'_> {
     }
 
     /// Returns how a push ended. Runs that waited for the approvals of its plan wait no more once it is carried out.
-    pub(crate) fn pushed(&self, report: &PushReport, parameters: &PushStage) -> Result<Outcome, StoreError> {
+    pub(crate) fn pushed(
+        &self,
+        report: &PushReport,
+        findings: Vec<Diagnostic>,
+        parameters: &PushStage,
+    ) -> Result<Outcome, StoreError> {
         if let (Some(_), true, Some(plan)) = (&parameters.approval, report.succeeded(), &self.plan) {
             approval::carried_out(&self.options.root, &plan.digest.to_string(), &self.record.id)?;
         }
@@ -117,9 +122,9 @@ impl Run<'_> {
         let any = |result| self.record.devices.values().any(|device| device.result == result);
         let nothing = any(DeviceResult::Unreachable) && !any(DeviceResult::Changed);
         if report.succeeded() && !lost && !nothing {
-            return Ok(Outcome::succeeded(summary));
+            return Ok(Outcome { findings, ..Outcome::succeeded(summary) });
         }
         let state = if report.cancelled { StageState::Cancelled } else { StageState::Failed };
-        Ok(Outcome { state, summary, findings: Vec::new(), error: stages::why(report) })
+        Ok(Outcome { state, summary, findings, error: stages::why(report) })
     }
 }

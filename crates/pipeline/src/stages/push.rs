@@ -156,11 +156,15 @@ pub(crate) fn policy(parameters: &PushStage, compiled: &Compiled, reach: &Reach)
 }
 
 /// Carries out a plan. Each wave is confirmed once all sessions between devices that run what is intended are established, and have
-/// stayed so for as long as the pipeline wants them watched.
+/// stayed so for as long as the pipeline wants them watched. Those that were down before anything was done, between devices that do
+/// not change, are none of its business: they are returned as a finding.
 ///
 /// # Errors
 /// Fails when the journal cannot be opened; nothing was changed then. All else is in the report.
-pub async fn push(request: PushRequest<'_>, observer: &dyn Observer) -> Result<PushReport, PushError> {
+pub async fn push(
+    request: PushRequest<'_>,
+    observer: &dyn Observer,
+) -> Result<(PushReport, Vec<Diagnostic>), PushError> {
     let PushRequest { plan, compiled, reach, parameters, .. } = &request;
     let policy = policy(parameters, compiled, reach);
     let journal = Journal::open(request.journal)?;
@@ -169,11 +173,13 @@ pub async fn push(request: PushRequest<'_>, observer: &dyn Observer) -> Result<P
     let limit = Duration::from_secs(parameters.converge_seconds.into());
     let soak = Duration::from_secs(parameters.waves.soak_seconds.into());
     let same = plan.devices.iter().filter(|(_, device)| matches!(device.change, DeviceChange::None { .. }));
-    let same: Vec<NodeName> = same.map(|(name, _)| name.clone()).collect();
+    let same: BTreeSet<NodeName> = same.map(|(name, _)| name.clone()).collect();
+    let before = weft_verify::sessions_down(&same, &compiled.configs, &targets, &reading).await;
     let gate = async |wave: &WaveOutcome| {
         let done = same.iter().chain(&wave.changed).cloned().collect();
-        let settled =
-            async |limit| weft_verify::sessions_settled(&done, &compiled.configs, &targets, &reading, limit).await;
+        let settled = async |limit| {
+            weft_verify::sessions_settled(&done, &before, &compiled.configs, &targets, &reading, limit).await
+        };
         settled(limit).await.map_err(|unsettled| unsettled.to_string())?;
         // What is established must stay so.
         let watched = tokio::time::Instant::now() + soak;
@@ -196,7 +202,20 @@ pub async fn push(request: PushRequest<'_>, observer: &dyn Observer) -> Result<P
         leases: request.leases,
         cancel: request.cancel.clone(),
     };
-    Ok(weft_push::push(&inputs, gate, observer).await)
+    let report = weft_push::push(&inputs, gate, observer).await;
+    Ok((report, down_before(&before).into_iter().collect()))
+}
+
+/// Returns a finding about sessions that were down before the push.
+fn down_before(sessions: &BTreeSet<String>) -> Option<Diagnostic> {
+    let named: Vec<&str> = sessions.iter().take(MOST_NAMED).map(String::as_str).collect();
+    let more = sessions.len() - named.len();
+    let more = if more > 0 { format!("; {more} more") } else { String::new() };
+    let message = format!("down before the push, and not waited for: {}{more}", named.join("; "));
+    (!sessions.is_empty()).then(|| {
+        Diagnostic::warning(codes::DOWN_BEFORE, message)
+            .help("no device at their ends is changed; `weft verify --now` tells what is wrong with them")
+    })
 }
 
 /// Tells whether a device carries traffic that can take other ways: not that of hosts of its own.
