@@ -82,7 +82,11 @@ fn a_switch_that_loses_its_management_comes_back_by_itself() {
     project.edit("pipeline/default.yaml", "confirm_seconds: 60", "confirm_seconds: 5");
     project.edit("intents/baseline.yaml", "servers: [10.255.0.250, 10.255.0.251]", "servers: [10.255.0.249]");
     project.weft("lab fault management-lost-after-apply b1-leaf-02").expect(0);
-    project.weft("run").expect(3).says("b1-leaf-02").says("went back by itself");
+    let ran = project.weft("run").expect(3).says("b1-leaf-02").says("went back by itself");
+    // It is asked many times, and that is said once.
+    let told = ran.err.lines().filter(|line| line.contains("b1-leaf-02: it goes back by itself when its time is over"));
+    assert_eq!(told.count(), 1, "{}", ran.err);
+    ran.does_not_say("rollback failed");
     project.weft("plan").expect(0).says("20 devices change");
 }
 
@@ -156,6 +160,9 @@ fn an_interrupted_push_goes_back() {
 fn mistakes_are_told_with_file_line_and_column_all_at_once() {
     let project = Project::example();
     project.weft("validate").expect(0);
+    project.edit("pipeline/default.yaml", "confirm_seconds", "confirm_secs");
+    project.weft("validate").expect(1).says("confirm_secs").says("pipeline/default.yaml:");
+    project.edit("pipeline/default.yaml", "confirm_secs", "confirm_seconds");
     project.edit("intents/fabrics.yaml", "site: b1", "sight: b1");
     project.edit("intents/segments.yaml", "203.0.113.0/24", "203.0.113.7/24");
     project.edit("intents/underlay.yaml", "addressing: numbered", "addressing: [");
@@ -265,4 +272,19 @@ fn a_session_that_was_down_before_stops_no_push_elsewhere() {
     project.edit("intents/baseline.yaml", "servers: [10.255.0.250, 10.255.0.251]", "servers: [10.255.0.249]");
     let ran = project.weft("apply").expect(3).says("b2-border-02 swp1 to transit-b: idle");
     assert!(!ran.out.contains("WEFT-219"), "{}", ran.out);
+}
+
+#[test]
+fn what_only_drains_a_device_is_not_told_to_change_it_too() {
+    let project = with_lab();
+    project.weft("run").expect(0);
+    project.weft("new maintenance --name work --node b1-border-02").expect(0);
+    project.weft("apply").expect(0).says("1 changed").does_not_say("WEFT-540");
+    project.edit("intents/baseline.yaml", "servers: [10.255.0.250, 10.255.0.251]", "servers: [10.255.0.249]");
+    project.weft("new maintenance --name more --node b2-border-02").expect(0);
+    project
+        .weft("apply")
+        .expect(0)
+        .says("WEFT-540")
+        .says("b2-border-02 is drained and changed in one go, also for baseline/");
 }

@@ -1,6 +1,11 @@
 //! Says what a run is doing: bars on a terminal, plain lines elsewhere.
 
-use std::{collections::BTreeMap, io::IsTerminal, sync::Mutex, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::IsTerminal,
+    sync::Mutex,
+    time::Duration,
+};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use weft_diagnostics::SourceMap;
@@ -10,7 +15,7 @@ use weft_pipeline::{
     report::own_words,
     run::{StageRecord, StageState},
 };
-use weft_push::PushEvent;
+use weft_push::{PushEvent, StepName};
 
 use crate::output::Output;
 
@@ -19,11 +24,13 @@ pub(crate) struct Progress<'a> {
     output: &'a Output,
     sources: &'a SourceMap,
     bar: Mutex<Option<ProgressBar>>,
+    /// The devices that could not be told to go back: they are asked again and again, and named once.
+    going_back: Mutex<BTreeSet<NodeName>>,
 }
 
 impl<'a> Progress<'a> {
     pub(crate) fn new(output: &'a Output, sources: &'a SourceMap) -> Self {
-        Self { output, sources, bar: Mutex::new(None) }
+        Self { output, sources, bar: Mutex::new(None), going_back: Mutex::default() }
     }
 
     /// Returns a bar where a person watches and wants to.
@@ -90,6 +97,15 @@ impl<'a> Progress<'a> {
                 self.say(format!("    {wave}: {named}"));
             }
             PushEvent::StepBegins { device, step } => self.detail(format!("{device}: {step}")),
+            PushEvent::StepEnds { device, step: StepName::Rollback, failure: Some(failure), .. } => {
+                if self.going_back.lock().is_ok_and(|mut known| known.insert(device.clone())) {
+                    let failure = own_words(device.as_str(), failure);
+                    self.say(format!("    {device}: cannot be told to go back: {failure}"));
+                    self.say(format!(
+                        "    {device}: it goes back by itself when its time is over; it is asked until then"
+                    ));
+                }
+            }
             PushEvent::StepEnds { device, step, seconds, failure } => {
                 if let Some(failure) = failure {
                     let failure = own_words(device.as_str(), failure);

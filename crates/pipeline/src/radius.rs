@@ -22,11 +22,15 @@ pub fn rows(radius: &Radius) -> Vec<(&'static str, String)> {
         let people = crate::report::counted(usize::from(needed.required), "approval");
         ("needs", format!("{people}: {}", needed.because.join("; ")))
     });
+    let intents = match radius.intents.len() {
+        0 => "none".to_owned(),
+        some => format!("{some}: {}", few(&radius.intents)),
+    };
     let mut rows = vec![
         ("devices", format!("{}{sites}", radius.devices.len())),
         ("sessions", radius.session_counts()),
         ("prefixes", routes),
-        ("intents", format!("{}: {}", radius.intents.len(), few(&radius.intents))),
+        ("intents", intents),
     ];
     rows.extend(approvals);
     rows

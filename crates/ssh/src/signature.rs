@@ -220,7 +220,9 @@ pub async fn sign(
         }
         None => {
             let agent_error = |error: russh::keys::Error| SignError::Agent(error.to_string());
-            let mut agent = AgentClient::connect_env().await.map_err(agent_error)?;
+            let mut agent = AgentClient::connect_env().await.map_err(|error| {
+                SignError::Agent(format!("there is none ({error}): start one, or name a key file with `--key`"))
+            })?;
             let mut tried = Vec::new();
             for identity in agent.request_identities().await.map_err(agent_error)? {
                 let AgentIdentity::PublicKey { key, .. } = identity else { continue };

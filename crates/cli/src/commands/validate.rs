@@ -2,7 +2,7 @@
 
 use weft_diagnostics::render;
 
-use weft_pipeline::ExitCode as Exit;
+use weft_pipeline::{ExitCode as Exit, definition};
 
 use crate::{
     args::{Format, Global, Revision},
@@ -17,6 +17,8 @@ pub(crate) fn run(global: &Global, revision: &Revision, output: &Output) -> Resu
         output.say(render::summary(workspace.findings()));
         return Ok(Exit::Findings);
     };
+    let pipelines = workspace.sources.pipelines.iter().flat_map(|file| definition::load(file).1).collect();
+    workspace.add_findings(pipelines);
     let exit = workspace.end();
     if output.format == Format::Text {
         output.result(format!(

@@ -109,13 +109,17 @@ pub fn drain_findings(plan: &Plan, compiled: &Compiled) -> Vec<Diagnostic> {
         let mut others = BTreeSet::new();
         for (file, change) in files {
             let Some(rendered) = rendered.files.get(file) else { continue };
-            let causes: BTreeMap<&str, &Sources> =
-                rendered.text.lines().map(str::trim_end).zip(&rendered.lines).collect();
+            // A line may be there several times, for several reasons.
+            let mut causes: BTreeMap<&str, Vec<&Sources>> = BTreeMap::new();
+            for (line, sources) in rendered.text.lines().map(str::trim_end).zip(&rendered.lines) {
+                causes.entry(line).or_default().push(sources);
+            }
             let added = change.diff.lines().skip(2).filter_map(|line| line.strip_prefix('+'));
-            for sources in added.filter_map(|line| causes.get(line.trim_end())) {
-                match sources.iter().find(|source| source.intent.kind == IntentKind::Maintenance) {
+            for causes in added.filter_map(|line| causes.get(line.trim_end())) {
+                let mut sources = causes.iter().copied().flatten();
+                match sources.find(|source| source.intent.kind == IntentKind::Maintenance) {
                     Some(source) => drain = Some(source),
-                    None => others.extend(sources.iter().map(|source| source.intent.to_string())),
+                    None => others.extend(causes.iter().copied().flatten().map(|source| source.intent.to_string())),
                 }
             }
         }
