@@ -129,6 +129,8 @@ fn what_stands_against_it_is_named_and_it_is_said_again() {
 
     matrix.cut_off(nth);
     project.weft("-q plan").expect(1).says("WEFT-938").says("weft resume").says("not confirmed");
+    let shown = project.weft("runs latest").expect(0).says("by its journal, when it was cut off: wave 1 ");
+    drop(shown.says("r1 had done unlock").says("r2 had done apply"));
     project.weft("lab fault ssh-cut r2").expect(0);
     project.weft("resume latest").expect(3).says("r2: it is not known what it runs").says("say `weft resume");
     assert!(switches.says("r3", "show transaction").contains("rolled-back"), "the others come to rest");

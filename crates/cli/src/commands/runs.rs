@@ -1,11 +1,13 @@
 //! `weft runs`: what was run, and what came of it.
 
+use std::{collections::BTreeMap, path::Path};
+
 use weft_pipeline::{
-    report::{Format as ReportFormat, Report},
+    ExitCode as Exit,
+    report::{Format as ReportFormat, Report, own_words},
     run::{DeviceResult, RunRecord, RunState, RunStore},
 };
-
-use weft_pipeline::ExitCode as Exit;
+use weft_push::{Journal, JournalLine, JournalTurn, Moment, Turn};
 
 use crate::{
     args::{Format, Global},
@@ -22,6 +24,9 @@ pub(crate) fn run(global: &Global, run: Option<&str>, output: &Output) -> Result
         } else {
             output.result(Report::load(&directory, &record)?.render(ReportFormat::Text, output.colour())?);
             output.say(format!("artifacts: {}", directory.path().display()));
+            if record.state == RunState::Interrupted {
+                say_journal(&directory.path().join("journal.jsonl"), output);
+            }
             say_cut_off(&record, output);
         }
         return Ok(Exit::Success);
@@ -51,6 +56,39 @@ pub(crate) fn run(global: &Global, run: Option<&str>, output: &Output) -> Result
         }
     }
     Ok(Exit::Success)
+}
+
+/// Says what the journal of a run that was cut off tells of each device. What happened since, the devices know.
+fn say_journal(journal: &Path, output: &Output) {
+    // It had not begun to push, or a person has to look at it.
+    let Ok(lines) = Journal::lines(journal) else { return };
+    let (mut devices, mut wave) = (BTreeMap::new(), None);
+    for line in &lines {
+        match line {
+            JournalLine::Device(entry) => drop(devices.insert(&entry.device, entry)),
+            JournalLine::Wave(turn) => wave = Some(turn),
+        }
+    }
+    output.say("by its journal, when it was cut off:");
+    if let Some(JournalTurn { wave, turn, .. }) = wave {
+        let turned = match turn {
+            Turn::Begins => "had begun",
+            Turn::GoesOn => "was well, its devices were being confirmed",
+            Turn::GoesBack => "was going back",
+        };
+        output.say(format!("  {wave} {turned}"));
+    }
+    for (device, entry) in devices {
+        let what = match &entry.moment {
+            Moment::Before => format!("was at {}", entry.step),
+            Moment::Done => format!("had done {}", entry.step),
+            Moment::TakenOver { from } => format!("had its lock taken over from {from}"),
+            Moment::Failed { reason } => {
+                format!("had failed at {}: {}", entry.step, own_words(device.as_str(), reason))
+            }
+        };
+        output.say(format!("  {device} {what}"));
+    }
 }
 
 /// Says what can be done about a run whose process has gone.
