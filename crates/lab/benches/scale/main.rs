@@ -135,7 +135,7 @@ async fn transaction(fleet: &Fleet, reach: &Reach, folder: &Path, server: u32) {
     };
     let before = Usage::of_both(server);
     let begun = Instant::now();
-    let report = stages::push(request, &()).await.unwrap();
+    let (report, _) = stages::push(request, &()).await.unwrap();
     let pushed = begun.elapsed();
     let failed = report.devices.iter().find(|(_, device)| device.result != DeviceResult::Confirmed);
     assert!(failed.is_none(), "{failed:?} {:?}", report.waves);
