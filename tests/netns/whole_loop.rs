@@ -341,11 +341,12 @@ fn real_routers_go_back_when_something_goes_wrong() {
     }
     project.weft("run").expect(3);
     let report = Report::newest(&project);
-    for device in ["b2-leaf-02", "b1-leaf-04"] {
-        let found =
-            report.list("devices").iter().find(|found| found["name"] == device).expect("the device").to_string();
-        assert!(found.contains("went back by itself"), "{found}");
-    }
+    let found = ["b2-leaf-02", "b1-leaf-04"].map(|device| {
+        report.list("devices").iter().find(|found| found["name"] == device).expect("the device").to_string()
+    });
+    // Once one is lost its wave goes back, and the other may be told so before its port is unplugged.
+    assert!(found.iter().all(|found| found.contains(r#""rolled-back""#)), "{found:#?}");
+    assert!(found.iter().any(|found| found.contains("went back by itself")), "{found:#?}");
     nothing_changed(&lab, &before);
     for device in ["b2-leaf-02", "b1-leaf-04"] {
         project.weft(&format!("lab heal management-lost-after-apply {device}")).expect(0);

@@ -217,11 +217,10 @@ impl Flow<'_> {
         if let Some(some) = self.some {
             return vec![packet(some)];
         }
-        filters
-            .kinds(flow_protocol(spec.protocol), &spec.ports, spec.expect == Expectation::Isolated)
-            .into_iter()
-            .map(packet)
-            .collect()
+        let protocol = flow_protocol(spec.protocol);
+        // All packets of a protocol that is named are to arrive.
+        let all = spec.expect == Expectation::Isolated || protocol.is_some();
+        filters.kinds(protocol, &spec.ports, all).into_iter().map(packet).collect()
     }
 
     /// Returns how the flow breaks its promise, if it does: the first packet that does.

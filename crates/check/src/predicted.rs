@@ -35,7 +35,8 @@ pub struct Broken {
 /// the first one as its example, and every single breach for programs.
 ///
 /// Every source place of a Reachability is traced to every destination place, and back where packets are to arrive: a segment is
-/// the gateway addresses of its ports, a node its loopback, a peering its external router. With `survive` the same is asked
+/// the gateway addresses of its ports, and an address of each other part of their subnets that access lists tell apart, a node its
+/// loopback, a peering its external router. With `survive` the same is asked
 /// after failures: each single one of links, those to external routers included, of shared-risk groups, and of nodes that are no
 /// end of the flow; and where several may fail at the same time, all combinations, or those of elements in use one after the other,
 /// with a warning where these are not shown to be all that matter. A flow is asked again only where it comes, there or back, to a
@@ -43,8 +44,8 @@ pub struct Broken {
 /// there, also after failures.
 ///
 /// Packets pass the access lists on their way; their answers belong to a connection that was let through, and pass. A promise
-/// for some ports is asked for all of them. One that is for any protocol is about packets that no rule for a protocol matches;
-/// where none are to arrive, it is about all packets.
+/// for a protocol or some ports is asked for all that access lists tell apart of them. One that is for any protocol holds where some
+/// packets arrive; where none are to arrive, it is about all packets.
 ///
 /// The demands of a Capacity are spread evenly over all pairs of their places and over the equal-cost ways of each device, past no
 /// access list, and the load of each link with a capacity is compared with it in each direction.

@@ -11,9 +11,9 @@ use weft_device::config::{DeviceConfig, InterfaceKind, IpProtocol};
 use weft_diagnostics::{Code, Diagnostic, SourceSpan};
 use weft_intent::{
     Intent, IntentSet,
-    spec::{Expectation, ReachabilitySpec},
+    spec::{Expectation, FlowEnd, ReachabilitySpec},
 };
-use weft_model::{IntentRef, NodeName};
+use weft_model::{IntentKind, IntentRef, NodeName};
 use weft_simulate::{Cable, Failed, Filters, Forwarding, Hop, Outcome, PacketEnd, Scenario, Scenarios};
 
 use crate::{
@@ -108,13 +108,18 @@ pub(crate) fn flows<'a>(checked: Checked<'a>) -> (Vec<Flow<'a>>, Vec<Diagnostic>
     (flows, findings)
 }
 
-/// Returns the pairs of addresses that a promise asks of two places. That nothing arrives is asked of all that access lists tell apart;
-/// that everything does was asked of them without the network.
+/// Returns the pairs of addresses that a promise asks of two places: of all that access lists tell apart. That everything arrives from a
+/// segment was asked of them without the network, and a neighbor that is to reach something is itself alone.
 fn apart(checked: Checked<'_>, spec: &ReachabilitySpec, (from, to): (Place, Place)) -> Vec<(Place, Place)> {
-    if spec.expect == Expectation::Reachable || !checked.filters.any() {
+    let of_segment = matches!(&spec.from, FlowEnd::Intent(intent) if intent.kind == IntentKind::Segment);
+    let reachable = spec.expect == Expectation::Reachable;
+    if !checked.filters.any() || reachable && of_segment {
         return vec![(from, to)];
     }
-    let sources = checked.places.parts(&from, PacketEnd::Source, checked.filters);
+    let sources = match reachable {
+        true => vec![from],
+        false => checked.places.parts(&from, PacketEnd::Source, checked.filters),
+    };
     let destinations = checked.places.parts(&to, PacketEnd::Destination, checked.filters);
     sources.iter().flat_map(|from| destinations.iter().map(|to| (from.clone(), to.clone()))).collect()
 }

@@ -360,6 +360,30 @@ fn what_lets_nothing_through_breaks_a_promise_without_a_protocol() {
 }
 
 #[test]
+fn all_that_a_promise_from_no_segment_is_about_must_be_let_through() {
+    for (promise, rule, told) in [
+        ("", "{ name: a, action: deny, from: any, to: 10.20.1.128/25 }", Some("to 10.20.1.128")),
+        (", protocol: tcp", "{ name: a, action: deny, from: any, protocol: tcp, ports: [23] }", Some("for port 23")),
+        (", protocol: tcp", "{ name: a, action: deny, from: any, protocol: udp }", None),
+        ("", "{ name: a, action: deny, from: any, protocol: udp }", None),
+    ] {
+        let mut texts = with_intent(&format!("{{ from: node/b1-leaf-01, to: segment/db{promise} }}"));
+        let spec = format!("{{ protect: [segment/db], rules: [{rule}], default: allow }}");
+        let access = format!("apiVersion: weft/v1\nkind: Access\nmetadata: {{ name: list }}\nspec: {spec}\n");
+        texts.insert("access.yaml".to_owned(), access);
+        let (findings, _) = predicted(&compiled(texts, &Allocations::default()));
+        match told {
+            None => assert!(findings.is_empty(), "{rule}: {findings:#?}"),
+            Some(told) => {
+                let [finding] = &findings[..] else { panic!("{rule}: {findings:#?}") };
+                assert_eq!(finding.code, codes::NOT_REACHABLE, "{rule}");
+                assert!(finding.message.contains(told), "{}", finding.message);
+            }
+        }
+    }
+}
+
+#[test]
 fn the_leaf_of_a_host_is_an_end_of_its_flows() {
     let subnet = example().config("b1-leaf-03").interfaces[&"swp1".parse().unwrap()].addresses[0].prefix.trunc();
     let host = subnet.hosts().nth(9).unwrap();

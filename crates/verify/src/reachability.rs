@@ -51,12 +51,18 @@ pub(crate) fn assess(
         let apart = every.then(|| flows::apart(&filters, &sources, &destinations));
         let (from, to) = apart.as_ref().map_or((&sources, &destinations), |(from, to)| (from, to));
         let pairs = flows::cover(from, to, MOST_PATHS);
-        let kinds = filters.kinds(flow_protocol(spec.protocol), &spec.ports, every);
-        let any = !every && flow_protocol(spec.protocol).is_none() && filters.any();
+        let protocol = flow_protocol(spec.protocol);
+        let kinds = filters.kinds(protocol, &spec.ports, every || protocol.is_some());
+        let any = !every && protocol.is_none() && filters.any();
         let kinds_of = |(from, to): (&FlowSource, &FlowDestination)| {
             // Where anything may arrive, that is asked for which access lists let through.
-            let config = to.node.as_ref().filter(|_| any).and_then(|node| intended.configs.get(node));
-            let some = config.and_then(|config| filters.let_in(config, from.address, to.address));
+            let of = |config| filters.let_in(config, from.address, to.address);
+            let some = match &to.node {
+                _ if !any => None,
+                Some(node) => intended.configs.get(node).and_then(of),
+                // The address of a host.
+                None => intended.configs.values().find_map(of),
+            };
             some.map_or_else(|| kinds.clone(), |some| vec![some])
         };
         for ((from, to), (protocol, port)) in
